@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from apps.builds.errors import NotFinalised
 from apps.builds.ml_bom import ml_bom
 from apps.builds.models import Bento, Build, BuildLine, Runtime
 from apps.builds.rules import BuildState
 from apps.identity.queries import visible
-from apps.registry.models import ModelVersion, VersionState
+from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
 from apps.registry.queries import latest_evidence
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
@@ -18,11 +18,24 @@ MAX_LINES_AT_ONCE = 1000
 
 
 def builds(actor: Actor, version: ModelVersion | None = None) -> QuerySet[Build]:
-    """Return the builds the actor may see, of one version or of all."""
-    rows = visible(
-        Build.objects.select_related("version__model", "project"), actor, view="build.view"
-    )
+    """Return the builds the actor may see, of one version or of all, each with what the smoke test
+    of its Bento found (``smoke_test``)."""
+    rows = Build.objects.select_related("version__model", "project")
+    found = rows.annotate(smoke_test=Subquery(smoke_tests().values("data")[:1]))
+    rows = visible(found, actor, view="build.view")
     return rows if version is None else rows.filter(version=version)
+
+
+def smoke_tests(bento: str = "bento_digest") -> QuerySet[Evidence]:
+    """Return Placet's own smoke tests of a Bento, the newest first, for a query that reads builds
+    or Bentos and has its digest as ``bento``."""
+    tests = Evidence.objects.filter(
+        version=OuterRef("version"),
+        kind="smoke_test",
+        source=EvidenceSource.MEASURED,
+        bento_digest=OuterRef(bento),
+    )
+    return tests.exclude(bento_digest="").order_by("-created_at", "-pk")
 
 
 def build_for(build_id: str, actor: Actor) -> Build:

@@ -19,14 +19,17 @@ from apps.console.navigation import (
     page_above,
 )
 from apps.console.queries.break_glass_page import banners
-from apps.console.queries.frame import Frame, frame_of, with_frame
-from apps.console.queries.page_parts import Link
+from apps.console.queries.frame import Frame, Tasks, frame_of, with_frame
+from apps.console.queries.home_page import HomePage
+from apps.console.queries.inbox import InboxPage
+from apps.console.queries.page_parts import Link, in_a_row
 from apps.console.queries.release_rows import DECIDED, with_requester
 from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
 from apps.governance.rules import ROLE_OF
 from placet.kernel.actor import ANONYMOUS, Actor
 
+DECIDED_ON = "releases that wait for your role"
 COOKIE = "project"  # the slug of the project that its reader stood in last
 
 
@@ -42,7 +45,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         if listed is None
         else Menu(Counter(row.project_id for row in listed.rows), listed.glasses, listed.beside)
     )
-    frame = frame_of(page_menu.beside, actor, chosen(request))
+    tasks: Tasks | None = getattr(request, "tasks", None)  # by a page that lists them
+    frame = frame_of(page_menu.beside, actor, chosen(request), tasks)
     return {
         "actor": actor,
         "withheld": sorted(actor.withheld),
@@ -83,24 +87,37 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
     at, waiting = frame.project, page_menu.waiting
     here = waiting.total() if at is None else waiting[at.id]
     alerts = frame.alerts.total() if at is None else frame.alerts[at.id]
-    releases, drafts = waiting.total(), frame.drafts
-    inbox = ["releases that wait for your role"] if releases else []
-    inbox += ["policy drafts that you may publish"] if drafts else []
+    inbox = {
+        DECIDED_ON: waiting.total(),
+        "approved releases to be rolled out": frame.tasks.startable,
+        "rollouts that wait for a person to go on": frame.tasks.paused,
+        "policy drafts that you may publish": frame.tasks.drafts,
+    }
+    said = [what for what, count in inbox.items() if count]
     return {
-        "inbox": (releases + drafts, " and ".join(inbox)),
-        "releases": (here, "releases that wait for your role"),
+        "inbox": (sum(inbox.values()), in_a_row(said) if said else ""),
+        "releases": (here, DECIDED_ON),
         "alerts": (alerts, f"open alerts in {at.name}" if at else "open alerts"),
     }
 
 
-def waiting(request: HttpRequest, actor: Actor) -> Waiting:
-    """Return what waits on the actor; the menu and the page ask once for both."""
+def waiting(request: HttpRequest, actor: Actor, *, lists_all: bool = False) -> Waiting:
+    """Return what waits on the actor; the menu and the page ask once for both. A page that
+    ``lists_all`` that waits besides then calls :func:`count_listed`."""
     cached: Waiting | None = getattr(request, "waiting", None)
     if cached is None:
         place = chosen(request)
         cached = waiting_on(
             actor,
-            lambda rows: with_clock(with_requester(with_frame(rows, actor=actor, chosen=place))),
+            lambda rows: with_clock(
+                with_requester(with_frame(rows, actor=actor, chosen=place, counted=not lists_all))
+            ),
         )
         setattr(request, "waiting", cached)  # noqa: B010  (a request has no such field)
     return cached
+
+
+def count_listed(request: HttpRequest, page: HomePage | InboxPage) -> None:
+    """Have the menu count what a page lists that waits besides decisions: it is not read again."""
+    counts = (len(rows) for rows in (page.startable, page.paused, page.drafts))
+    setattr(request, "tasks", Tasks(*counts))  # noqa: B010  (a request has no such field)

@@ -22,14 +22,9 @@ class BypassOpened(Conflict):
 
 
 class LockedOut(Unprocessable):
-    """Nobody could satisfy the policy."""
+    """Nobody could satisfy the policy; ``detail`` names the gates and how many people there are."""
 
-    code, title = (
-        "locked_out",
-        "Nobody could satisfy this policy: too few people hold the roles that it demands, with an"
-        " enrolled passkey, in the line of defence and in another reporting line, where it asks for"
-        " that. Have the roles given, and people placed, first",
-    )
+    code, title = "locked_out", "Nobody could satisfy this policy"
 
 
 class NotDraft(Conflict):

@@ -6,7 +6,18 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import BooleanField, CharField, F, Func, OuterRef, Q, Subquery, Value
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce, JSONArray, NullIf
 
 from apps.audit.models import Audited
@@ -265,12 +276,15 @@ def people_names(ids: Iterable[str]) -> dict[str, str]:
 
 
 def name_in(column: str) -> Coalesce:
-    """Return the expression for the name of whose id ``column`` holds, else the id itself."""
+    """Return the expression for the name of whose id ``column`` holds: a person's, a service
+    account's, the system's; else the id itself."""
     called = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
     people = User.objects.filter(pk=OuterRef(column)).annotate(called=called)
     person = Subquery(people.values("called")[:1])
     account = Subquery(ServiceAccount.objects.filter(pk=OuterRef(column)).values("name")[:1])
-    return Coalesce(person, account, F(column), output_field=CharField())
+    system = When(**{column: SYSTEM.id}, then=Value(SYSTEM.label))
+    itself = Case(system, default=F(column), output_field=CharField())
+    return Coalesce(person, account, itself, output_field=CharField())
 
 
 def project_by_slug(slug: str, actor: Actor) -> Project:

@@ -11,7 +11,6 @@ from apps.identity.queries import authorize, visible
 from apps.registry.comparison import (
     VersionComparison,
     VersionSide,
-    card_diff,
     changes,
     code_facts,
     column_kinds,
@@ -30,6 +29,7 @@ from apps.registry.models import (
 )
 from apps.registry.rules import KINDS, MEASURED_KINDS
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.line_diff import line_diff
 from placet.kernel.problems import NeedsPermission, NotFound
 
 
@@ -241,7 +241,7 @@ def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> VersionComparison
             {file.path: file.sha256 for file in old.files.all()},
             {file.path: file.sha256 for file in new.files.all()},
         ),
-        card=card_diff(old.card, new.card, (str(old), str(new))),
+        card=line_diff(old.card, new.card, (str(old), str(new))),
         datasets=changes(dataset_digests(old.lineage), dataset_digests(new.lineage)),
         code=changes(code_facts(old.lineage, named), code_facts(new.lineage, named)),
     )

@@ -1,16 +1,22 @@
 """Reading rollouts."""
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models.functions import Cast, Coalesce, Concat, JSONObject
 
 from apps.governance.models import BreakGlass, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
+from apps.registry.models import ModelVersion
 from apps.registry.queries import large_of
 from apps.rollouts.models import Drill, DrillSchedule, DrillState, Look, Rollout
 from apps.rollouts.rules import OPEN_STATES, STEPPING
-from apps.rollouts.states import HOLDING, RolloutState
+from apps.rollouts.states import ENDED_STATES, HOLDING, RolloutState
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.rules import RevisionState
 from placet.kernel.actor import Actor, Scope
@@ -19,6 +25,11 @@ from placet.kernel.problems import NotFound
 
 # states of a revision that one may go back to
 BACK_FROM = (RevisionState.WARM, RevisionState.STOPPED)
+# what tells of a rollout whether it waits for a person
+HELD = [
+    *("project_id", "kind", "state", "step", "step_times", "phase_times"),
+    *("paused_by", "from_revision_id"),
+]
 ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 UNFINISHED = Q(state__in=OPEN_STATES) | Q(commanded__lt=F("generation"))
 
@@ -43,24 +54,57 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
     """Return the rollouts that go no further until ``actor`` or somebody else who may lets them:
     held, at a pause of their plan without an end, at an analysis that was not settled in its
     time, or to be shipped. The longest open first (no query for who may let none go on)."""
-    if not (actor.can_somewhere("rollout.operate") or actor.can_somewhere("release.approve")):
-        return []
-    rows = Rollout.objects.select_related(
-        "project", "endpoint", "release__version", "to_revision__bento__version__model"
-    ).defer(
-        "release__request_envelope",
-        "to_revision__permit",
-        *large_of("release__version"),
-        *large_of("to_revision__bento__version"),
+    rows = (
+        _held(actor)
+        .select_related(
+            "project", "endpoint", "release__version", "to_revision__bento__version__model"
+        )
+        .defer(
+            "release__request_envelope",
+            "to_revision__permit",
+            *large_of("release__version"),
+            *large_of("to_revision__bento__version"),
+        )
     )
+    return [row for row in rows if _waits_for(row, actor)]
+
+
+def held_rollouts(actor: Actor) -> ArraySubquery:
+    """Return what :func:`count_awaiting` tells from, as a column of any query."""
+    columns = {name: name for name in (*HELD, "created_at")}
+    beside = {"environment": "endpoint__environment", "plan": "release__plan"}
+    beside |= {"requester": "release__requester", "author": "release__version__author"}
+    return ArraySubquery(_held(actor).values(json=JSONObject(**columns, **beside)))
+
+
+def count_awaiting(held: Iterable[Mapping[str, Any]], actor: Actor) -> int:
+    """Return how many rollouts :func:`awaiting_person` would, of ``held`` as
+    :func:`held_rollouts` brought them."""
+    return sum(_waits_for(_rollout(one), actor) for one in held)
+
+
+def _held(actor: Actor) -> QuerySet[Rollout]:
+    """Return the first rollouts that may wait for ``actor``: their steps are in no column."""
+    lets = actor.can_somewhere("rollout.operate") or actor.can_somewhere("release.approve")
+    rows = Rollout.objects.all() if lets else Rollout.objects.none()
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
-    rows = rows.filter(Q(state__in=HOLDING) | ~Q(paused_by=""))
-    return [
-        row
-        for row in rows.order_by("pk")[:50]
-        if row.waits_for_person
-        and (may_ship(row, actor) if row.waits_to_ship else _may_operate(row, actor))
-    ]
+    rows = rows.exclude(state__in=ENDED_STATES)  # as the index of the few that are open has it
+    return rows.filter(Q(state__in=HOLDING) | ~Q(paused_by="")).order_by("pk")[:50]
+
+
+def _rollout(held: Mapping[str, Any]) -> Rollout:
+    version = ModelVersion(author=held["author"])
+    release = Release(plan=held["plan"], requester=held["requester"], version=version)
+    endpoint = Endpoint(environment=held["environment"])
+    known = {name: held[name] for name in HELD}
+    created_at = datetime.fromisoformat(held["created_at"])
+    return Rollout(release=release, endpoint=endpoint, created_at=created_at, **known)
+
+
+def _waits_for(rollout: Rollout, actor: Actor) -> bool:
+    if not rollout.waits_for_person:
+        return False
+    return may_ship(rollout, actor) if rollout.waits_to_ship else _may_operate(rollout, actor)
 
 
 def _may_operate(rollout: Rollout, actor: Actor) -> bool:

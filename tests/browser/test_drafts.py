@@ -67,8 +67,8 @@ def test_a_data_scientist_registers_a_version_by_upload_alone(
     metrics.get_by_label("metric value").fill("good")
     metrics.get_by_role("button", name="Save metrics").click()
     metrics.get_by_text("A metric must be a finite number").wait_for()
-    metrics.get_by_text("Not saved yet. Please fix: metric name.").wait_for()
-    expect(metrics.get_by_label("metric name")).to_be_focused()
+    metrics.get_by_text("Not saved yet. Please fix: metric value.").wait_for()
+    expect(metrics.get_by_label("metric value")).to_be_focused()
     assert metrics.get_by_label("metric value").input_value() == "good"
     metrics.get_by_label("metric value").fill("0.93")
     metrics.get_by_role("button", name="Save metrics").click()

@@ -81,6 +81,29 @@ def test_what_is_wrong_with_a_refused_field_stands_once_beside_it_and_it_has_the
     assert errors == []
 
 
+def test_a_refused_slo_says_beside_each_field_what_is_wrong(world: World, open_as: OpenAs) -> None:
+    page = open_as(world.people["Otto"])
+    page.goto(f"/endpoints/{world.live('development').endpoint_id}/settings/")
+    page.locator("[data-dialog=objective]").click()
+    form = page.locator("#objective form")
+    form.evaluate("form => { form.noValidate = true }")
+    typed = {"availability": "12", "latency_quantile": "100", "window_minutes": "900"}
+    for name, text in typed.items():
+        form.locator(f"[name={name}]").fill(text)
+    form.get_by_role("button", name="Save").click()
+    form.get_by_role("alert").wait_for()
+    assert form.get_by_role("alert").locator("li").all_inner_texts() == [
+        "Responses without server error, at least: From 50 to 100%, such as 99.9",
+        "Of the responses, at least: From 50 to 99.9%, such as 99",
+        "Over the last: From 1 to 360 minutes",
+    ]
+    for name, text in typed.items():
+        field = form.locator(f"[name={name}]")
+        assert field.input_value() == text
+        assert field.get_attribute("aria-invalid") == "true"
+    assert form.locator("[name=availability]").evaluate("f => document.activeElement === f")
+
+
 def test_a_refused_dialog_opens_again_and_says_why_inside(
     world: World, open_as: OpenAs, pictures: Path
 ) -> None:

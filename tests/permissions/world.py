@@ -615,7 +615,7 @@ def pages(world: World) -> None:
         "POST /targets/{name}/owner": {"owner": world.values["people/person"], "revision": "1"},
         "POST /targets/{name}/uses/add": {"project": world.project.slug, "environment": "new"},
         "POST /policies/{project}/{environment}/draft": {"source": OPEN},
-        "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw"},
+        "POST /policies/{project}/{environment}/{number}/decide": {"do": "withdraw", "sure": "1"},
         "POST /policies/{project}/{environment}/freeze": {"reason": "x"},
         "POST /passkeys/offer": {"authenticator": "1", "name": "x"},
         "POST /passkeys/{passkey_id}/enrol": {"assertion": json.dumps(ASSERTION)},

@@ -19,7 +19,7 @@ from apps.governance.models import (
     Release,
 )
 from apps.identity.models import Project, ServiceAccount, Team, User
-from apps.identity.queries import visible
+from apps.identity.queries import one_of, visible
 from apps.monitoring.models import Alert, Erasure, Objective
 from apps.registry.events import ALIAS_SET, HOLD_PLACED, UPLOAD_STARTED
 from apps.registry.models import (
@@ -228,7 +228,8 @@ def _gone_of_versions(
     """Yield the newest events that name the versions or their Bentos for what may be gone: uploads
     that ended, aliases that pointed to them once, holds, and Bentos that nodes had pre-loaded."""
     rows = visible(ModelVersion.objects.filter(**of), actor, view="audit.view")
-    projects = rows.values("project")
+    # found first: by kind alone PostgreSQL would read the bodies of all projects' events
+    within = one_of(rows.order_by().values("project").distinct(), field="project")
     for kind, column, named, row in (
         (UPLOAD_STARTED, "version", versions, None),
         (ALIAS_SET, "version_id", versions, Alias),
@@ -236,7 +237,7 @@ def _gone_of_versions(
         (PREFETCH_ADDED, "bento_id", bentos, Prefetch),
     ):
         # By index alone PostgreSQL would go through the whole log, hoping to meet enough of them.
-        newest = naming(kind, column, named, projects, row).order_by((F("index") + 0).desc())
+        newest = naming(kind, column, named, within, row).order_by((F("index") + 0).desc())
         yield newest[:OF_EACH]
 
 

@@ -12,7 +12,7 @@ from apps.assurance.models import EffectAction, Recall, RecallEffect, RecallKind
 from apps.audit.queries import unseal_many
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, sees_in
-from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 
 RECALLED: dict[str, str] = {  # why a release ended, where the reason of the recall is not told
@@ -45,7 +45,7 @@ def recalls_told(found: Iterable[Mapping[str, Any]], actor: Actor) -> dict[str, 
         one["id"]: {
             "id": one["id"],
             "by": one["by"],
-            "by_name": SYSTEM.label if one["by"] == SYSTEM.id else one["name"],
+            "by_name": one["name"],
             "at": rfc3339(datetime.fromisoformat(one["at"])),
             "reason": reasons.get(one["reason"], ""),
         }

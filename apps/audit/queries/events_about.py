@@ -32,18 +32,18 @@ def showing(events: Mapping[int, str], rows: Collection[str]) -> dict[int, str]:
 
 
 def naming(
-    kind: EventKind, column: str, ids: QuerySet[Any, Any], projects: Any, row: type[Model] | None
+    kind: EventKind, column: str, ids: QuerySet[Any, Any], within: Func, row: type[Model] | None
 ) -> QuerySet[Event]:
-    """Return the events of this kind in ``projects`` that name one of ``ids`` by a column of the
-    ``row`` that they are about, or in their data where they hold none. Their subjects are found by
-    it when the rows are gone.
+    """Return the events of this kind ``within`` some projects that name one of ``ids`` by a column
+    of the ``row`` that they are about, or in their data where they hold none. Their subjects are
+    found by it when the rows are gone.
 
     Of a project's events those of a family have an index; the bodies of these are read.
     """
     said = _row_said(row, column) if row else logged(column)
     families = Event.objects.alias(family=FAMILY, said=said)
     family = kind.name.partition(".")[0]
-    return families.filter(family=family, kind=kind.name, project__in=projects, said__in=ids)
+    return families.filter(within, family=family, kind=kind.name, said__in=ids)
 
 
 def _row_said(row: type[Model], column: str) -> Func:

@@ -1,5 +1,6 @@
 """Builds with their logs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -30,6 +31,16 @@ class NewBuildSerializer(serializers.Serializer[Any]):
     )
 
 
+class SmokeTestSerializer(serializers.Serializer[Any]):
+    """What the smoke test of a Bento found: of its example's rows, how many were predicted as the
+    version expects."""
+
+    result = serializers.CharField(help_text="`equal`, `starts`, `different` or `failed`")
+    rows = serializers.IntegerField()
+    equal = serializers.IntegerField()
+    detail = serializers.CharField(help_text="What differs, in words")
+
+
 class BuildSerializer(serializers.Serializer[Any]):
     """A version being turned into a Bento."""
 
@@ -48,6 +59,15 @@ class BuildSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+    smoke_test = serializers.SerializerMethodField(
+        help_text="The newest of its Bento; null where it has none. `different` fails no build"
+    )
+
+    @extend_schema_field(SmokeTestSerializer(allow_null=True))
+    def get_smoke_test(self, build: Build) -> Mapping[str, Any] | None:
+        """Return the smoke test, as a query for builds reads it; one that is open has none yet."""
+        data = getattr(build, "smoke_test", None)
+        return data and SmokeTestSerializer({"detail": "", **data}).data
 
 
 class LineSerializer(serializers.Serializer[Any]):

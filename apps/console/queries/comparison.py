@@ -1,6 +1,6 @@
 """Two versions side by side, as their page shows what differs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -238,6 +238,6 @@ def renamed(found: VersionComparison) -> str:
     return "A single output is answered without its name: its new name changes no response."
 
 
-def card_lines(found: VersionComparison) -> list[tuple[str, str]]:
-    """Return what differs between the cards line by line, each with how it is set."""
-    return [(LINES.get(line[:1], ""), line) for line in found.card]
+def diff_lines(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the lines of a unified diff, each with how it is set."""
+    return [(LINES.get(line[:1], ""), line) for line in lines]

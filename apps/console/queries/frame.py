@@ -1,20 +1,22 @@
 """The project a reader stands in, those they could stand in, how many alerts are open in each, and
-how many policy drafts wait for the reader: read along with what the menu counts anyway."""
+how much waits for the reader besides decisions: read along with what the menu counts anyway."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, Count, Q, QuerySet, Subquery, Value, When, Window
+from django.db.models import Case, Count, JSONField, Q, QuerySet, Subquery, Value, When, Window
 from django.db.models.functions import JSONObject, RowNumber
 
 from apps.governance.models import Release
-from apps.governance.queries.visible_rows import publishable_drafts
+from apps.governance.queries.visible_rows import is_startable, publishable_drafts
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from apps.monitoring.models import Alert
 from apps.monitoring.queries import unresolved_alerts
+from apps.rollouts.queries import count_awaiting, held_rollouts
 from placet.kernel.actor import Actor
 
 LISTED = 40  # projects to switch to; a page lists the others
@@ -30,6 +32,15 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Tasks:
+    """How much the reader can do besides deciding on releases."""
+
+    startable: int = 0  # approved releases to roll out
+    paused: int = 0  # rollouts that go no further until a person lets them
+    drafts: int = 0  # of policies, to publish
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Where a reader stands (``None``: in all projects at once), and where they could stand."""
 
@@ -37,43 +48,49 @@ class Frame:
     projects: list[Standing] = field(default_factory=list)
     more: bool = False  # whether there are projects that are not listed
     alerts: Counter[str] = field(default_factory=Counter)  # by the project's id, '' without one
-    drafts: int = 0  # of policies that the reader may publish
+    tasks: Tasks = field(default_factory=Tasks)
 
 
-def with_frame(rows: QuerySet[Release], actor: Actor, chosen: str) -> QuerySet[Release]:
+def with_frame(
+    rows: QuerySet[Release], actor: Actor, chosen: str, *, counted: bool = True
+) -> QuerySet[Release]:
     """Have releases bring what :func:`frame_of` reads, in columns that depend on none of them: the
-    first row alone, since there may be hundreds."""
+    first row alone, since there may be hundreds. A page that lists what waits has it not
+    ``counted``."""
     projects = _projects(actor, chosen).values(json=JSONObject(id="pk", slug="slug", name="name"))
     alerts = _listed_alerts(actor)
+    tasks = _tasks(actor) if counted else Value(None, JSONField())
     in_order: Any = rows.query.order_by
     return rows.annotate(
         place=Window(RowNumber(), order_by=in_order),
         frame_projects=Case(When(place=1, then=ArraySubquery(projects))),
         frame_alerts=Case(When(place=1, then=alerts)),
-        frame_drafts=Case(When(place=1, then=_drafts(actor))),
+        frame_tasks=Case(When(place=1, then=tasks)),
     )
 
 
-def frame_of(beside: Any, actor: Actor, chosen: str) -> Frame:
+def frame_of(beside: Any, actor: Actor, chosen: str, tasks: Tasks | None = None) -> Frame:
     """Return the frame that a row brought; where no release is that could bring one, in a
-    query. ``chosen`` is the slug or id of a project; what the reader cannot see is none."""
+    query. ``chosen`` is the slug or id of a project; what the reader cannot see is none. ``tasks``
+    are those that a page lists."""
     if beside is not None:
         # of no alerts at all PostgreSQL is not asked
         projects, alerts = beside.frame_projects or [], beside.frame_alerts or []
-        drafts = beside.frame_drafts or 0
+        brought = beside.frame_tasks
     else:
         seen = _projects(actor, chosen).annotate(
-            alerts=_listed_alerts(actor), drafts=_drafts(actor)
+            alerts=_listed_alerts(actor),
+            tasks=Value(None, JSONField()) if tasks else _tasks(actor),
         )
-        projects = [*seen.values("id", "slug", "name", "alerts", "drafts")]
-        drafts = (projects[0]["drafts"] or 0) if projects else 0
+        projects = [*seen.values("id", "slug", "name", "alerts", "tasks")]
+        brought = projects[0]["tasks"] if projects else None
         # nodes may have alerts where there is no project yet
         alerts = (projects[0]["alerts"] or []) if projects else [*_alerts(actor)]
     known = [Standing(row["id"], row["slug"], row["name"]) for row in projects]
     at = next((each for each in known if chosen and chosen in (each.slug, each.id)), None)
     listed = sorted(known[:LISTED], key=lambda each: each.name.casefold())
     counts = Counter({row["project"] or "": row["count"] for row in alerts})
-    return Frame(at, listed, len(known) > LISTED, counts, drafts)
+    return Frame(at, listed, len(known) > LISTED, counts, tasks or _told(brought or {}, actor))
 
 
 def may_have_alerts(beside: Any) -> bool:
@@ -95,10 +112,23 @@ def _alerts(actor: Actor) -> QuerySet[Alert, Any]:
     return rows.values("project").annotate(count=Count("pk"))
 
 
-def _drafts(actor: Actor) -> Subquery:
-    """Return how many policy drafts the reader may publish, as one column."""
-    rows: Any = publishable_drafts(actor).order_by().values(one=Value(1))
-    return Subquery(rows.annotate(count=Count("pk")).values("count"))
+def _tasks(actor: Actor) -> JSONObject:
+    """Return what the reader can do besides deciding, as one column."""
+    return JSONObject(
+        startable=_count(Release.objects.filter(is_startable(actor))),
+        paused=held_rollouts(actor),
+        drafts=_count(publishable_drafts(actor)),
+    )
+
+
+def _count(rows: QuerySet[Any]) -> Subquery:
+    counted: Any = rows.order_by().values(one=Value(1)).annotate(count=Count("pk"))
+    return Subquery(counted.values("count"))
+
+
+def _told(brought: Mapping[str, Any], actor: Actor) -> Tasks:
+    paused = count_awaiting(brought.get("paused") or (), actor)
+    return Tasks(brought.get("startable") or 0, paused, brought.get("drafts") or 0)
 
 
 def _listed_alerts(actor: Actor) -> ArraySubquery:

@@ -1,6 +1,6 @@
 """What somebody looks for in the log: the fields of the form, and what they mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from apps.assurance.queries import visible_recalls
 from apps.audit.queries import EventFilter
 from apps.audit.queries.filtering import by_name
+from apps.identity.models import Project
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import is_id
 
@@ -101,6 +102,37 @@ class LogSearch:
             "until": self.until.isoformat() if self.until else "",
         }
         return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class LogForm:
+    """What the form of filters offers; what was asked for and is not among it is chosen too, so
+    that the form is as it was sent."""
+
+    asked: LogSearch
+    seen: Sequence[Project]
+    known_groups: Sequence[tuple[str, str]]
+
+    @property
+    def project(self) -> str:
+        """The project that is asked for, by its ID where it is one."""
+        named: dict[str, str] = {row.slug: row.pk for row in self.seen}
+        return named.get(self.asked.project, self.asked.project)
+
+    @property
+    def projects(self) -> list[tuple[str, str]]:
+        """The projects to choose from."""
+        return _with([(row.pk, row.name) for row in self.seen], self.project)
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """The groups of events to choose from."""
+        return _with(self.known_groups, self.asked.group)
+
+
+def _with(options: Sequence[tuple[str, str]], chosen: str) -> list[tuple[str, str]]:
+    other = [(chosen, chosen)] if chosen and chosen not in dict(options) else []
+    return [*options, *other]
 
 
 def reads_a_part(actor: Actor) -> bool:

@@ -69,8 +69,11 @@ class PersonRow:
     @property
     def state(self) -> Sign:
         """Whether they can come in."""
+        again = self.person.reactivated_at
         if not self.person.is_active:
             return Sign("plain", "–", "Deactivated")
+        if self.seen and again and self.seen <= again:
+            return Sign("plain", "◷", "Not yet signed in again")
         return Sign("pass", "✓", "Active") if self.seen else Sign("plain", "◷", "Not yet signed in")
 
 

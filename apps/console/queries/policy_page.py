@@ -1,6 +1,6 @@
 """The page of one environment's policies: in force, drafts, history and freezes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -9,6 +9,8 @@ from apps.console.queries.page_parts import for_members
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
+from apps.console.queries.policy_changes import PolicyChanges, Question
+from apps.console.queries.policy_trial import shortages
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
 from apps.governance.queries.presets import Preset, own_presets
@@ -32,6 +34,9 @@ class Draft:
     others: str  # who else can publish it, in a sentence
     may_publish: bool
     may_draft: bool
+    shortages: Sequence[str] = ()  # why it could not be published as roles are held now
+    current: PolicyRevision | None = None  # the one in force
+    environment: str = ""  # its name
 
     @property
     def title(self) -> str:
@@ -44,14 +49,36 @@ class Draft:
         return self.may_publish or self.may_draft
 
     @property
-    def is_published_plainly(self) -> bool:
-        """Whether the reader publishes it by a click."""
-        return self.may_publish and not self.is_own and self.signing is None
+    def lacks_passkey(self) -> bool:
+        """Whether the reader could publish it, had they a passkey."""
+        return self._publishes and self.signing is not None and self.signing.missing
 
     @property
-    def is_published_signed(self) -> bool:
-        """Whether the reader would publish it with a passkey."""
-        return self.may_publish and not self.is_own and self.signing is not None
+    def publishing(self) -> Question | None:
+        """What the reader is asked who publishes it; ``None`` for who cannot."""
+        if not self._publishes or self.lacks_passkey:
+            return None
+        return Question("publish", self.row, self.current, self.environment, self.signing)
+
+    @property
+    def withdrawing(self) -> Question | None:
+        """What the reader is asked who withdraws it; ``None`` for who may not."""
+        asked = Question("withdraw", self.row, self.current, self.environment)
+        return asked if self.may_draft else None
+
+    @property
+    def questions(self) -> list[Question]:
+        """What the page asks before the reader decides it."""
+        return [question for question in (self.withdrawing, self.publishing) if question]
+
+    @property
+    def changes(self) -> PolicyChanges | None:
+        """What it would change of the policy in force."""
+        return PolicyChanges(self.current, self.row) if self.current else None
+
+    @property
+    def _publishes(self) -> bool:
+        return self.may_publish and not self.is_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +211,7 @@ def _drafts(
     actor: Actor,
     environment: Environment,
 ) -> Iterator[Draft]:
-    others = other_publishers(environment, actor)
+    others, holders = other_publishers(environment, actor), deciders(environment, actor)
     base = f"projects/{environment.project.slug}/environments/{environment.name}/policies"
     for row in rows:
         if row.state != PolicyState.DRAFT:
@@ -202,4 +229,7 @@ def _drafts(
             others=others,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),
+            shortages=list(shortages(row.document["gates"], holders)),
+            current=current,
+            environment=environment.name,
         )

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.console.queries.page_parts import counted
+from apps.console.queries.page_parts import counted, in_a_row
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Environment
 from apps.governance.queries.deciders import RoleHolders, deciders
 from apps.governance.queries.dry_run import DryRunRow, dry_run
 from placet.kernel.actor import Actor
+
+STUCK = "no release could be approved, so it cannot be published."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,21 @@ def standing(results: Sequence[GateResult]) -> str:
 
 
 def shortages(policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders]) -> Iterator[str]:
-    """Yield a sentence for each gate that asks for more people of a role than hold it."""
+    """Yield a sentence for each gate that asks for more people of a role than hold it, or one for
+    all gates together. Publishing also looks at passkeys and at where people stand."""
     there = {row.role: row for row in holders}
-    for gate in policy:
-        if gate["gate"] != "approvals" or gate["role"] not in there:
-            continue
-        row, asked = there[gate["role"]], gate["count"]
-        if len(row.people) >= asked:
-            continue
+    asking = [g for g in policy if g["gate"] == "approvals" and g["role"] in there]
+    few = [gate for gate in asking if len(there[gate["role"]].people) < gate["count"]]
+    for gate in few:
+        row = there[gate["role"]]
         held = "nobody holds that role here"
         if row.people:
             people = counted(len(row.people), "person holds", "people hold")
             held = f"only {people} that role here ({row.names})"
-        asks = f"It asks for {counted(asked, row.role)}, and {held}"
-        yield f"{asks}: no release could be approved, so it cannot be published."
+        yield f"It asks for {counted(gate['count'], row.role)}, and {held}: {STUCK}"
+    able = {person.id for gate in asking for person in there[gate["role"]].people}
+    all_read = not any(there[gate["role"]].is_cut for gate in asking)
+    if all_read and not few and len(able) < sum(gate["count"] for gate in asking):
+        asked = in_a_row([counted(gate["count"], gate["role"]) for gate in asking])
+        held = counted(len(able), "person holds", "people hold")
+        yield f"It asks for {asked}, and only {held} these roles here, each deciding once: {STUCK}"

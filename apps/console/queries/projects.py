@@ -11,9 +11,9 @@ from django.db.models.functions import Coalesce
 from apps.console.queries.links import sees, sees_access
 from apps.console.queries.page_parts import Button
 from apps.console.queries.paging import keyed
-from apps.console.queries.release_rows import shown_as
 from apps.governance.models import Release
 from apps.governance.policy_templates import DEFAULT, TEMPLATES, PolicyTemplate
+from apps.governance.queries.shown_states import shown_as
 from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project

@@ -33,7 +33,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
 from apps.serving.rules import EndpointState
-from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
@@ -103,7 +103,7 @@ class ReleaseEnd:
             why = RECALLED[rows[0]["kind"]]
             hidden = " The recall counts in all projects and is not visible to you."
         if rows and urls[0]:
-            why, hidden = f"{why} by {_name(rows[0])}: “{unseal(rows[0]['reason'])}”", ""
+            why, hidden = f"{why} by {rows[0]['name']}: “{unseal(rows[0]['reason'])}”", ""
         text = f"{why}. It can no longer be deployed.{self._after_recall}{hidden}"
         links = [Link("Open recall", urls[0])] if rows and urls[0] else []
         if len(rows) > 1 and urls[-1]:
@@ -283,10 +283,6 @@ class ReleaseEnd:
         return reverse("model", args=[self.release.project.slug, model.name])
 
 
-def _name(told: Mapping[str, Any]) -> str:
-    return SYSTEM.label if told["by"] == SYSTEM.id else str(told["name"])
-
-
 def went_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
     """Say from where to where the rollback ``went``, who did that, when and why."""
     return format_html("Rolled back{}", ways_back(went, reason))
@@ -296,11 +292,10 @@ def ways_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
     """Continue the words that say what was rolled back."""
     ways, why = SafeString(), reason
     if went is not None:
-        by = _name(went)
         why = reason if not reason or by_machine(went["by"]) else f"“{reason}”"
         ways = format_html(
             " from revision {} to revision {} by {} {}",
-            *(went["from"], went["to"], by, ago(datetime.fromisoformat(went["at"]))),
+            *(went["from"], went["to"], went["name"], ago(datetime.fromisoformat(went["at"]))),
         )
     return format_html("{}{}{}", ways, ": " if why else "", why)
 

@@ -4,31 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.db.models import F, Min, OuterRef, QuerySet, Subquery, TextField
-from django.db.models.functions import Coalesce, JSONObject
+from django.db.models import Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from apps.console.queries.page_parts import Sign, people_of
 from apps.console.queries.paging import keyed
-from apps.console.queries.release_outlook import passes_at
+from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
 from apps.console.queries.sorting import RELEASES, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.governance import gates, rules
+from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Decision, Environment, Release
 from apps.governance.queries.by_clock import gates_now, with_clock
+from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
 from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
-from apps.identity.models import ServiceAccount, User
-from apps.identity.queries import visible
-from apps.serving.rules import EndpointState
+from apps.identity.queries import name_in, visible
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import FieldError, InvalidInput
-from placet.kernel.states import values_of
 from placet_verify.statements import REJECT
 
 LISTED = 30
 NAMES = 200  # of environments to choose from
 REQUESTED, DECIDED = "requested", "decided"
-STATES = (*values_of(ReleaseState), EndpointState.STOPPED.value)  # as pages show them
 BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
 WHO = ((REQUESTED, "Requested by you"), (DECIDED, "Decided by you"))
 
@@ -48,7 +46,7 @@ class ReleaseFilters:
         state, who = asked.get("state", ""), asked.get("who", "")
         return cls(
             project=asked.get("project", ""),
-            state=state if state in STATES else "",
+            state=state if state in SHOWN_STATES else "",
             environment=asked.get("environment", ""),
             who=who if who in dict(WHO) else "",
         )
@@ -61,7 +59,7 @@ class ReleaseFilters:
     @property
     def states(self) -> list[tuple[str, str]]:
         """The states to choose from."""
-        return [(state, state_word(state)) for state in STATES]
+        return [(state, state_word(state)) for state in SHOWN_STATES]
 
     @property
     def whose(self) -> tuple[tuple[str, str], ...]:
@@ -109,15 +107,6 @@ def release_list_page(
     return [ReleaseRow(row, actor) for row in rows], key
 
 
-def shown_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:
-    """Leave only what pages show as ``state``, if one is given (``Release.shown_state``)."""
-    if state == EndpointState.STOPPED:
-        return rows.filter(state=ReleaseState.LIVE, endpoint__state=EndpointState.STOPPED)
-    if state == ReleaseState.LIVE:
-        return rows.filter(state=state).exclude(endpoint__state=EndpointState.STOPPED)
-    return rows.filter(state=state) if state else rows
-
-
 def own(rows: QuerySet[Release], who: str, actor: Actor) -> QuerySet[Release]:
     """Leave only what ``actor`` asked for, or decided on."""
     if who == REQUESTED:
@@ -144,23 +133,16 @@ def environment_choices(actor: Actor, project: str = "") -> list[tuple[str, str]
 
 def with_requester(rows: QuerySet[Release]) -> QuerySet[Release]:
     """Read along of each release the name of the person or program that asked for it."""
-    person = User.objects.filter(pk=OuterRef("requested_by")).exclude(name="").values("name")
-    program = ServiceAccount.objects.filter(pk=OuterRef("requested_by")).values("name")
-    return rows.annotate(
-        requester_name=Coalesce(
-            Subquery(person), Subquery(program), F("requested_by"), output_field=TextField()
-        )
-    )
+    return rows.annotate(requester_name=name_in("requested_by"))
 
 
 def with_rejection(rows: QuerySet[Release]) -> QuerySet[Release, Any]:
     """Read along who rejected each release, as what, when and why (``rejection``: the comment is a
     commitment); ``None`` where nobody did."""
-    person = User.objects.filter(pk=OuterRef("person")).values("name")
     against = Decision.objects.filter(release=OuterRef("pk"), verdict=REJECT, voided_reason="")
     said = against.order_by("-pk").values(
         json=JSONObject(
-            name=Subquery(person), role="role", at="created_at", comment="comment_sealed"
+            name=name_in("person"), role="role", at="created_at", comment="comment_sealed"
         )
     )
     return rows.annotate(rejection=Subquery(said[:1]))
@@ -185,12 +167,17 @@ def gate_sign(release: Release) -> Sign | None:
     held = gates.holding_back(gates_now(release))
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
-    if roles := sorted(rules.missing_roles(held)):
-        return Sign("wait", "◷", f"Waiting for {people_of(roles)}", wrap=True)
-    if held:
-        times = [at for at in map(passes_at, held) if at]
-        last = max(times) if len(times) == len(held) else None
-        titles = ", ".join(gate["title"] for gate in held)
-        many = "" if len(held) > 1 else "es"
-        return Sign("wait", "◷", f"{titles}: pass{many}" if last else titles, True, last)
-    return Sign("pass", "✓", "Gates passed")
+    return _waiting(held) if held else Sign("pass", "✓", "Gates passed")
+
+
+def _waiting(held: list[GateResult]) -> Sign:
+    """Say whom a release waits for, and the clock or what else besides."""
+    roles, last = sorted(rules.missing_roles(held)), None
+    said = [f"Waiting for {people_of(roles)}"] if roles else []
+    if others := held_by_other_than_people(held):
+        times = [at for at in map(passes_at, others) if at]
+        last = max(times) if len(times) == len(others) else None
+        titles = ", ".join(gate["title"] for gate in others)
+        many = "" if len(others) > 1 else "es"
+        said.append(f"{titles}: pass{many}" if last else titles)
+    return Sign("wait", "◷", "; ".join(said), True, last)

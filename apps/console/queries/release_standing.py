@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.console.queries.rollout_steps import BADLY, ended_by
-from apps.console.queries.rollout_words import VERBS, LastWords, aborted_by, last_words, paused
+from apps.console.queries.rollout_words import VERBS, LastWords, last_words, paused
 from apps.console.queries.stops import Stop, stop_told
 from apps.governance.models import UNFINISHED_STATES
 from apps.governance.rules import ReleaseState
@@ -65,4 +65,4 @@ class ReleaseStanding:
     @property
     def ended_by(self) -> str:
         """Who ended its rollout, where that ended badly."""
-        return ended_by(self.rollout, {self.rollout.aborted_by: aborted_by(self.rollout)})
+        return ended_by(self.rollout, {self.rollout.aborted_by: self.rollout.aborter})

@@ -18,7 +18,6 @@ from apps.console.queries.request_again import (
     request_again_url,
 )
 from apps.console.queries.verdicts import SMOKE_WORDS
-from apps.console.templatetags.placet import words
 from apps.governance.queries.presets import Preset
 from apps.registry.models import ModelVersion
 from apps.serving.hooks import keeper
@@ -47,6 +46,23 @@ INPUTS = (
 )
 UNITS = (("", "Off"), ("header", "Header"), ("cookie", "Cookie"), ("json", "JSON field"))
 STARTS = (("on_approval", "Roll out immediately"), ("manual", "Wait for an operator"))
+LABELS = {
+    "bento": "Build",
+    "start": "After approval",
+    "environment": "Environment",
+    "endpoint": "Endpoint",
+    "target": "Target (for a new endpoint)",
+    "plan": "Rollout plan",
+    "replicas": "Replicas",
+    "max_replicas": "Max replicas",
+    "memory_mb": "Memory per replica (MB)",
+    "unit_source": "Sticky routing by",
+    "unit_name": "Sticky routing key",
+    "capture": "Prediction log (%)",
+    "egress": "Outbound access",
+    "variables": "Environment variables",
+    "reason": "Description for reviewers",
+}  # of the inputs, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,11 @@ class RequestForm:
     former: Former | None = None  # the release that is requested again
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """What stands beside its inputs, by name."""
+        return LABELS
+
+    @property
     def unbuilt(self) -> str:
         """Why there is no build to choose."""
         failed = last_build_failed(self.version)
@@ -91,7 +112,7 @@ class RequestForm:
         """Why it was refused; '' where it was not sent yet."""
         if self.problem is None:
             return ""
-        at_fault = ", ".join(words(name) for name in self.faults or ())
+        at_fault = ", ".join(LABELS[name] for name in self.faults or ())
         return f"{self.problem.detail}: {at_fault}" if at_fault else self.problem.detail
 
     @property

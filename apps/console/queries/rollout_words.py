@@ -28,7 +28,7 @@ from apps.rollouts.events import (
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules.facts import ALL_AT_ONCE, NO_REASON
 from apps.rollouts.states import RolloutKind, RolloutState
-from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.actor import Actor
 
 # how the platform begins to say that a recall had it end a rollout, or go back
 RECALLED = re.compile(r" was recalled$|^A recall \(")
@@ -113,11 +113,6 @@ def _by_itself(row: Any) -> LastWords:
 def paused(row: Any) -> str:
     """Say who or what has paused a rollout that was read :func:`with_last_words`."""
     return pauses.paused(row, row.pauser)
-
-
-def aborted_by(row: Any) -> str:
-    """Return the name of who aborted a rollout, '' where nobody did."""
-    return SYSTEM.label if row.aborted_by == SYSTEM.id else str(row.aborter)
 
 
 def moved(row: Rollout) -> str:

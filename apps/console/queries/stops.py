@@ -91,11 +91,12 @@ def stop_of(endpoint: Endpoint, told: Mapping[str, Any], recalled: str = "") -> 
     of one that is not stopped. ``recalled`` is why a recall was made that had Placet do it."""
     if endpoint.state != EndpointState.STOPPED:
         return None
+    name = str(told.get("name") or "")
     by, at, reason = endpoint.stopped_by, endpoint.stopped_at, endpoint.reason
     if _by_placet(endpoint):
         recall = told.get("recall")
-        return Stop(by, SYSTEM.label, at, recalled if recall else reason, recall)
-    return Stop(by, str(told.get("name") or ""), at, reason)
+        return Stop(by, name, at, recalled if recall else reason, recall)
+    return Stop(by, name, at, reason)
 
 
 def _by_placet(endpoint: Endpoint) -> bool:

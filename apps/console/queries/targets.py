@@ -153,8 +153,7 @@ class UseRow:
     @property
     def by(self) -> str:
         """By whom it was added."""
-        who = "Placet" if self.use.created_by == "system" else self.use.who
-        return f"by {who}"
+        return f"by {self.use.who}"
 
     @property
     def removes(self) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet, Subquery
 from django.db.models.fields.json import KT
 
+from apps.builds.queries import smoke_tests
 from apps.builds.rules import BuildState
 from apps.console.queries.page_parts import Sign, Tone
 from apps.console.templatetags.placet import STATES
-from apps.registry.models import Evidence, EvidenceSource
 
 ICONS: dict[Tone, str] = {"pass": "✓", "wait": "▲", "fail": "✕", "plain": "–"}
 SCANS: Mapping[str, Tone] = {"safe": "pass", "code-carrying": "wait"}
@@ -29,15 +29,8 @@ def smoke_tone(result: str) -> Tone:
 
 def with_smoke(rows: QuerySet[Any], *, bento: str = "bento_digest") -> QuerySet[Any]:
     """Add ``smoke`` to builds or Bentos: the newest result of their Bento's smoke test."""
-    tests = Evidence.objects.filter(
-        version=OuterRef("version"),
-        kind="smoke_test",
-        source=EvidenceSource.MEASURED,
-        bento_digest=OuterRef(bento),
-    )
-    newest = tests.exclude(bento_digest="").order_by("-created_at", "-pk")
-    smoke = Subquery(newest.annotate(result=KT("data__result")).values("result")[:1])
-    found: QuerySet[Any] = rows.annotate(smoke=smoke)
+    results = smoke_tests(bento).annotate(result=KT("data__result")).values("result")
+    found: QuerySet[Any] = rows.annotate(smoke=Subquery(results[:1]))
     return found
 
 

@@ -12,11 +12,11 @@ from django.utils.text import Truncator
 
 from apps.builds.models import Bento
 from apps.console.queries.page_parts import counted
-from apps.console.queries.release_rows import shown_as
 from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.templatetags.placet import words
 from apps.governance.models import Release
 from apps.governance.queries.facts import evidence_fact
+from apps.governance.queries.shown_states import shown_as
 from apps.governance.rules import ReleaseState
 from apps.registry.formats import FORMATS
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, SigningKey

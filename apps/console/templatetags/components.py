@@ -196,7 +196,8 @@ def choice(
 ) -> SafeString:
     """Show a field in which one of ``options`` is chosen, a value and its words each; with
     ``blank``, which is what nothing is called, none need be. Its label is seen where it has an
-    ``id`` and is not ``aloud`` alone."""
+    ``id`` and is not ``aloud`` alone. With a ``fault``, which stands beside it, it has the focus.
+    """
     return choice_by_group(label, name, [("", options)], chosen, **more)
 
 
@@ -209,6 +210,8 @@ def choice_by_group(
     **more: Any,
 ) -> SafeString:
     """Show the same where there are too many to read through: under a title for each group."""
+    if more.get("fault"):
+        more["css"] = f"{more.get('css', '')} is-invalid"
     return part("choice", label=label, name=name, groups=groups, chosen=chosen, **more)
 
 

@@ -8,13 +8,20 @@ from django.http import HttpResponse
 from apps.console.queries.alerts import alert_list_page
 from apps.console.queries.sorting import ALERTS
 from apps.console.views.base import PageRequest, action, back, page
-from apps.console.views.fields import whole, whole_or_none
+from apps.console.views.fields import NO_NUMBER, whole, whole_or_none
 from apps.console.views.lists import act_on_each, show_list
 from apps.monitoring.actions import acknowledge, remove_objective, resolve, set_objective
 from apps.monitoring.queries import get_alert
 from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.queries import get_endpoint
 from placet.kernel.problems import FieldError, InvalidInput
+
+IN_PERCENT = {
+    "availability": "From 50 to 100%, such as 99.9",
+    "latency_quantile": "From 50 to 99.9%, such as 99",
+}
+WHOLE = ("latency_ms", "window_minutes", "min_requests")
+NUMBERS = (*IN_PERCENT, *WHOLE)  # as they stand in the form
 
 
 @page
@@ -67,31 +74,34 @@ def objective(request: PageRequest, endpoint_id: str) -> HttpResponse:
 
 
 def typed(request: PageRequest) -> ObjectiveTerms:
-    """Read the form: shares in percent, empty for what is not agreed."""
-    share = number(request, "availability")
-    if share is not None and not 50 <= share <= 100:
-        raise InvalidInput(errors=[FieldError("/availability", "From 50 to 100%, such as 99.9")])
-    latency = number(request, "latency_ms")
-    return ObjectiveTerms(
+    """Read the form: shares in percent, empty for what is not agreed. Raise :class:`InvalidInput`
+    with everything that is wrong in it."""
+    given = {name: request.POST.get(name, "").strip() for name in NUMBERS}
+    read = {name: number(text) for name, text in given.items() if text}
+    known = {name: value for name, value in read.items() if value is not None}
+    share, latency = known.get("availability"), known.get("latency_ms")
+    terms = ObjectiveTerms(
         availability=None if share is None else round(share / 100, 6),
         latency_ms=None if latency is None else int(latency),
-        latency_quantile=round((number(request, "latency_quantile") or 99) / 100, 6),
-        window_minutes=int(number(request, "window_minutes") or 15),
-        min_requests=int(number(request, "min_requests") or 100),
+        latency_quantile=round(known.get("latency_quantile", 99) / 100, 6),
+        window_minutes=int(known.get("window_minutes", 15)),
+        min_requests=int(known.get("min_requests", 100)),
         expect_traffic="expect_traffic" in request.POST,
         roll_back="roll_back" in request.POST,
     )
+    faults = terms.faults()
+    faults |= {name: text for name, text in IN_PERCENT.items() if name in known and name in faults}
+    faults |= {name: NO_NUMBER for name in WHOLE if known.get(name, 0) % 1}
+    faults |= dict.fromkeys(read.keys() - known.keys(), "Give a number")
+    if faults:
+        raise InvalidInput(errors=[FieldError(f"/{n}", faults[n]) for n in NUMBERS if n in faults])
+    return terms
 
 
-def number(request: PageRequest, name: str) -> float | None:
-    """Return a field as a number, ``None`` when it is empty."""
-    text = request.POST.get(name, "").strip().replace(",", ".")
-    if not text:
-        return None
+def number(text: str) -> float | None:
+    """Return what was typed as a number, ``None`` where it is none."""
     try:
-        value = float(text)
+        value = float(text.replace(",", "."))
     except ValueError:
-        value = float("nan")
-    if not -1e9 < value < 1e9:
-        raise InvalidInput(errors=[FieldError(f"/{name}", "Give a number")])
-    return value
+        return None
+    return value if -1e9 < value < 1e9 else None

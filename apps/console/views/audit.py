@@ -9,12 +9,12 @@ from django.shortcuts import redirect
 
 from apps.audit.errors import Archived
 from apps.audit.models import Checkpoint
-from apps.audit.queries import latest_checkpoint, log_standing
+from apps.audit.queries import events_visible, latest_checkpoint, log_standing
 from apps.audit.queries.witnesses import may_see
 from apps.console.actions import ask_to_verify
 from apps.console.queries.event_page import archived_event_page, event_page
-from apps.console.queries.events import event_list_page
-from apps.console.queries.log_search import LogSearch, reads_a_part, search_of
+from apps.console.queries.events import EventListPage, event_list_page
+from apps.console.queries.log_search import LogForm, LogSearch, reads_a_part, search_of
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Link
 from apps.console.queries.verification import newest_check
@@ -22,27 +22,48 @@ from apps.console.queries.witnesses import log_faults, stamp_rows, witness_rows
 from apps.console.views.base import PageRequest, action, page, show
 from apps.console.views.fields import LONG, read_whole
 from placet.kernel.actor import Actor
+from placet.kernel.problems import InvalidInput
 
 
 @page
 def log(request: PageRequest) -> HttpResponse:
-    """Show the log, newest first."""
+    """Show the log, newest first; what cannot be looked for is said in the form."""
     asked, before = search_of(request.GET), read_whole(request.GET.get("before", ""), digits=LONG)
-    wanted = asked.filters(request.actor)
+    try:
+        wanted = asked.filters(request.actor)
+    except InvalidInput as problem:
+        return refused_log(request, asked, problem)
     asked = replace(asked, project=wanted.project, environment=wanted.environment)
     page_object = event_list_page(request.actor, filters=wanted, before=before)
     others = {} if asked.is_narrowed else shown_others(request.actor, latest_checkpoint())
+    more = {"exported": exported(asked), "faults": others.get("faults", ())}
+    return show_log(request, asked, page_object, more)
+
+
+def refused_log(request: PageRequest, asked: LogSearch, problem: InvalidInput) -> HttpResponse:
+    """Answer with the log's page, its form as it was sent and why that finds nothing."""
+    events_visible(request.actor)  # refuses who may read none of it
+    nothing = EventListPage([], None, log_standing())
+    said = {error.pointer.strip("/"): [error.detail] for error in problem.errors}
+    answer = show_log(request, asked, nothing, {"refused": said})
+    answer.status_code = problem.status
+    return answer
+
+
+def show_log(
+    request: PageRequest, asked: LogSearch, page_object: EventListPage, more: dict[str, Any]
+) -> HttpResponse:
+    """Show events below the form that asked for them."""
     return show(
         request,
         "audit",
         page=page_object,
         partial=reads_a_part(request.actor),
-        projects=[(p.pk, p.name) for p in projects_of(request.actor)],
-        exported=exported(asked),
+        form=LogForm(asked, projects_of(request.actor), page_object.groups),
         chosen=asked,
         cause=asked.shown_cause(request.actor) if asked.cause else None,
         checked=newest_check(request.actor, page_object.standing),
-        faults=others.get("faults", ()),
+        **more,
     )
 
 

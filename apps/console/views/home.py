@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse
 
-from apps.console.context import waiting
+from apps.console.context import count_listed, waiting
 from apps.console.queries.home_page import home_page
 from apps.console.queries.inbox import inbox_page
 from apps.console.queries.setup import setup_list
@@ -13,7 +13,8 @@ from apps.console.views.setup import hidden_from_now_on, is_hidden
 @page
 def home(request: PageRequest) -> HttpResponse:
     """Answer at a glance: what waits on me; what runs where, since when, by whose approval."""
-    page_object = home_page(waiting(request, request.actor), request.actor)
+    page_object = home_page(waiting(request, request.actor, lists_all=True), request.actor)
+    count_listed(request, page_object)
     is_set_up = page_object.has_served or is_hidden(request)
     setup = None if is_set_up else setup_list(request.actor)
     response = show(
@@ -30,4 +31,6 @@ def home(request: PageRequest) -> HttpResponse:
 @page
 def inbox(request: PageRequest) -> HttpResponse:
     """Show what waits for the reader."""
-    return show(request, "inbox", page=inbox_page(waiting(request, request.actor), request.actor))
+    page_object = inbox_page(waiting(request, request.actor, lists_all=True), request.actor)
+    count_listed(request, page_object)
+    return show(request, "inbox", page=page_object)

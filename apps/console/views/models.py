@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from apps.builds.actions import request_build
 from apps.console.queries import models as queries
-from apps.console.queries.comparison import card_lines, checks_of, compared_parts, origin_of
+from apps.console.queries.comparison import checks_of, compared_parts, diff_lines, origin_of
 from apps.console.queries.draft.rows import value_of
 from apps.console.queries.sorting import MODELS, VERSIONS
 from apps.console.queries.version_page import version_page
@@ -105,7 +105,7 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
         b=b,
         comparison=comparison,
         parts=[checks_of((a, b)), origin_of(comparison), *compared_parts(comparison)],
-        card=card_lines(comparison),
+        card=diff_lines(comparison.card),
     )
 
 

@@ -4,9 +4,12 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from apps.console.addresses import page_of
 from apps.console.queries.policies import none_seen, policy_list_page
-from apps.console.queries.policy_page import other_publishers, policy_page
+from apps.console.queries.policy_changes import Deciding, Question
+from apps.console.queries.policy_page import may, other_publishers, policy_page
 from apps.console.queries.policy_trial import policy_trial
+from apps.console.views.asking import SURE
 from apps.console.views.base import PageRequest, action, assertion_of, back, fault_of, page, show
 from apps.governance.actions import (
     draft_policy,
@@ -15,10 +18,11 @@ from apps.governance.actions import (
     set_freeze,
     withdraw_policy,
 )
-from apps.governance.actions.policies import checked
-from apps.governance.models import Environment, Freeze
+from apps.governance.actions.policies import checked, current_policy
+from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries import visible_rows
 from apps.governance.queries.deciders import with_deciders
+from apps.governance.rules import PolicyState
 from apps.identity.queries import project_by_slug, visible
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound, Problem
@@ -72,17 +76,33 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
 
 @action
 def decide_draft(request: PageRequest, project: str, environment: str, number: int) -> HttpResponse:
-    """Publish or withdraw a draft."""
+    """Publish or withdraw a draft, once whoever does so was told what that brings about."""
     row = visible_rows.environment(
         project_by_slug(project, request.actor), environment, request.actor
     )
     policy = visible_rows.policy(row, number, request.actor)
+    if asked := ask_before_deciding(request, row, policy):
+        return asked
     if request.POST.get("do") == "publish":
         publish_policy(policy, assertion=assertion_of(request), actor=request.actor)
         messages.success(request, f"Policy r{number} is active.")
     else:
         withdraw_policy(policy, actor=request.actor)
     return back(request)
+
+
+def ask_before_deciding(
+    request: PageRequest, environment: Environment, policy: PolicyRevision
+) -> HttpResponse | None:
+    """Return the page that asks whether to publish or withdraw, for who has not answered: the
+    dialog asks where there is JavaScript. Who may not is asked nothing: they are refused."""
+    do: Deciding = "publish" if request.POST.get("do") == "publish" else "withdraw"
+    able = may(request.actor, "policy.publish" if do == "publish" else "policy.draft", environment)
+    if request.POST.get(SURE) or policy.state != PolicyState.DRAFT or not able:
+        return None
+    asked = Question(do, policy, current_policy(environment), environment.name)
+    said = {"title": asked.title, "said": asked.says, "submit": asked.submit, "tone": asked.tone}
+    return show(request, "sure", **said, do=do, action=request.path, here=page_of(request))
 
 
 @action

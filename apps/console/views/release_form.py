@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from apps.console.queries.request_form import LABELS
 from apps.console.views.fields import read_whole
 from apps.serving.marks import marks
 from placet.kernel.problems import FieldError, Problem
@@ -13,23 +14,6 @@ from placet.kernel.problems import FieldError, Problem
 VARIABLE = "variable."  # begins the name of an input for a variable
 # Where a member of the request is typed, when the input has another name.
 TYPED = {"unit": "unit_name"}
-INPUTS = frozenset(
-    {
-        "environment",
-        "endpoint",
-        "target",
-        "bento",
-        "plan",
-        "replicas",
-        "max_replicas",
-        "memory_mb",
-        "unit_name",
-        "capture",
-        "egress",
-        "variables",
-        "reason",
-    }
-)
 
 
 def serving_of(typed: QueryDict) -> dict[str, Any]:
@@ -101,6 +85,6 @@ def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
         return name, f"line {lines[index]}: {error.detail}" if index < len(lines) else error.detail
     if name == "variables" and rest:
         return name, f"{rest[0]} {error.detail}"
-    if name not in INPUTS:
+    if name not in LABELS:
         return "", f"{error.pointer.lstrip('/')}: {error.detail}"
     return name, error.detail

@@ -6,15 +6,18 @@ from contextlib import contextmanager
 from django.db import connection
 
 from apps.governance import duties
-from apps.governance.duties import ShortestPath
+from apps.governance.duties import EnvironmentAccess, ShortestPath
 from apps.governance.errors import BypassOpened, LockedOut
+from apps.governance.gates import approvals
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.duties import OrganisationView, look
 from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
+from placet_verify.permit.quorum import said
 
 # any number that no other advisory lock uses: changes of access go one by one until their commit
 LOCK = 0x64757479
+WHAT_TO_DO = "Ask for fewer people, or first give the role to more people who count for it"
 
 
 @contextmanager
@@ -37,11 +40,35 @@ def watch_duties(actor: Actor) -> Iterator[None]:
 def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
     """Refuse a policy in force that nobody could satisfy, with everybody who may decide here.
 
-    Raises :class:`LockedOut`. The system is not asked: it writes a new project's policies before
-    anybody has a role there.
+    Raises :class:`LockedOut`, with the gates and how many could decide. The system is not asked: it
+    writes a new project's policies before anybody has a role there.
     """
-    if actor.kind != "system" and duties.locked_out(look().access(policy.environment_id)):
-        raise LockedOut
+    if actor.kind == "system":
+        return
+    access = look().access(policy.environment_id)
+    if duties.locked_out(access):
+        raise LockedOut(_too_few(policy, access))
+
+
+def _too_few(policy: PolicyRevision, access: EnvironmentAccess) -> str:
+    """Say which gates ask for more people than could decide here, and what to do."""
+    asking = (gate for gate in policy.document["gates"] if gate["gate"] == approvals.NAME)
+    titles = {gate["role"]: approvals.title(gate) for gate in asking}
+    unmet = duties.unmet(access)
+    lines = [
+        f"“{titles[rule.role]}” asks for {_people(rule.count)}{said(rule)}, and"
+        f" {f'at most {people} could' if people else 'nobody could'} count for it here"
+        for rule, people in unmet
+    ]
+    if not unmet:
+        every = " and ".join(f"“{title}”" for title in titles.values())
+        asked = sum(rule.count for rule in access.rules)
+        lines = [f"{every} together ask for {asked} different people, and here are fewer who could"]
+    return f"{LockedOut.title}: {'; '.join(lines)}. {WHAT_TO_DO}"
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
 
 
 def _refuse_opened(before: OrganisationView, after: OrganisationView, actor: Actor) -> None:

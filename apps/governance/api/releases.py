@@ -20,21 +20,28 @@ from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Release
 from apps.governance.queries import visible_rows
 from apps.governance.queries.release_detail import ReleaseView, release_view
-from apps.governance.rules import ReleaseState
+from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
 from apps.serving.api.fields import ToldRecallSerializer
 from apps.serving.hooks import keeper
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
-from placet.kernel.states import values_of
 
-FILTERS = ("environment", "state", "model", "endpoint")
+ABOUT = {
+    "environment": "Only this environment",
+    "state": f"One of {', '.join(SHOWN_STATES)}. What is stopped is live behind an "
+    "endpoint that is stopped; live has it too",
+    "model": "Only this model",
+    "endpoint": "Only this endpoint",
+}
+FILTERS = tuple(ABOUT)
 PARAMETERS = [
-    OpenApiParameter(name, OpenApiTypes.STR, description=f"Only this {name}") for name in FILTERS
+    OpenApiParameter(name, OpenApiTypes.STR, description=what) for name, what in ABOUT.items()
 ]
 
 
@@ -217,10 +224,14 @@ def with_recall(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
     """Return the releases that the query string asks for."""
     filters = {name: view.request.query_params.get(name, "") for name in FILTERS}
-    if filters["state"] and filters["state"] not in values_of(ReleaseState):
-        detail = f"One of {', '.join(ReleaseState)}"
+    state = filters["state"]
+    if state and state not in SHOWN_STATES:
+        detail = f"One of {', '.join(SHOWN_STATES)}"
         raise InvalidInput(errors=[FieldError("state", detail)])
-    return visible_rows.releases(view.actor, project=project, **filters)
+    if state != EndpointState.STOPPED:  # live has those that are stopped, as their "state" has it
+        return visible_rows.releases(view.actor, project=project, **filters)
+    rows = visible_rows.releases(view.actor, project=project, **filters | {"state": ""})
+    return shown_as(rows, state)
 
 
 def rendered(rows: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from apps.governance.duties.organisation import (
     DRAFT,
     GLASS,
     MAKE,
+    OF_USE,
     REQUEST,
     SIGNS_AS,
     Account,
@@ -25,6 +26,7 @@ from apps.governance.duties.search import (
     locked_out,
     opened,
     opened_by_break_glass,
+    unmet,
 )
 from apps.governance.duties.sentences import FACTOR_FIRST, SIGN_IN_FIRST, sentences
 
@@ -34,6 +36,7 @@ __all__ = [
     "FACTOR_FIRST",
     "GLASS",
     "MAKE",
+    "OF_USE",
     "REQUEST",
     "SIGNS_AS",
     "SIGN_IN_FIRST",
@@ -56,4 +59,5 @@ __all__ = [
     "opened_by_break_glass",
     "permission_for",
     "sentences",
+    "unmet",
 ]

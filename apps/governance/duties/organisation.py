@@ -19,6 +19,7 @@ HIRE = "access.manage"  # on the whole instance: adds people, and signs in first
 VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
 HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS})  # held there is enough
 IN_PROJECT = HERE | {MAKE, EDIT}
+OF_USE = frozenset(role for role, may in ROLES.items() if may & (IN_PROJECT | {HIRE}))
 DECIDES_AS = {role: permission for permission, role in ROLE_OF.items()}
 SIGNS_AS = DECIDES_AS | {OPENER: GLASS}
 

@@ -23,6 +23,7 @@ from apps.governance.duties.organisation import (
     EnvironmentAccess,
 )
 from apps.governance.duties.paths import PathStep, by_quorum, demanded, path
+from placet_verify.permit.quorum import ApprovalRule
 
 SMALL = 4  # sets of more people than this are not looked for: changing the policy takes no more
 OUTSIDER = Account(
@@ -85,11 +86,29 @@ def locked_out(access: EnvironmentAccess) -> bool:
     Where nobody may make or ask for anything yet, as in a new project, somebody who can is thought
     of.
     """
+    return not by_quorum(_everybody(access), access)
+
+
+def unmet(access: EnvironmentAccess) -> list[tuple[ApprovalRule, int]]:
+    """Return the rules of a place that everybody together could not meet, each with how many people
+    could count for it at most. None where each could be met, and only all at once could not."""
+    everybody = _everybody(access)
+
+    def most(rule: ApprovalRule) -> int:
+        fewer = (replace(rule, count=count) for count in range(rule.count, 0, -1))
+        met = (one for one in fewer if by_quorum(everybody, replace(access, rules=(one,))))
+        return next((one.count for one in met), 0)
+
+    found = ((rule, most(rule)) for rule in access.rules)
+    return [(rule, people) for rule, people in found if people < rule.count]
+
+
+def _everybody(access: EnvironmentAccess) -> list[Account]:
     everybody = list(access.accounts)
     for permission in (MAKE, REQUEST):
         if not any(permission in account.may for account in everybody):
             everybody.append(OUTSIDER)
-    return not by_quorum(everybody, access)
+    return everybody
 
 
 def _new_set(before: EnvironmentAccess, after: EnvironmentAccess, most: int) -> ShortestPath | None:

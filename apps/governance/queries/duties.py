@@ -299,8 +299,10 @@ def _break_glass_duty(
 
 
 def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:
-    """Return all roles, and the owners of the active service accounts that hold any."""
-    rows = RoleBinding.objects.order_by("pk").values_list(
+    """Return the roles that let somebody do anything for a release (most people only look), and the
+    owners of the active service accounts that hold any."""
+    held = RoleBinding.objects.filter(role__in=duties.OF_USE).order_by("pk")
+    rows = held.values_list(
         "role",
         "person_id",
         "team_id",

@@ -14,6 +14,7 @@ from apps.identity.trust.second_factor import factors
 
 CONCERNED = frozenset({*rules.ROLE_OF.values(), *roles_with(duties.REQUEST)})
 Change = Callable[[Organisation], Organisation]
+Concerned = Callable[[Organisation, Environment], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,15 @@ def after_removing_role(row: RoleBinding) -> Lockouts:
     one project vouches for passkeys in others is not for its administrator to read."""
     subject = row.person_id or row.team_id or row.service_account_id or ""
     gone = Binding(row.role, subject, row.project_id or "", row.environment)
-    found = _locked_out(lambda now: _with(now, lambda b: () if b == gone else (b,)), {row.role})
     within = (row.project_id or "", row.environment)
 
-    def here(places: Iterable[Environment]) -> tuple[Environment, ...]:
-        return tuple(p for p in places if within in (("", ""), (p.project_id, ""), _key(p)))
+    def given_in(_: Organisation, place: Environment) -> bool:
+        return within in (("", ""), (place.project_id, ""), (place.project_id, place.name))
 
-    return Lockouts(here(found.approving), here(found.requesting))
+    def change(now: Organisation) -> Organisation:
+        return _with(now, lambda binding: () if binding == gone else (binding,))
+
+    return _locked_out(change, {row.role}, given_in)
 
 
 def after_removing_member(team: Team, person: User) -> Lockouts:
@@ -56,10 +59,13 @@ def after_deactivating(person: User) -> Lockouts:
     """Return where nobody could approve or request without this person."""
 
     def change(now: Organisation) -> Organisation:
-        ended = (replace(p, active=p.active and p.id != person.pk) for p in now.people)
-        return replace(now, people=tuple(ended))
+        left = (replace(p, active=False) if p.id == person.pk else p for p in now.people)
+        return replace(now, people=tuple(left))
 
-    return _locked_out(change, CONCERNED)
+    def concerned(now: Organisation, place: Environment) -> bool:
+        return _counts_at(place, [person.pk], now)
+
+    return _locked_out(change, CONCERNED, concerned)
 
 
 def after_demanding_factor(role: str) -> Lockouts:
@@ -80,24 +86,35 @@ def after_demanding_factor(role: str) -> Lockouts:
 
 
 def _without(team: Team, left: Callable[[frozenset[str]], frozenset[str]]) -> Lockouts:
+    def members(now: Organisation) -> frozenset[str]:
+        return now.teams.get(team.pk, frozenset())
+
     def change(now: Organisation) -> Organisation:
-        members = left(now.teams.get(team.pk, frozenset()))
-        return replace(now, teams={**now.teams, team.pk: members})
+        return replace(now, teams={**now.teams, team.pk: left(members(now))})
 
-    return _locked_out(change, CONCERNED)  # what the team holds is read with everybody else's
+    def concerned(now: Organisation, place: Environment) -> bool:
+        return _counts_at(place, members(now) - left(members(now)), now)
+
+    # what the team holds is read with everybody else's
+    return _locked_out(change, CONCERNED, concerned)
 
 
-def _key(place: Environment) -> tuple[str, str]:
-    return place.project_id, place.name
+def _counts_at(place: Environment, people: Iterable[str], now: Organisation) -> bool:
+    """Tell whether one of ``people`` may do anything in a place, or could vouch for a passkey."""
+    held = (now.roles.get("", {}), now.roles.get(place.project_id, {}), now.signers)
+    return any(one in some for one in people for some in held)
 
 
 def _with(now: Organisation, left: Callable[[Binding], Collection[Binding]]) -> Organisation:
     return replace(now, bindings=tuple(one for row in now.bindings for one in left(row)))
 
 
-def _locked_out(change: Change, held: Collection[str]) -> Lockouts:
+def _locked_out(
+    change: Change, held: Collection[str], concerned: Concerned | None = None
+) -> Lockouts:
     """Return where everybody together is enough now and not after ``change``, and where somebody
-    may request now and nobody after it.
+    may request now and nobody after it, of the environments that are ``concerned``: of all where
+    that is not said.
 
     What people did for releases that are under way is left out: it helps no other release.
     """
@@ -105,14 +122,23 @@ def _locked_out(change: Change, held: Collection[str]) -> Lockouts:
         return Lockouts()
     now = look(past=False)
     then = replace(now, organisation=change(now.organisation))
-    both = ((pk, now.access(pk), then.access(pk)) for pk in now.policies)
-    changed = [(pk, before, after) for pk, before, after in both if before != after]
+    after = {
+        pk: then.access(pk)
+        for pk, policy in now.policies.items()
+        if concerned is None or concerned(now.organisation, policy.environment)
+    }
 
     def lost(can: Callable[[EnvironmentAccess], bool]) -> tuple[Environment, ...]:
-        places = (now.policies[pk].environment for pk, b, a in changed if can(b) and not can(a))
+        # first after it: of the many places where somebody is left, it is not asked who was before
+        without = (pk for pk, access in after.items() if not can(access))
+        places = (now.policies[pk].environment for pk in without if can(now.access(pk)))
         return tuple(sorted(places, key=lambda row: (row.project.name, row.position, row.pk)))
 
-    return Lockouts(lost(lambda access: not duties.locked_out(access)), lost(_requested))
+    return Lockouts(lost(_approved), lost(_requested))
+
+
+def _approved(access: EnvironmentAccess) -> bool:
+    return not duties.locked_out(access)
 
 
 def _requested(access: EnvironmentAccess) -> bool:

@@ -135,8 +135,8 @@ def reactivate_person(person: User, *, actor: Actor) -> User:
             row = vouched(person)
             if row.is_active:
                 return row
-            row.is_active, row.last_login = True, None
-            row.save(update_fields=["is_active", "last_login"])
+            row.is_active, row.reactivated_at = True, now()
+            row.save(update_fields=["is_active", "reactivated_at"])
         log_person(log, PERSON_REACTIVATED, row)
         return row
 

@@ -27,6 +27,9 @@ def secret_page(request: HttpRequest, title: str, text: str, secret: str) -> Htt
     return response
 
 
+TIMES = ("last_login", "reactivated_at", "created_at")
+
+
 @admin.register(User)
 class PersonAdmin(ActionAdmin):
     """People. The address is fixed; a person is deactivated, never deleted."""
@@ -41,11 +44,11 @@ class PersonAdmin(ActionAdmin):
         """Show more of a person than one enters."""
         if obj is None:
             return ("email", "name")
-        return ("name", "email", "is_active", "roles", "last_login", "created_at")
+        return ("name", "email", "is_active", "roles", *TIMES)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """The address stays as it was made."""
-        return ("email", "roles", "last_login", "created_at") if obj else ()
+        return ("email", "roles", *TIMES) if obj else ()
 
     @admin.display(description="Roles")
     def roles(self, person: User) -> str:

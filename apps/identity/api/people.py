@@ -24,6 +24,12 @@ class PersonSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     is_active = serializers.BooleanField()
     created_at = serializers.DateTimeField()
+    last_sign_in_at = serializers.DateTimeField(source="last_login", allow_null=True)
+    reactivated_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When they were last let in again, if ever; until they sign in after that they "
+        "count as not yet signed in",
+    )
 
 
 class NewPersonSerializer(serializers.Serializer[Any]):

@@ -41,7 +41,7 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
     """A person. ``is_staff`` opens the Django admin; ``is_superuser`` opens nothing else."""
 
     LOG_SEALED = frozenset({"name", "email"})
-    LOG_HIDDEN = frozenset({"password", "last_login", "session_round"})
+    LOG_HIDDEN = frozenset({"password", "last_login", "session_round", "reactivated_at"})
 
     id = IdField("per")
     email = models.EmailField(unique=True)
@@ -49,6 +49,7 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    reactivated_at = models.DateTimeField(null=True, blank=True)  # the last time, if ever
     session_round = models.IntegerField(default=0, db_default=0)  # sessions of earlier ones ended
 
     rehasher: ClassVar[Callable[["User", str], None]]  # handed in by the app

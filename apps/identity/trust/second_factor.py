@@ -17,6 +17,7 @@ from django.db.models import (
     Count,
     Exists,
     ExpressionWrapper,
+    F,
     OuterRef,
     Q,
     QuerySet,
@@ -76,9 +77,10 @@ def has_passkey(person: str) -> Exists:
 
 
 def never_came(person: str) -> Exists:
-    """Return the condition that the person whom a column names was invited and has neither set a
-    password nor come by an identity provider yet."""
-    invited = User.objects.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX, last_login=None)
+    """Return the condition that the person whom a column names was invited, or let in again, and
+    has neither set a password nor come by an identity provider since."""
+    absent = Q(last_login=None) | Q(last_login__lte=F("reactivated_at"))
+    invited = User.objects.filter(absent, password__startswith=UNUSABLE_PASSWORD_PREFIX)
     return Exists(invited.filter(pk=OuterRef(person)))
 
 

@@ -127,13 +127,23 @@ def stored_faults(data: Any) -> list[FieldError]:
     return json_faults(data, "/data", fits=is_writable)
 
 
+def is_metric(name: str) -> bool:
+    """Tell whether a metric may be called so."""
+    return bool(_METRIC.fullmatch(name))
+
+
+def is_parameter(name: str) -> bool:
+    """Tell whether a parameter may be called so."""
+    return 1 <= len(name) <= 200 and name.isprintable()
+
+
 def _metric_faults(data: dict[str, Any]) -> list[FieldError]:
     if not 1 <= len(data) <= MAX_METRICS:
         return [FieldError("/data", f"1 to {MAX_METRICS} metrics: {{name: number}}")]
     faults: list[FieldError] = []
     for name, value in data.items():
         here = f"/data/{escape(name)}"
-        if not _METRIC.fullmatch(name):
+        if not is_metric(name):
             faults.append(
                 FieldError(here, "A metric's name: a letter, then letters, digits, _ . / @ -")
             )
@@ -149,7 +159,7 @@ def parameter_faults(parameters: Any) -> list[FieldError]:
     faults = json_faults(parameters, "/parameters")
     for name, value in parameters.items():
         here = f"/parameters/{escape(str(name))}"
-        if not 1 <= len(str(name)) <= 200 or not str(name).isprintable():
+        if not is_parameter(str(name)):
             faults.append(FieldError(here, "A name has 1 to 200 printable characters"))
         if len(json.dumps(value, default=str)) > 10_000:
             faults.append(FieldError(here, "A value may have at most 10 kB"))

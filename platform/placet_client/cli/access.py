@@ -199,7 +199,8 @@ def person_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) ->
     """List people."""
     with connected() as client:
         people = client.people.list(limit=limit)
-        show_list(people, ["id", "name", "email", "is_active", "created_at"], output)
+        columns = ["id", "name", "email", "is_active", "created_at", "last_sign_in_at"]
+        show_list(people, columns, output)
 
 
 @person.command("show")

@@ -28,6 +28,7 @@ build = typer.Typer(help="Builds of versions into Bentos", no_args_is_help=True)
 bento = typer.Typer(help="Bentos: what is approved and served", no_args_is_help=True)
 runtime = typer.Typer(help="Runtimes: a Python with its locked packages", no_args_is_help=True)
 BRIEF = ["id", "name", "state", "step", "error", "bento_digest", "accelerate"]
+SMOKE_WORDS = {"different": "smoke test differs", "failed": "smoke test failed"}
 DigestArgument = Annotated[str, typer.Argument(metavar="SHA256:DIGEST")]
 
 
@@ -54,6 +55,7 @@ def build_start(
         if wait:
             started = follow(client, started.id, timeout, quiet=output is Form.JSON)
         show_one(started, output, BRIEF)
+        say_smoke(started)
         go_on(client, "build", started.id)
 
 
@@ -84,7 +86,9 @@ def build_log(
     """Print the log of a build."""
     with connected() as client:
         if follow_it:
-            say(f"Bento {follow(client, build_id, timeout).bento_digest}")
+            finished = follow(client, build_id, timeout)
+            say(f"Bento {finished.bento_digest}")
+            say_smoke(finished)
             go_on(client, "build", build_id)
             return
         show_list(client.builds.log(build_id).lines, ["at", "step", "text"], output)
@@ -131,6 +135,20 @@ def runtime_show(digest: DigestArgument, output: OutputOption = Form.TABLE) -> N
     """Show a runtime and its lock."""
     with connected() as client:
         show_one(client.runtimes.get(digest), output)
+
+
+def smoke_words(build: Build) -> str:
+    """Return what pages say beside the state of a build that made what predicts otherwise than its
+    version expects; '' where it does not."""
+    return SMOKE_WORDS.get(build.smoke_test.result, "") if build.smoke_test else ""
+
+
+def say_smoke(build: Build) -> None:
+    """Say what differs where a build made what predicts otherwise than its version expects."""
+    if build.smoke_test and (words := smoke_words(build)):
+        found = build.smoke_test
+        outputs = f"{found.equal} of {found.rows} outputs as expected. {found.detail}".rstrip()
+        say(f"Build {build.id} {build.state}, {words}: {outputs}")
 
 
 def follow(client: Client, build_id: str, timeout: float, *, quiet: bool = False) -> Build:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from placet_client import refs
-from placet_client.cli.builds import follow
+from placet_client.cli.builds import follow, say_smoke, smoke_words
 from placet_client.cli.command import (
     LimitOption,
     ListedProject,
@@ -123,7 +123,11 @@ def model_register(
             started = _build(client, version, accelerate=accelerate)
             if wait:
                 follow(client, started.id, timeout, quiet=output is Form.JSON)
-        show_one(version if output is Form.JSON else _summary(client, registration), output)
+        last = client.builds.list(project, name, version.number).first()
+        show_one(version if output is Form.JSON else _summary(registration, last), output)
+        if last and smoke_words(last):
+            say_smoke(last)
+            go_on(client, "build", last.id)
         go_on(client, "version", project, name, version.number)
 
 
@@ -164,11 +168,10 @@ def _build(client: Client, version: Version, *, accelerate: bool) -> Build:
     return started
 
 
-def _summary(client: Client, registration: Registered) -> dict[str, Any]:
+def _summary(registration: Registered, last: Build | None) -> dict[str, Any]:
     """Return what to know of a version that was registered; `version show` has all of it."""
     version = registration.version
     numbers = [f"{name} {_number(value)}" for name, value in registration.metrics.items()]
-    last = client.builds.list(version.project, version.model, version.number).first()
     return {
         "version": f"{version.project}/{version.model}:{version.number}",
         "digest": version.artifact_digest,
@@ -185,7 +188,7 @@ def _build_stands(last: Build | None, version: Version) -> str:
     if last is None:
         return f"none yet (placet build start {version.project}/{version.model}:{version.number})"
     if last.state == "succeeded":
-        return f"Bento {cell(last.bento_digest)}"
+        return ", ".join(filter(None, [f"Bento {cell(last.bento_digest)}", smoke_words(last)]))
     return f"{last.id} is {last.state}{last.step and ': '}{last.step}"
 
 

@@ -60,6 +60,7 @@ EgressOption = Annotated[
     typer.Option(help="what it may reach; may be repeated. Default: nothing", metavar="HOST:PORT"),
 ]
 
+STATE = "requested, approved, live (with those that are stopped), stopped, …"
 PLAN = "one of those in environment plans, or JSON or @FILE"
 UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointer; default: none"
 
@@ -247,7 +248,7 @@ def release_list(
     within: ListedProject = "",
     project: ListedProjectOption = "",
     environment: str = "",
-    state: Annotated[str, typer.Option(help="requested, approved, live, …")] = "",
+    state: Annotated[str, typer.Option(help=STATE)] = "",
     model: str = "",
     endpoint: str = "",
     limit: LimitOption = None,
@@ -258,7 +259,7 @@ def release_list(
         found = client.releases.list(
             listed_project(within, project),
             environment=environment,
-            state=state,
+            state=state.strip().lower().replace(" ", "_"),  # as pages have it
             model=model,
             endpoint=endpoint,
             limit=limit,

@@ -120,7 +120,7 @@ def endpoint_revisions(
         columns = [
             "number",
             "state",
-            "weight",
+            "traffic",
             "salt",
             "version",
             "replicas",
@@ -131,7 +131,10 @@ def endpoint_revisions(
         if output is Form.JSON:
             show_list(revisions, columns, output)
             return
-        show_list(({**row.raw, "state": _state_of(row)} for row in revisions), columns, output)
+        show_list(
+            ({**row.raw, "state": _state_of(row), "traffic": _share_of(row)} for row in revisions),
+            *(columns, output),
+        )
         for row in revisions:
             if row.recalled:
                 tell(f"Revision {row.number}: {_state_of(row)} {_told_of(row.recall)}")
@@ -142,6 +145,11 @@ def _state_of(row: records.Revision) -> str:
     if row.recalled:
         return "stopped by a recall"
     return "aborted" if row.aborted else "stopped" if row.is_stopped else row.state
+
+
+def _share_of(row: records.Revision) -> str:
+    """Return the share of the requests that goes to a revision, as pages have it; '' for none."""
+    return f"{row.weight / 100:g}%" if row.weight and not row.is_stopped else ""
 
 
 def _told_of(recall: records.ToldRecall | None) -> str:

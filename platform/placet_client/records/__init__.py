@@ -24,7 +24,7 @@ from placet_client.records.audit import (
 )
 from placet_client.records.base import Record
 from placet_client.records.break_glass import BreakGlass, GlassDuty, GlassSigner
-from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, Wheel
+from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, SmokeTest, Wheel
 from placet_client.records.deployments import (
     Approval,
     Deployment,
@@ -245,6 +245,7 @@ __all__ = [
     "ServiceAccount",
     "SetupLink",
     "SigningKey",
+    "SmokeTest",
     "Standing",
     "StartedUpload",
     "Storage",

@@ -8,6 +8,17 @@ from placet_client.records.base import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTest(Record):
+    """What the smoke test of a Bento found: of its example's rows, how many were predicted as the
+    version expects."""
+
+    result: str  # `equal`, `starts`, `different` or `failed`
+    rows: int
+    equal: int
+    detail: str  # What differs, in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Build(Record):
     """A version being turned into a Bento."""
 
@@ -26,6 +37,8 @@ class Build(Record):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    # The newest of its Bento; None where it has none. `different` fails no build
+    smoke_test: SmokeTest | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

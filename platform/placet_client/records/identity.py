@@ -39,6 +39,10 @@ class Person(Record):
     name: str
     is_active: bool
     created_at: datetime
+    last_sign_in_at: datetime | None
+    # When they were last let in again, if ever; until they sign in after that they count as not yet
+    # signed in
+    reactivated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -501,6 +501,47 @@ def test_what_cannot_be_asked_is_refused_by_name(query: str, field: str, world: 
     assert field in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("query", "at", "said", "kept"),
+    [
+        (
+            "project=nowhere",
+            "project",
+            "None that you may see",
+            '<option value="nowhere" selected>',
+        ),
+        ("environment=moon", "environment", "None that you may see", 'value="moon"'),
+        ("kind=moon.landed", "kind", "No event is of this kind", 'value="moon.landed"'),
+        ("group=moons", "group", "One of ", '<option value="moons" selected>'),
+    ],
+)
+def test_a_refused_filter_is_said_at_its_field_on_the_page_of_the_log(
+    query: str, at: str, said: str, kept: str, world: World
+) -> None:
+    client = browser(person("Eve", {"auditor": None}))
+    answer = client.get(f"/audit/?text=approved&{query}")
+    shown = " ".join(answer.content.decode().split())
+    assert answer.status_code == 400
+    assert "Nothing was searched" in shown and "No matching events" not in shown
+    assert 'name="text" value="approved"' in shown
+    assert kept in shown
+    assert f'aria-describedby="{at}-fault" autofocus' in shown
+    assert said in shown.split(f'id="{at}-fault"')[1].split("</ul>")[0]
+    assert "Export</button>" not in shown
+
+
+def test_a_refused_filter_keeps_the_project_that_there_is(world: World) -> None:
+    client = browser(person("Eve", {"auditor": None}))
+    shown = client.get("/audit/?project=risk&environment=moon").content.decode()
+    assert f'<option value="{world.project.pk}" selected>' in " ".join(shown.split())
+
+
+def test_who_may_not_read_the_log_is_told_nothing_of_a_filter(world: World) -> None:
+    answer = browser(person("Ann", {"viewer": world.project})).get("/audit/?project=nowhere")
+    assert answer.status_code == 403
+    assert "events" not in answer.content.decode().split("<main")[1]
+
+
 def test_days_are_looked_through_from_the_first_to_the_last(world: World) -> None:
     client = browser(person("Eve", {"auditor": None}))
     today = f"{now():%Y-%m-%d}"

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from apps.builds.models import Build
+from apps.registry.actions import add_evidence
 from apps.registry.models import Evidence, ModelVersion
+from placet.kernel.actor import SYSTEM
 from placet_client import Client, PlacetError, Unreachable, login
 from placet_client.cli import main
 from placet_client.nouns import Uploads
@@ -174,6 +176,44 @@ def test_what_is_built_is_not_built_again(
         Build.objects.filter(pk=build.pk).update(state=state)
         assert main(command(out, "--build")) == 0
         assert Build.objects.count() == count
+
+
+def test_who_waits_for_a_build_is_told_last_that_it_predicts_otherwise_than_expected(
+    world: World, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(out, "--build")) == 0
+    build, digest = Build.objects.get(), f"sha256:{'5' * 64}"
+    Build.objects.update(state="succeeded", bento_digest=digest)
+    found = {"rows": 1, "equal": 0, "detail": "Row 0 is 0, expected 1"}
+    for result, ends in (
+        ("equal", ["→ {}/models/risk/age/1/"]),
+        (
+            "different",
+            [
+                f"Build {build.pk} succeeded, smoke test differs: "
+                "0 of 1 outputs as expected. Row 0 is 0, expected 1",
+                f"→ {{}}/builds/{build.pk}/",
+                "→ {}/models/risk/age/1/",
+            ],
+        ),
+    ):
+        add_evidence(
+            ModelVersion.objects.get(),
+            kind="smoke_test",
+            data={"result": result, **found},
+            source="measured",
+            bento_digest=digest,
+            actor=SYSTEM,
+        )
+        capsys.readouterr()
+        assert main(command(out, "--build", "--wait")) == 0, "a difference fails no build"
+        said = capsys.readouterr()
+        lines = [line for line in said.err.splitlines() if not line.startswith("{")]
+        assert lines[-len(ends) :] == [end.format(client().url) for end in ends]
+        assert ("smoke test differs\n" in said.out) is (result == "different")
+        assert ("smoke test" in said.err) is (result == "different")
+    assert main(["build", "log", build.pk, "--follow"]) == 0
+    assert "smoke test differs: 0 of 1" in capsys.readouterr().err
 
 
 def test_two_at_once_make_one_version(world: World, out: Path) -> None:

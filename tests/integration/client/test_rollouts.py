@@ -218,3 +218,38 @@ def test_what_is_live_behind_a_stopped_endpoint_is_stopped_in_tables(
     start_endpoint(release.endpoint, actor=story.otto)
     assert main(commands[2]) == 0
     assert " live " in capsys.readouterr().out
+
+
+def test_what_goes_to_a_revision_is_told_in_percent_and_not_of_one_that_is_stopped(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = story.lived()
+
+    def traffic() -> list[str]:
+        assert main(["endpoint", "revisions", release.endpoint_id]) == 0
+        heads, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
+        return [row[heads.index("TRAFFIC")] for row in rows]
+
+    assert traffic() == ["100%", "–"], "nothing goes to the one before it"
+    stop_endpoint(release.endpoint, actor=story.otto)
+    assert traffic() == ["–", "–"]
+
+
+def test_releases_are_listed_by_the_states_that_their_table_and_pages_name(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = story.lived()
+
+    def listed(state: str) -> list[str]:
+        assert main(["release", "list", "risk", "--state", state, "-o", "json"]) == 0
+        return [row["id"] for row in json.loads(capsys.readouterr().out)]
+
+    assert (listed("live"), listed("stopped")) == ([release.pk], [])
+    stop_endpoint(release.endpoint, actor=story.otto)
+    assert listed("stopped") == listed("Stopped") == [release.pk]
+    assert listed("live") == [release.pk], "as the API has it: its state is live"
+    assert listed("Rolled back") == []
+    assert main(["release", "list", "risk", "--state", "halted"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "state" in said and "One of requested, approved, rolling_out, live" in said
+    assert "retired, stopped" in said

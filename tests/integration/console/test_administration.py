@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,16 +16,19 @@ from pydantic import SecretStr
 from apps.audit.models import Event
 from apps.console.queries.instance import GROUPS, TRIALS, shown_value
 from apps.console.queries.role_matrix import permission_groups
+from apps.identity.actions import deactivate_person, reactivate_person
 from apps.identity.models import ApiToken, RoleBinding, User
 from apps.identity.rules import PERMISSIONS, ROLES
 from apps.integrations import trials
 from apps.integrations.trials import tried
 from apps.registry.store import store
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.config import Config, config
 from placet.kernel.outbound import OutboundResponse
 from tests.support.enrolment import authenticator, signs_in_with
-from tests.support.factories import browser, grow_old, person, project, team, token_for
+from tests.support.factories import api, browser, grow_old, person, project, team, token_for
+from tests.support.page_text import text_of
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "New Person", "email": "new@example.com", "role": "reviewer", "place": "risk"}
@@ -171,6 +174,25 @@ def test_the_list_says_when_people_signed_in_last_and_finds_who_is_away(desk: Cl
     assert "Last sign-in or token use" in shown
     assert "Away for 30 days" in shown
     assert "Last active" not in shown
+
+
+def test_who_was_let_in_again_keeps_their_last_sign_in_and_is_said_not_to_have_come_since(
+    desk: Client,
+) -> None:
+    reader = api(User.objects.get(name="Ann"))
+    ada, before = person("Ada"), now() - timedelta(days=3)
+    User.objects.filter(pk=ada.pk).update(last_login=before)
+    deactivate_person(ada, actor=SYSTEM)
+    reactivate_person(ada, actor=SYSTEM)
+    page = text_of(desk.get(f"/people/{ada.pk}/").content.decode())
+    assert re.search(r"Last sign-in or token use\s+\(ago\)\s+Reactivated\s+\(ago\)", page)
+    assert "Not yet signed in again" in text(desk.get("/administration/?q=Ada"))
+    told = reader.get(f"/people/{ada.pk}").json()
+    assert datetime.fromisoformat(told["last_sign_in_at"]) == before
+    assert datetime.fromisoformat(told["reactivated_at"]) > before
+    User.objects.filter(pk=ada.pk).update(last_login=now())
+    assert "Active" in text(desk.get("/administration/?q=Ada"))
+    assert reader.get(f"/people/{person('Bea').pk}").json()["reactivated_at"] is None
 
 
 def test_many_people_and_tokens_cost_no_more_queries_and_come_in_pages(desk: Client) -> None:

@@ -109,10 +109,10 @@ def test_a_policy_is_drafted_by_one_and_published_by_another(world: World) -> No
     place = "/policies/risk/staging/"
     send(world, "Vera", f"{place}draft", source=OPEN, do="draft")
     draft = PolicyRevision.objects.get(state="draft")
-    send(world, "Vera", f"{place}{draft.number}/decide", do="publish", next=place)
+    send(world, "Vera", f"{place}{draft.number}/decide", do="publish", sure="1", next=place)
     draft.refresh_from_db()
     assert draft.state == "draft"
-    send(world, "Vito", f"{place}{draft.number}/decide", do="publish", next=place)
+    send(world, "Vito", f"{place}{draft.number}/decide", do="publish", sure="1", next=place)
     draft.refresh_from_db()
     assert draft.state == "published"
 

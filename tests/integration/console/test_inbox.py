@@ -10,14 +10,16 @@ from django.test.utils import CaptureQueriesContext
 from apps.assurance.actions import recall
 from apps.console.queries.frame import Frame, frame_of, with_frame
 from apps.governance.actions import draft_policy, publish_policy
-from apps.governance.models import PolicyRevision
+from apps.governance.models import PolicyRevision, Release
 from apps.governance.queries.visible_rows import publishable, waiting_on
 from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
+from apps.rollouts.actions import resume
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
 from tests.support.factories import actor_of, browser, grant
+from tests.support.story import Story
 from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,36 @@ def test_the_menu_counts_the_drafts_that_one_may_publish_beside_releases(world: 
     assert badge("Vito").count == 2
     assert badge("Vito").counted == f"releases that wait for your role and {said}"
     assert (badge("Ada").count, badge("Ada").counted) == (0, "")
+
+
+def test_the_count_beside_inbox_is_of_all_that_the_inbox_lists_on_every_page(
+    story: Story, first_release: Release
+) -> None:
+    world = story.world
+    olga = factories.person("Olga", dict.fromkeys(("operator", "approver"), world.project))
+
+    def badge(path: str, who: Any = olga) -> tuple[int, str]:
+        item = browser(who).get(path).context["navigation"].home[1]
+        return item.count, item.counted
+
+    def everywhere() -> tuple[int, str]:
+        (told,) = {badge(path) for path in ("/", "/inbox/", "/models/", "/releases/")}
+        return told
+
+    assert everywhere() == (0, "")
+    paused = story.under_way({"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]})
+    assert story.rollout(paused).state == "waiting"
+    assert everywhere() == (1, "rollouts that wait for a person to go on")
+    story.approve(story.release("staging", plan={"strategy": "replace", "start": "manual"}))
+    draft(world)
+    world.request("production")
+    said = "releases that wait for your role, approved releases to be rolled out, "
+    said += "rollouts that wait for a person to go on and policy drafts that you may publish"
+    assert everywhere() == (4, said)
+    assert browser(olga).get("/inbox/").context["page"].size == 4
+    resume(story.rollout(paused), step=1, reason="Looks fine", actor=story.otto)
+    assert everywhere()[0] == 3
+    assert badge("/models/", World("other").people["Otto"]) == (0, ""), "they see none of it"
 
 
 def test_where_there_is_no_release_one_query_tells_the_projects_and_the_open_alerts(

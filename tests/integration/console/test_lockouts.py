@@ -1,10 +1,13 @@
 """What nobody could do after a change of access is said before it is made."""
 
+from unittest.mock import patch
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.governance.queries.duties import OrganisationView
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding, SecondFactorDemand, Team, TeamMember, User
 from placet.kernel.actor import SYSTEM
@@ -14,6 +17,7 @@ from tests.support.page_text import text_of
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
+ACCESS = OrganisationView.access
 NOBODY = "After this no release can be approved in Risk / production"
 
 
@@ -144,3 +148,21 @@ def test_an_admin_of_one_project_reads_of_no_other(world: World) -> None:
     revoke_role(role_of(world, "Vera"), actor=SYSTEM)
     said = sent(ria, f"/projects/risk/members/{role_of(world, 'Vito').pk}/remove")
     assert NOBODY in said and "Other" not in said
+
+
+def test_only_where_somebody_counts_is_it_asked_who_would_be_left(
+    world: World, desk: Client
+) -> None:
+    """In an organisation of 20,000 people and 120 environments each takes a hundredth second."""
+    World("other")
+    with patch.object(OrganisationView, "access", autospec=True, side_effect=ACCESS) as asked:
+        for path in (
+            f"/projects/risk/members/{role_of(world, 'Vera').pk}/remove",
+            f"/people/{world.people['Vito'].pk}/deactivate",
+        ):
+            sent(desk, path)
+            places = [
+                seen.policies[pk].environment for seen, pk in (c.args for c in asked.mock_calls)
+            ]
+            assert {place.project.slug for place in places} == {"risk"}, path
+            asked.reset_mock()

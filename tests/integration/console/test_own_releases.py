@@ -133,8 +133,9 @@ def test_an_approved_release_says_in_lists_who_starts_it(world: World) -> None:
     world.decide(by_hand, world.rex)
     itself = world.request("staging", endpoint="other")
     world.decide(itself, world.rex)
-    for path in ("/", "/releases/"):
+    for path in ("/", "/releases/", f"/releases/{by_hand.pk}/"):
         assert page(world, "Ada", path).count("Waits for an operator to start it") == 1
+    assert "Waits for an operator" not in page(world, "Ada", f"/releases/{itself.pk}/")
 
 
 @pytest.mark.parametrize("path", ["/", "/inbox/"])

@@ -1,5 +1,7 @@
 """A form that is refused says why beside it, and nothing that was typed is lost."""
 
+import re
+
 import pytest
 
 from apps.builds.models import Build
@@ -192,3 +194,34 @@ def test_a_latency_that_is_no_number_is_not_one_that_was_left_open(
     assert not Objective.objects.exists()
     client.post(path, terms | {"latency_ms": "250"})
     assert Objective.objects.get().latency_ms == 250
+
+
+def test_a_refused_request_names_its_fields_as_their_labels_do(world: World) -> None:
+    version = world.version()
+    typed = {"version": version.pk, "bento": world.bento(version).pk, "environment": "staging"}
+    typed |= {"endpoint": "churn", "memory_mb": "much", "egress": "nowhere", "replicas": "1"}
+    shown = browser(world.people["Ada"]).post("/releases/request", typed).content.decode()
+    said = "Some fields are invalid: Memory per replica (MB), Outbound access"
+    assert said in shown
+    for label in said.split(": ")[1].split(", "):
+        assert f">{label}</label>" in shown
+
+
+def test_a_refused_slo_says_at_once_all_that_is_wrong_with_it(world: World) -> None:
+    endpoint = world.live("development").endpoint
+    client, path = browser(world.people["Otto"]), f"/endpoints/{endpoint.pk}/objective"
+
+    def said(**typed: str) -> list[str]:
+        answer = client.post(path, typed | {"next": "/targets/"}, follow=True)
+        return re.findall(r'<li data-fault-of="\w+">(.*?)</li>', answer.content.decode())
+
+    wrong = {"availability": "12", "latency_ms": "2 s", "latency_quantile": "100"}
+    assert said(**wrong, window_minutes="0", min_requests="1.5") == [
+        "availability: From 50 to 100%, such as 99.9",
+        "latency_quantile: From 50 to 99.9%, such as 99",
+        "latency_ms: Give a number",
+        "window_minutes: From 1 to 360 minutes",
+        "min_requests: Give a whole number",
+    ]
+    assert said(latency_quantile="99") == ["availability: Set an availability, a latency, or both"]
+    assert not Objective.objects.exists()

@@ -123,6 +123,17 @@ def test_what_only_time_keeps_is_shown_as_waiting_with_its_time_in_lists_too(wor
     assert "✕" not in listed(), "its policy has no gate for that"
 
 
+def test_lists_say_that_a_release_waits_for_people_and_for_its_time(world: World) -> None:
+    world.policy("staging", TWO)
+    bento = world.bento(world.version())
+    world.live("development", bento)
+    world.request("staging", bento)
+    for path in ("/", "/inbox/", "/releases/"):
+        said = text_of(browser(world.people["Ada"]).get(path).content.decode())
+        both = "◷ Waiting for a reviewer; Soaked in development for (span): passes"
+        assert both in said, path
+
+
 def test_a_freeze_that_ends_by_itself_is_waited_for_in_lists(world: World) -> None:
     world.policy("staging", "version: 1\ngates: [{gate: freeze}, {gate: build}]\n")
     ends = now() + timedelta(hours=3)

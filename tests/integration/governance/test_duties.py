@@ -238,8 +238,13 @@ def test_a_policy_that_nobody_could_satisfy_is_not_published(world: World) -> No
         source="version: 1\ngates: [{gate: approvals, role: approver, count: 3}]\n",
         actor=world.vera,
     )
-    with pytest.raises(LockedOut):
+    with pytest.raises(LockedOut) as refused:
         governance.publish_policy(draft, actor=world.vito)
+    assert refused.value.detail == (
+        "Nobody could satisfy this policy: “Three approvers” asks for 3 people, and at most 2 could"
+        " count for it here. Ask for fewer people, or first give the role to more people who"
+        " count for it"
+    )
     assert production(world).policy == number
     factories.person("Third", roles={"approver": world.project})
     governance.publish_policy(draft, actor=world.vito)
@@ -247,6 +252,23 @@ def test_a_policy_that_nobody_could_satisfy_is_not_published(world: World) -> No
     assert duty.demanded == 4
     # one asks, two change the policy: what demands more than three people can be changed by three
     assert (duty.state, duty.fewest and duty.fewest.people) == ("bypass", 3)
+
+
+def test_a_policy_whose_gates_ask_for_the_same_people_names_the_gates(
+    world: World, ann: Actor
+) -> None:
+    ask = "{gate: approvals, role: reviewer, count: 2}, {gate: approvals, role: approver, count: 2}"
+    for name in ("Vera", "Vito"):
+        factories.grant(world.people[name], {"reviewer": world.project})
+    draft = governance.draft_policy(
+        world.environment("production"), source=f"version: 1\ngates: [{ask}]\n", actor=world.vera
+    )
+    for name in ("Rex", "Rita"):
+        actions.deactivate_person(world.people[name], actor=ann)
+    with pytest.raises(LockedOut) as refused:
+        governance.publish_policy(draft, actor=world.vito)
+    said = "“Two reviewers” and “Two approvers” together ask for 4 different people"
+    assert said in refused.value.detail
 
 
 def test_an_environment_whose_last_approvers_left_says_so(world: World, ann: Actor) -> None:
@@ -334,8 +356,12 @@ def test_who_was_let_in_again_and_has_no_way_to_sign_in_is_waited_for(world: Wor
     for name in ("Rex", "Rita"):
         actions.deactivate_person(world.people[name], actor=ann)
         actions.reactivate_person(world.people[name], actor=ann)
+        assert User.objects.get(pk=world.people[name].pk).last_login, "it is not forgotten"
     (staging,) = duties_of([world.environment("staging")])
     assert (staging.state, staging.invited) == ("waiting", ("Rex risk", "Rita risk"))
+    User.objects.filter(pk=world.people["Rita"].pk).update(last_login=now())
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.invited) == ("kept", ())
 
 
 def test_who_never_signed_in_is_counted_as_somebody_who_could(world: World, ann: Actor) -> None:

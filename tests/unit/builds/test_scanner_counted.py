@@ -19,6 +19,7 @@ from xgboost import DMatrix, train
 
 from tests.support.models import booster_bytes
 from tests.support.scanning import scan_bytes, scan_folder
+from tests.support.spending import spent
 from workers.builder.scanning import __main__ as scan
 from workers.builder.scanning import archives, compressed, files, headers, pickled, ubjson
 
@@ -288,23 +289,44 @@ def test_streams_one_behind_the_other_are_counted(
     assert [what for _, _, what in report.findings] == [compressed.STREAMS]
 
 
-def test_a_name_in_gzip_of_any_length_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compressed, "MAX_NAMES", 50)
-    head, rest = b"\x1f\x8b\x08\x08\0\0\0\0\0\3", gzip.compress(b"words\n")[10:]
-    assert scan_bytes("a.txt.gz", head + b"a" * 40 + b"\0" + rest, NOWHERE).verdict() == "safe"
-    report = scan_bytes("a.txt.gz", head + b"a" * 60 + b"\0" + rest, NOWHERE)
-    assert [what for _, _, what in report.findings] == [compressed.STREAMS]
+HEAD = b"\x1f\x8b\x08\x18\0\0\0\0\0\3"  # with a name and a comment
+REST = gzip.compress(b"words\n")[10:]
 
 
-def test_zeros_that_fill_up_a_block_behind_gzip_are_no_name(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Python takes the first of them, as many as it reads at once, in one piece."""
-    monkeypatch.setattr(compressed, "MAX_NAMES", 4000)
-    padded = gzip.compress(b"words\n") + bytes(300_000)
-    assert scan_bytes("a.txt.gz", padded, NOWHERE).verdict() == "safe"
-    report = scan_bytes("a.txt.gz", padded + bytes(300_000), NOWHERE)
-    assert [what for _, _, what in report.findings] == [compressed.STREAMS]
+@pytest.mark.parametrize(
+    "part",
+    [
+        HEAD + b"a" * 130_000 + b"\0" + b"a" * 130_000 + b"\0" + REST,
+        gzip.compress(b"words\n") + bytes(260_000),
+    ],
+    ids=["names", "zeros"],
+)
+def test_names_in_gzip_and_zeros_behind_it_are_read_at_once(part: bytes) -> None:
+    """Python reads them byte by byte: 260 MB that were packed in 300 kB took half a minute."""
+    assert gzip.decompress(part) == b"words\n"
+    seconds, report = spent(lambda: scan_bytes("a.txt.gz", part * 120, NOWHERE), 1)
+    assert report.verdict() == "safe"
+    assert seconds < 2
+
+
+@pytest.mark.parametrize("flags", range(32))
+@pytest.mark.parametrize("cut", [None, -1, -9, 13, 11])
+def test_gzip_is_read_as_python_reads_it(flags: int, cut: int | None) -> None:
+    extra = b"\3\0abc" if flags & 4 else b""
+    names = b"name\0" * ((flags & 8 > 0) + (flags & 16 > 0))
+    head = HEAD[:3] + bytes([flags]) + HEAD[4:] + extra + names + b"\1\2" * (flags & 2 > 0)
+    for data in (head + REST, gzip.compress(b"first\n") + b"\0" * 5 + head + REST):
+        try:
+            meant = gzip.GzipFile(fileobj=io.BytesIO(data[:cut])).read()
+        except (OSError, EOFError) as error:
+            with (
+                pytest.raises(type(error)),
+                compressed.OPENERS["joblib gzip"](io.BytesIO(data[:cut])) as stream,
+            ):
+                list(compressed.in_pieces(stream))
+        else:
+            with compressed.OPENERS["joblib gzip"](io.BytesIO(data[:cut])) as stream:
+                assert b"".join(compressed.in_pieces(stream, 3)) == meant
 
 
 def test_zeros_behind_xz_are_no_streams_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

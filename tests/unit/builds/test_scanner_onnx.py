@@ -47,6 +47,17 @@ def test_weights_outside_are_malicious_also_where_a_tree_is_too_large_to_follow(
     assert "reads data from" in why
 
 
+@pytest.mark.parametrize("first", ["!not-there.bin", "a" * 300])
+def test_weights_that_are_not_there_do_not_hide_those_outside(tmp_path: Path, first: str) -> None:
+    one = model([("location", first)])
+    other = one.graph.initializer.add()
+    other.CopyFrom(one.graph.initializer[0])
+    other.name, other.external_data[0].value = "other", "b/../../w.bin"
+    said, why = verdict(tmp_path, one)
+    assert said == "malicious"
+    assert "reads data from 'b/../../w.bin'" in why
+
+
 @pytest.mark.parametrize("where", ["initializer", "attribute"])
 @pytest.mark.parametrize("mark", MARKS)
 def test_a_mark_that_onnx_runtime_takes_for_an_address_is_not_safe(

@@ -10,8 +10,8 @@ from apps.console.queries.comparison import (
     ChangeRow,
     ComparisonTable,
     MetricRow,
-    card_lines,
     compared_parts,
+    diff_lines,
 )
 from apps.registry.comparison import ValueChange, VersionComparison
 
@@ -88,4 +88,4 @@ def test_digests_of_files_are_short_and_copied_whole() -> None:
 
 def test_lines_of_a_card_are_set_by_how_they_differ() -> None:
     found: Any = SimpleNamespace(card=["+++ b", "- old", " kept"])
-    assert [kind for kind, _ in card_lines(found)] == ["add", "del", ""]
+    assert [kind for kind, _ in diff_lines(found.card)] == ["add", "del", ""]

@@ -6,11 +6,15 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils.html import strip_tags
 
+from apps.console.queries.draft.forms import MetricsForm
 from apps.console.queries.draft.page import DraftPage
+from apps.console.queries.draft.rows import TypedRow
 from apps.registry.formats import Derived
 from apps.registry.models import ModelVersion
 from apps.registry.readiness import DraftReport
+from apps.registry.rules import evidence_faults
 from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import InvalidInput
 
 COLUMNS = {"inputs": [{"name": "age", "type": "long"}], "outputs": []}
 TYPED = "Typed in, not read from the files"
@@ -64,6 +68,25 @@ def test_beside_the_format_stands_who_says_its_packages() -> None:
     )
     typed = page(told, python_version="3.12", requirements=["numpy==2.3.6"])
     assert (typed.python, typed.requirements_by) == ("3.12 (typed in)", "typed in")
+
+
+@pytest.mark.parametrize(
+    ("names", "value", "at"),
+    [
+        (["auc"], "good", [{"value"}]),
+        (["1st"], "0.9", [{"name"}]),
+        (["auc", "auc"], "0.9", [set(), {"name"}]),
+    ],
+)
+def test_what_is_wrong_with_a_metric_stands_beside_its_value_or_its_name(
+    names: list[str], value: str, at: list[set[str]]
+) -> None:
+    form = MetricsForm(metrics=[TypedRow({"name": name, "value": value}) for name in names])
+    try:
+        form.place(evidence_faults("metrics", form.data()), "")
+    except InvalidInput as problem:
+        form.place(problem.errors, "")
+    assert [{*row.faults} for row in form.metrics] == at
 
 
 @pytest.mark.parametrize(

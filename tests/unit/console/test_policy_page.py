@@ -1,5 +1,7 @@
 """What the page of an environment's policies says of drafts, its history and trials."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,36 +9,95 @@ import pytest
 
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.policies import PolicyRow
+from apps.console.queries.policy_changes import PolicyChanges
 from apps.console.queries.policy_page import Draft, PastPolicy
 from apps.console.queries.policy_trial import PolicyTrial, Trial, shortages
+from apps.governance.gates import GATES
 from apps.governance.queries.deciders import RoleHolders
 from apps.governance.queries.people import NamedPerson
 
-PASSKEY = Signing([], "/api/v1/x", "passkey")
+PASSKEY = Signing([cast("Any", None)], "/api/v1/x", "passkey")
+NO_PASSKEY = Signing([], "/api/v1/x", "passkey")
+
+
+def revision(number: int, source: str = "", gates: Sequence[dict[str, Any]] = ()) -> Any:
+    """Return a revision of a policy; it means something else where its ``source`` is another."""
+    document = {"gates": gates or [{"gate": "build"}]}
+    return SimpleNamespace(number=number, source=source, document=document, digest=source.strip())
 
 
 def draft(signing: Signing | None = None, *, own: bool = False, publishes: bool = True) -> Draft:
     """Return a draft for a reader who may draft, and perhaps publish."""
-    row = cast("Any", SimpleNamespace(number=3))
     may = {"may_publish": publishes, "may_draft": True}
-    return Draft(row, "Ada", "/x", signing, is_own=own, others="", **may)
+    return Draft(
+        revision(3),
+        "Ada",
+        "/x",
+        signing,
+        is_own=own,
+        others="",
+        **may,
+        current=revision(2),
+        environment="staging",
+    )
 
 
 @pytest.mark.parametrize(
-    ("found", "plainly", "signed"),
+    ("found", "asked"),
     [
-        (draft(), True, False),
-        (draft(PASSKEY), False, True),
-        (draft(own=True), False, False),
-        (draft(PASSKEY, own=True), False, False),
-        (draft(publishes=False), False, False),
+        (draft(), ["Withdraw", "Publish"]),
+        (draft(PASSKEY), ["Withdraw", "Publish with your passkey"]),
+        (draft(NO_PASSKEY), ["Withdraw"]),
+        (draft(own=True), ["Withdraw"]),
+        (draft(PASSKEY, own=True), ["Withdraw"]),
+        (draft(publishes=False), ["Withdraw"]),
     ],
 )
-def test_another_publishes_a_draft_as_the_policy_demands(
-    found: Draft, plainly: bool, signed: bool
-) -> None:
-    assert (found.is_published_plainly, found.is_published_signed) == (plainly, signed)
+def test_another_publishes_a_draft_as_the_policy_demands(found: Draft, asked: list[str]) -> None:
+    assert [question.submit for question in found.questions] == asked
+    assert found.lacks_passkey == (found.signing is NO_PASSKEY)
     assert (found.title, found.may_decide) == ("Draft r3", True)
+
+
+def test_who_decides_a_draft_is_told_what_that_brings_about() -> None:
+    withdrawing, publishing = draft().questions
+    assert publishing.title == "Publish policy draft r3?"
+    assert publishing.says == (
+        "It is in force at once for every new release request to staging. r2 is superseded. "
+        "Releases that have not started move to it: decisions on them no longer count, and people "
+        "have to decide again. What is live stays live."
+    )
+    assert withdrawing.title == "Withdraw policy draft r3?"
+    assert withdrawing.says == "Nobody can publish it any more. r2 stays in force."
+    first = replace(publishing, current=None), replace(withdrawing, current=None)
+    assert "superseded" not in first[0].says
+    assert first[1].says.endswith("No policy is in force still.")
+
+
+def test_a_draft_is_compared_with_the_policy_in_force() -> None:
+    two, nine = ({"gate": "approvals", "role": "approver", "count": count} for count in (2, 9))
+    found = PolicyChanges(
+        revision(2, "a\nb", [two]), revision(3, "a\nc", [{"gate": "build"}, nine])
+    )
+    assert found.title == "Changes to the active policy r2"
+    assert [(sign, title) for _, sign, title in found.gates] == [
+        ("−", "Two approvers"),
+        ("+", GATES["build"].title({"gate": "build"})),
+        ("+", "9 approvers"),
+    ]
+    assert [line for kind, line in found.lines if kind][2:] == ["-b", "+c"]
+    assert found.nothing == ""
+
+
+def test_a_draft_that_changes_nothing_says_so() -> None:
+    same = PolicyChanges(revision(2, "a"), revision(3, "a"))
+    assert (same.nothing, same.gates, same.lines) == (
+        "It asks for just what the active policy asks for.",
+        [],
+        [],
+    )
+    spelled = PolicyChanges(revision(2, "a"), revision(3, "a\n\n"))
+    assert spelled.nothing.endswith(" Only its text differs.")
 
 
 def test_history_says_who_wrote_and_who_published() -> None:
@@ -87,6 +148,19 @@ def test_a_policy_that_asks_for_more_people_than_there_are_says_so() -> None:
     assert "It asks for 1 reviewer, and nobody holds that role here: " in asked("reviewer", 1)[0]
     assert asked("approver", 1) == []
     assert list(shortages([{"gate": "approvals", "role": "approver", "count": 2}], [])) == []
+
+
+def test_a_policy_whose_gates_share_too_few_people_says_so() -> None:
+    alma, rex = (NamedPerson(f"per_{name}", name, ()) for name in ("Alma", "Rex"))
+    gates = [{"gate": "approvals", "role": role, "count": 1} for role in ("reviewer", "approver")]
+    both = [RoleHolders("reviewer", (alma,)), RoleHolders("approver", (alma,))]
+    assert list(shortages(gates, both)) == [
+        "It asks for 1 reviewer and 1 approver, and only 1 person holds these roles here, each "
+        "deciding once: no release could be approved, so it cannot be published."
+    ]
+    assert list(shortages(gates, [both[0], RoleHolders("approver", (alma, rex))])) == []
+    more = RoleHolders("approver", (alma,), is_cut=True)
+    assert list(shortages(gates, [both[0], more])) == []
 
 
 def test_a_row_of_the_list_counts() -> None:

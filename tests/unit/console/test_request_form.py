@@ -67,7 +67,7 @@ def test_a_refusal_says_where_to_look() -> None:
     assert form().refusal == ""
     assert form(problem=Problem("No")).refusal == "No"
     beside = form(problem=Problem("No"), faults={"plan": ["unknown"]})
-    assert beside.refusal == "No: Plan"
+    assert beside.refusal == "No: Rollout plan"
 
 
 def test_a_place_says_what_its_policy_asks() -> None:

@@ -18,6 +18,7 @@ from apps.governance.duties import (
     mailbox,
     opened,
     sentences,
+    unmet,
 )
 from placet_verify.permit.quorum import ApprovalRule
 from tests.support.organisations import ONE_SIGNS, TWO_DECIDE
@@ -245,6 +246,17 @@ def test_a_policy_that_asks_for_more_people_than_there_are_locks_everybody_out()
     assert not locked_out(around(ONE, Binding("approver", "vera", "risk")))  # nobody asks yet
     only = around(ONE, Binding("approver", "vera", "risk"), Binding("contributor", "vera", "risk"))
     assert locked_out(only)
+
+
+def test_what_cannot_be_met_is_said_rule_by_rule_with_how_many_could_decide() -> None:
+    nine, none = ApprovalRule("approver", 9), ApprovalRule("reviewer", 2, passkey=True)
+    access = around((nine, none), *usual())
+    assert unmet(access) == [(nine, 2), (none, 0)]
+    assert unmet(around(TWO_DECIDE, *usual())) == []
+    both = Binding("reviewer", "vera", "risk"), Binding("approver", "vera", "risk")
+    shared = around((ApprovalRule("reviewer", 1), ApprovalRule("approver", 1)), *both)
+    assert locked_out(shared)
+    assert unmet(shared) == []  # each could be met, and one person decides once
 
 
 def test_hundreds_of_people_are_a_handful_of_classes() -> None:

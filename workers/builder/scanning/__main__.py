@@ -23,11 +23,14 @@ MAX_LISTED, MAX_HELD = 4_000_000, 256 << 20  # opcodes, and bytes of them, of a 
 BEGUN = 20  # opcodes that take as long as to begin a pickle
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
 UNFOLLOWED = "begins like a pickle that is too long for picklescan, which did not look at its end"
+# Places of a memo that no counting comes to: picklescan looks for each among all.
+MAX_CHOSEN = 20_000
 MAX_LOOKED = 1 << 29  # letters: picklescan looks for each part of a module with all before it
 HEADER = (
     f"has an array with a header of more than {LONG:,} bytes, which NumPy reads with "
     "max_header_size alone: picklescan did not look at it. Give it fewer fields, or shorter names"
 )
+PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 DOTTED = "asks for modules of too many parts, which picklescan did not look for"
 
 
@@ -39,7 +42,7 @@ class Room:
     """What picklescan may still keep of a file: it remembers what each pickle in it held."""
 
     def __init__(self) -> None:
-        self.bytes, self.opcodes = MAX_HELD, MAX_LISTED
+        self.bytes, self.opcodes, self.chosen = MAX_HELD, MAX_LISTED, MAX_CHOSEN
 
     def take(self, opcodes: int) -> None:
         """Take room for opcodes. Raises :class:`TooLong`."""
@@ -53,6 +56,10 @@ class Room:
         self.take(BEGUN)
         for opcode, value, place in opcodes(Kept(data, self)):
             self.take(1)
+            if opcode.name in PUTS and not 0 <= value <= MAX_LISTED - self.opcodes:
+                self.chosen -= 1
+                if self.chosen < 0:
+                    raise TooLong(UNFOLLOWED)
             yield opcode, b"" if isinstance(value, bytes | bytearray) else value, place
 
 

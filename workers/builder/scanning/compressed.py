@@ -5,22 +5,21 @@ import contextlib
 import copy
 import gzip
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO, Any, cast
+from typing import IO, Any
 
 CHUNK = 1 << 20
 # What is read at once: of a piece that an error comes in nothing is given, and no loader asks for
 # smaller ones. What is left of one stream is copied for the next.
 PIECE = 1 << 12
 MAX_DICTIONARY = 256 << 20  # bytes of memory that LZMA may take: 65 MiB at its best
-MAX_NAMES = 1 << 20  # bytes of what files in gzip were called
-ZEROS = 64  # behind a stream count as one such byte
-GZIP = b"\x1f\x8b\x08"
+GZIP, SUM, EXTRA, NAME, COMMENT = b"\x1f\x8b\x08", 2, 4, 8, 16  # of a header (RFC 1952)
 TOO_LARGE = "Memory usage limit exceeded"  # says liblzma's wrapper of more
-STREAMS = "may hold more streams, one behind the other, or longer names than are read here"
+STREAMS = "holds more streams, one behind the other, than are read here"
 MAX_STREAMS = 200_000  # one behind the other: bgzip makes 130,000 of as much as is ever read
 BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 _unlzma = partial(lzma.LZMADecompressor, memlimit=MAX_DICTIONARY)
@@ -35,7 +34,7 @@ FIRST: dict[str, Callable[[], Any]] = {
 
 
 class TooMany(Exception):
-    """More streams may stand one behind the other than are read here, or longer names in them."""
+    """More streams stand one behind the other than are read here."""
 
 
 class _Zlib:
@@ -107,36 +106,73 @@ class _Streams:
         return b""
 
 
-class _Singly:
-    """A file to read from: Python reads the name in a header of gzip byte by byte, and the zeros by
-    which whoever writes tapes or blocks fills up what is left, of which there may be many more."""
+class _Gzip:
+    """Streams of gzip one behind the other, as Python reads them: it asks for no sum of a header.
+    Names in headers, and zeros by which whoever writes tapes or blocks fills up what is left, have
+    any length: Python reads them byte by byte."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._singles = stream, 0
+        self._stream, self._left, self._count = stream, b"", 0
+        self._sum = self._size = 0
+        self._begin()
 
-    def read(self, size: int = -1) -> bytes:
-        """Return at most ``size`` bytes. Raises :class:`TooMany` where single ones are too many."""
-        data = self._stream.read(size)
-        if size == 1:
-            self._singles += 1 if data == b"\0" else ZEROS
-            if self._singles > MAX_NAMES * ZEROS:
-                raise TooMany
-        return data
+    def __enter__(self) -> "_Gzip":
+        return self
 
+    def __exit__(self, *error: object) -> None:
+        return None
 
-class _Gzip(gzip.GzipFile):
-    """A gzip stream to read from, unless it may be too many: Python's own begins one after the
-    other until something comes out."""
+    def read1(self, size: int) -> bytes:
+        """Return at most ``size`` bytes; none at the end."""
+        while not self._inflate.eof or self._goes_on():
+            raw = self._left or self._stream.read(PIECE)
+            piece = self._inflate.decompress(raw, size)
+            self._left = self._inflate.unused_data or self._inflate.unconsumed_tail
+            if piece:
+                self._sum, self._size = zlib.crc32(piece, self._sum), self._size + len(piece)
+                return piece
+            if not raw:
+                raise EOFError("cut off")
+        return b""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        here, count, before = stream.tell(), 0, b""
-        while count <= MAX_STREAMS and (piece := stream.read(CHUNK)):
-            part = before + piece
-            count, before = count + part.count(GZIP), part[-(len(GZIP) - 1) :]
-        if count > MAX_STREAMS:
+    def _goes_on(self) -> bool:
+        """Hold a stream against its sum; tell whether another stands behind it."""
+        if struct.unpack("<II", self._take(8)) != (self._sum, self._size & 0xFFFFFFFF):
+            raise gzip.BadGzipFile("another sum")
+        while not (rest := self._left.lstrip(b"\0")) and (piece := self._stream.read(PIECE)):
+            self._left = piece
+        self._left = rest
+        if rest:
+            self._begin()
+        return bool(rest)
+
+    def _begin(self) -> None:
+        self._count += 1
+        if self._count > MAX_STREAMS:
             raise TooMany
-        stream.seek(here)
-        super().__init__(fileobj=cast(IO[bytes], _Singly(stream)), mode="rb")
+        head = self._take(10)
+        if not head.startswith(GZIP):
+            raise gzip.BadGzipFile("no gzip")
+        if head[3] & EXTRA:
+            self._take(int.from_bytes(self._take(2), "little"))
+        for _ in range((head[3] & NAME > 0) + (head[3] & COMMENT > 0)):
+            while (end := self._left.find(b"\0")) < 0:
+                self._left = self._read_on()
+            self._left = self._left[end + 1 :]
+        self._take(2 * (head[3] & SUM > 0))
+        self._inflate, self._sum, self._size = zlib.decompressobj(-zlib.MAX_WBITS), 0, 0
+
+    def _take(self, count: int) -> bytes:
+        while len(self._left) < count:
+            self._left += self._read_on()
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken
+
+    def _read_on(self) -> bytes:
+        piece = self._stream.read(PIECE)
+        if not piece:
+            raise EOFError("cut off")
+        return piece
 
 
 OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {

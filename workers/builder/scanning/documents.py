@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import IO
 
 from workers.builder.scanning.known import words
+from workers.builder.scanning.spread import SECRET
 
 CHUNK = 1 << 20
 MAX_PARTS = 1_000_000
@@ -108,9 +109,9 @@ def tiff(stream: IO[bytes]) -> None:
         end = offset + counts + count * item
         if len(seen) > MAX_PARTS or not count or end + width > size:
             raise NotWhole("a directory of it leads outside, or it has too many")
-        if offset in seen or offset < first + width:
+        if offset * SECRET in seen or offset < first + width:
             raise NotWhole("a directory of it leads outside or in a circle")
-        seen.add(offset)
+        seen.add(offset * SECRET)
         stream.seek(end)
         offset = _number(stream.read(width), order)
     if not seen:

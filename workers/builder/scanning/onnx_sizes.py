@@ -70,8 +70,8 @@ def of_rows(data: bytes) -> list[str]:
     deeply a model is nested has been looked at before."""
     view = memoryview(data)
     runs = [v for n, v in in_runs(view) if n == IR_VERSION and isinstance(v, Run)]
-    versions = {version for run in runs for version in run.values()}
-    names = _Names(fixed=bool(versions) and max(versions) < REPLACED_FROM)
+    newest = max((max(run.values(), default=0) for run in runs), default=0)
+    names = _Names(fixed=0 < newest < REPLACED_FROM)
     _read(view, "model", names)
     waiting, seen = list(names.values), set(names.values)
     while waiting:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from workers.builder.scanning.onnx_fields import Attribute, NotRead
+from workers.builder.scanning.spread import SECRET
 
 # Of a tree: ONNX Runtime 1.32 ends at 10,900 by its stack as it loads them, and makes a level of
 # each member of a node that has a set, of which most have 30.
@@ -21,6 +22,7 @@ BY_NODE = frozenset({b"TreeEnsembleClassifier", b"TreeEnsembleRegressor"})
 LISTS = (b"nodes_treeids", b"nodes_nodeids", b"nodes_truenodeids", b"nodes_falsenodeids")
 # That of version 5 keeps its leaves in lists of their own, and all trees in one.
 SETS = b"membership_values"
+NOWHERE = -1  # of nodes that are counted from zero on
 SIDES = ((b"nodes_truenodeids", b"nodes_trueleafs"), (b"nodes_falsenodeids", b"nodes_falseleafs"))
 
 
@@ -45,23 +47,25 @@ def _by_node(given: Mapping[bytes, Attribute]) -> Iterator[str]:
         return
     by_tree: dict[int, array[int]] = {}
     for place, tree in enumerate(trees):
-        by_tree.setdefault(tree, array("Q")).append(place)
-    for tree, places in by_tree.items():
+        by_tree.setdefault(tree * SECRET, array("Q")).append(place)
+    for places in by_tree.values():
         if len(places) > MAX_NODES:
             raise NotRead(MANY)
-        known = {ids[place] for place in places}
+        tree = trees[places[0]]
+        known = {ids[place] * SECRET: node for node, place in enumerate(places)}
         if len(known) < len(places):
             yield f"with two nodes of one number in tree {tree}"
         branches = {
-            ids[place]: tuple(one[place] for one in children)
-            for place in places
+            node: tuple(known.get(one[place] * SECRET, NOWHERE) for one in children)
+            for node, place in enumerate(places)
             if not leaves[place]
         }
+        del known
         for node, below in branches.items():
-            if not known.issuperset(below):
-                yield f"whose node {node} of tree {tree} leads to none"
+            if NOWHERE in below:
+                yield f"whose node {ids[places[node]]} of tree {tree} leads to none"
         for node, where in _astray(branches, MAX_LEVELS):
-            yield f"whose node {node} of tree {tree} leads {where}"
+            yield f"whose node {ids[places[node]]} of tree {tree} leads {where}"
 
 
 def _by_place(given: Mapping[bytes, Attribute]) -> Iterator[str]:

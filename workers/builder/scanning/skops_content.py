@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from workers.builder.scanning.spread import SECRET
 from workers.builder.scanning.texts import parsed
 
 # Members that are more than a value: what they may be, written as JSON, and why nothing else.
@@ -79,9 +80,10 @@ def differ(parts: list[Any]) -> bool:
         whole = [hashlib.sha256(json.dumps(told).encode()).hexdigest()]
         sums[id(part)] = whole
         number = part.get(NUMBER) if isinstance(part, dict) else None
-        if isinstance(number, list | dict):
-            return True  # skops cannot read it
-        if number is not None and first.setdefault(number, whole) != whole:
+        if isinstance(number, list | dict | float | bool):
+            return True  # skops cannot read it, or takes 1.0 for 1
+        key = number * SECRET if isinstance(number, int) else number
+        if key is not None and first.setdefault(key, whole) != whole:
             return True
     return False
 

@@ -1,7 +1,7 @@
 """The forms of what a draft needs, where it comes from, what was measured, and its card."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from apps.console.queries.draft.rows import (
 from apps.registry.actions import DraftFields
 from apps.registry.cards import render
 from apps.registry.models import ModelVersion
+from apps.registry.rules import is_metric, is_parameter
 
 VALUE = ("name", "value")
 DATASET = ("name", "digest")
@@ -148,7 +149,7 @@ class OriginForm(TypedForm):
             case ["lineage", "run", name]:
                 self.faults.setdefault(f"run_{name}", []).append(detail)
             case ["parameters", name, *_]:
-                return blame_named(self.parameters, name, detail)
+                return blame_named(self.parameters, name, detail, is_parameter)
             case _:
                 return False
         return True
@@ -183,7 +184,7 @@ class MetricsForm(TypedForm):
         """Say what is wrong beside an input; tell whether there is one for it."""
         match steps:
             case ["data", name, *_]:
-                return blame_named(self.metrics, name, detail)
+                return blame_named(self.metrics, name, detail, is_metric)
             case ["data"]:
                 self.faults.setdefault("metrics", []).append(detail)
                 return True
@@ -239,13 +240,16 @@ def value_rows(values: Mapping[str, Any]) -> list[TypedRow]:
     return [TypedRow({"name": name, "value": text_of(value)}) for name, value in values.items()]
 
 
-def blame_named(rows: Sequence[TypedRow], name: str, detail: str) -> bool:
-    """Say what is wrong beside the last row called so: what stands twice, the second time."""
-    for row in reversed(rows):
-        if row.cells["name"].strip() == name:
-            row.blame("name", detail)
-            return True
-    return False
+def blame_named(
+    rows: Sequence[TypedRow], name: str, detail: str, is_name: Callable[[str], bool]
+) -> bool:
+    """Say what is wrong beside the value of the row called so; beside its name where nothing may be
+    called so, or where it stands twice, the second time."""
+    same = [row for row in rows if row.cells["name"].strip() == name]
+    at = "value" if len(same) == 1 and is_name(name) else "name"
+    for row in same[-1:]:
+        row.blame(at, detail)
+    return bool(same)
 
 
 def _lines(text: str) -> list[str]:

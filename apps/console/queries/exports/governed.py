@@ -10,11 +10,12 @@ from apps.assurance.queries.visible_recalls import as_done
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
-from apps.console.queries.release_rows import check_who, own, shown_as
+from apps.console.queries.release_rows import check_who, own
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import break_glass_views, break_glasses
 from apps.governance.queries.duties import duties_of, visible_duties
+from apps.governance.queries.shown_states import shown_as
 from apps.governance.queries.visible_rows import releases
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput

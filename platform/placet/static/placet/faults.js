@@ -40,8 +40,7 @@
       const control = field(form, name);
       if (!control) return;
       const detail = line.textContent.slice(name.length + 2);
-      const label = control.labels?.[0]?.textContent.trim().replace(/[?:]$/, "");
-      if (label) line.textContent = `${label}: ${detail}`;
+      line.textContent = `${called(control).replace(/[?:]$/, "")}: ${detail}`;
       beside(control, name, detail);
       if (lines.length === 1) line.parentElement.remove();
     });

@@ -1,4 +1,4 @@
-"""What a new database gets in place of migrations 0004 to 0011: the same in one step.
+"""What a new database gets in place of migrations 0004 to 0012: the same in one step.
 
 A database that has applied some of them goes on with the others themselves.
 """
@@ -13,6 +13,7 @@ from placet.kernel.ids import IdField
 from placet.kernel.tables import MakeTables
 
 SAVED = import_module("apps.identity.migrations.0011_saved_view")
+REACTIVATED = import_module("apps.identity.migrations.0012_reactivated_at").Migration.operations
 # Counts every change of what lets a person sign in, where the application cannot take it back: its
 # role may read the count and nothing more, for the triggers run as the owner. So a credential that
 # was changed past Placet and changed back shows for ever.
@@ -68,6 +69,7 @@ class Migration(migrations.Migration):
         ("identity", "0009_session_round"),
         ("identity", "0010_second_factor_demand"),
         ("identity", "0011_saved_view"),
+        ("identity", "0012_reactivated_at"),
     ]
     dependencies = [
         ("account", "0009_emailaddress_unique_primary_email"),
@@ -253,4 +255,5 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField("user", "session_round", models.IntegerField(db_default=0, default=0)),
         *SAVED.INDEXES,
+        *REACTIVATED,
     ]

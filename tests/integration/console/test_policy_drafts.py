@@ -1,0 +1,70 @@
+"""What the page of an environment's policies says of a draft before somebody publishes it."""
+
+import pytest
+
+from apps.governance.actions import draft_policy
+from apps.governance.models import PolicyRevision
+from tests.support.factories import browser
+from tests.support.page_text import text_of
+from tests.support.world import OPEN, World
+
+pytestmark = pytest.mark.django_db
+PLACE = "/policies/risk/staging/"
+NINE = """\
+version: 1
+gates:
+  - {gate: build}
+  - {gate: approvals, role: approver, count: 9}
+"""
+
+
+def drafted(world: World, source: str) -> PolicyRevision:
+    """Return what Vera drafted for staging."""
+    return draft_policy(world.environment("staging"), source=source, actor=world.vera)
+
+
+def page(world: World, who: str = "Vito") -> str:
+    """Return the page of staging's policies as text, as ``who`` reads it."""
+    return text_of(browser(world.people[who]).get(PLACE).content.decode())
+
+
+def test_a_draft_that_asks_for_more_people_than_there_are_says_so(world: World) -> None:
+    drafted(world, NINE)
+    assert "It asks for 9 approvers, and only 2 people hold that role here (" in page(world)
+
+
+def test_a_draft_is_shown_beside_the_policy_in_force(world: World) -> None:
+    draft = drafted(world, NINE)
+    text = page(world)
+    active = draft.number - 1
+    assert f"Changes to the active policy r{active}" in text
+    assert f"--- r{active} (active)" in text
+    assert "+ - {gate: approvals, role: approver, count: 9}" in text
+
+
+@pytest.mark.parametrize(("do", "state"), [("publish", "published"), ("withdraw", "withdrawn")])
+def test_publishing_and_withdrawing_ask_first_without_javascript_too(
+    world: World, do: str, state: str
+) -> None:
+    draft, client = drafted(world, OPEN), browser(world.people["Vito"])
+    shown = client.get(PLACE).content.decode()
+    assert f'data-dialog="{do}-{draft.number}"' in shown
+    sent = {"do": do, "next": PLACE}
+    asked = client.post(f"{PLACE}{draft.number}/decide", sent)
+    draft.refresh_from_db()
+    assert (asked.status_code, draft.state) == (200, "draft")
+    assert f"{do.capitalize()} policy draft r{draft.number}?" in asked.content.decode()
+    assert f'name="do" value="{do}"' in asked.content.decode()
+    client.post(f"{PLACE}{draft.number}/decide", {**sent, "sure": "1"})
+    draft.refresh_from_db()
+    assert draft.state == state
+
+
+def test_who_may_not_publish_is_refused_and_not_asked(world: World) -> None:
+    draft = drafted(world, OPEN)
+    answer = browser(world.people["Rex"]).post(
+        f"{PLACE}{draft.number}/decide", {"do": "publish", "next": PLACE}, follow=True
+    )
+    assert "policy draft r" not in answer.content.decode()
+    draft.refresh_from_db()
+    assert draft.state == "draft"

@@ -1,0 +1,113 @@
+"""Numbers of a file's own choosing are no keys that all meet in one place of a dict."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnx
+import pytest
+
+from tests.support.scanning import scan_bytes
+from tests.support.spending import spent
+from workers.builder.scanning import __main__ as scan
+from workers.builder.scanning.onnx import foreign
+from workers.builder.scanning.skops_content import differ
+
+NOWHERE = Path("/nonexistent")
+SLOTS = 1 << 15
+
+
+@pytest.fixture(scope="module")
+def chosen() -> list[int]:
+    """Numbers that a dict keeps one behind the other: a third of its slots in the order in which
+    Python goes at last, and as many that it takes there from slots that are not free."""
+    row, place = [], 7
+    for _ in range(SLOTS // 3 + 1):
+        row.append(place)
+        place = (5 * place + 1) % SLOTS
+    where = numpy.full(SLOTS, -1)
+    where[row] = range(len(row))
+    drawn, led = numpy.random.default_rng(1), set[int]()
+    while len(led) < SLOTS // 3 - 9:
+        high = drawn.integers(1, 1 << 12, 1 << 20) * SLOTS
+        numbers = drawn.choice(row, 1 << 20) + high
+        left, places = numbers.copy(), numbers % SLOTS
+        while left.any():
+            left >>= 5
+            places = (5 * places + left + 1) % SLOTS
+            met = where[places] >= 0
+            numbers, left, places = numbers[met], left[met], places[met]
+        led |= {*numbers[where[places] < len(row) // 8].tolist()}
+    return [*row, *list(led)[: SLOTS // 3 - 9]]
+
+
+def tree(ids: list[int]) -> bytes:
+    """Return an ONNX file of a tree whose nodes all lead to the last one."""
+    count, last = len(ids), ids[-1]
+    lists: dict[str, Any] = {
+        "nodes_treeids": [0] * count,
+        "nodes_nodeids": ids,
+        "nodes_truenodeids": [last] * count,
+        "nodes_falsenodeids": [last] * count,
+        "nodes_modes": ["BRANCH_LEQ"] * (count - 1) + ["LEAF"],
+    }
+    made = onnx.helper.make_node(
+        "TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", **lists
+    )
+    given = onnx.helper.make_tensor_value_info("x", 1, [None, 2])
+    out = onnx.helper.make_tensor_value_info("y", 1, [None, 1])
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("ai.onnx.ml", 3)]
+    graph = onnx.helper.make_graph([made], "g", [given], [out])
+    return bytes(onnx.helper.make_model(graph, opset_imports=opsets).SerializeToString())
+
+
+def stored(places: list[int]) -> bytes:
+    """Return a pickle that stores at places of its own choosing."""
+    return b"\x80\x04N" + b"".join(b"r" + struct.pack("<I", place) for place in places) + b"."
+
+
+def test_nodes_of_a_tree_may_have_any_numbers(chosen: list[int]) -> None:
+    """44,000 of them took 14 seconds, and twice as many four times that."""
+    seconds, odd = spent(lambda: foreign(tree(chosen)), 0.5)
+    assert odd == []
+    assert seconds < 1.5
+
+
+def test_trees_may_have_any_numbers(chosen: list[int]) -> None:
+    one = onnx.ModelProto.FromString(tree(chosen))
+    lists = {held.name: held for held in one.graph.node[0].attribute}
+    lists["nodes_treeids"].ints[:] = chosen
+    for name in ("nodes_truenodeids", "nodes_falsenodeids"):
+        lists[name].ints[:] = chosen
+    lists["nodes_modes"].strings[:] = [b"LEAF"] * len(chosen)
+    seconds, odd = spent(lambda: foreign(one.SerializeToString()), 0.2)
+    assert odd == []
+    assert seconds < 0.3
+
+
+def test_a_pickle_may_store_at_any_places(chosen: list[int]) -> None:
+    seconds, report = spent(lambda: scan_bytes("model.pkl", stored(chosen), NOWHERE), 0.1)
+    assert report.verdict() == "code-carrying"
+    assert seconds < 0.2
+
+
+@pytest.mark.parametrize("number", [1.0, True])
+def test_a_number_of_skops_that_equals_a_whole_one_is_not_taken_for_another(number: Any) -> None:
+    assert differ([{"__id__": 1, "content": "a"}, {"__id__": number, "content": "b"}])
+
+
+def test_picklescan_is_given_few_places_that_no_counting_comes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "MAX_CHOSEN", 50)
+    folder, answer = tmp_path / "artifact", tmp_path / "answer.json"
+    folder.mkdir()
+    (folder / "counted.pkl").write_bytes(stored([*range(60)]))
+    (folder / "few.pkl").write_bytes(stored([*range(900, 950)]))
+    (folder / "many.pkl").write_bytes(stored([*range(900, 960)]))
+    scan.main(folder, answer)
+    told = json.loads(answer.read_bytes())
+    assert told["verdict"] == "code-carrying"
+    assert [path for path, _, what in told["findings"] if what == scan.UNLISTED] == ["many.pkl"]
