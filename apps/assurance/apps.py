@@ -22,5 +22,6 @@ class AssuranceConfig(AppConfig):
 
         assert events.RECALLED
         serving.keeper.fill(RecallKeeper())
+        registry.version_keeper.fill(RecallKeeper())
         audit.finder.fill(NameFinder())
         registry.blobs_needed.register(archive_files)

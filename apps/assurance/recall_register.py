@@ -16,7 +16,7 @@ from apps.assurance.queries.recalls_beside import (
     recall_that_revoked,
     recalls_told,
 )
-from apps.assurance.queries.visible_recalls import standing_recalls
+from apps.assurance.queries.visible_recalls import recalls_of_version, standing_recalls
 from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
@@ -59,6 +59,10 @@ class RecallKeeper:
             return ""
         first = found[0]
         return _sentence(first["kind"], first["what"], datetime.fromisoformat(first["at"]))
+
+    def recalls(self) -> ArraySubquery:
+        """Return the standing recalls of a version, or of data that it was trained on."""
+        return recalls_of_version()
 
     def uncounted(self) -> Uncounted:
         """Return whose signatures do not count (one query)."""

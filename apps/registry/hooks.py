@@ -1,9 +1,12 @@
 """Where apps above take part in what the registry does."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from django.contrib.postgres.expressions import ArraySubquery
 
 from apps.registry.models import ArtifactFile, Upload
-from placet.kernel.hooks import Hook
+from placet.kernel.hooks import Hook, Slot
 
 
 @Hook
@@ -23,3 +26,17 @@ def blobs_needed(digests: Collection[str]) -> set[str]:
 def needed(digests: Collection[str]) -> set[str]:
     """Return the digests that anything here or above needs."""
     return set[str]().union(*blobs_needed(digests))
+
+
+class VersionKeeper(Protocol):
+    """Who keeps the recalls: one app above, which must be there."""
+
+    def recalls(self) -> ArraySubquery:
+        """Return the standing recalls of a version, or of data that it was trained on, as a column
+        of a query that reads it."""
+
+    def sentence(self, found: Sequence[Mapping[str, str]]) -> str:
+        """Return why no release runs of what :meth:`recalls` found; '' when it found nothing."""
+
+
+version_keeper = Slot[VersionKeeper]("which versions are recalled")

@@ -10,11 +10,13 @@ class RolloutsConfig(AppConfig):
     label = "rollouts"
 
     def ready(self) -> None:
-        """Declare the event kinds, and take part when an endpoint is deleted."""
+        """Declare the event kinds, and take part in what serving reads and deletes."""
         from apps.rollouts import events
         from apps.rollouts.actions.after_deletion import let_go, needed_by_rollout
+        from apps.rollouts.move_register import RolloutMover
         from apps.serving import hooks
 
         assert events.ENTERED
         hooks.endpoint_needed.register(needed_by_rollout)
         hooks.endpoint_deleted.register(let_go)
+        hooks.mover.fill(RolloutMover())

@@ -30,7 +30,7 @@ ROLLOUT_SHIPPED = event_kind(
 )
 ROLLOUT_RETRIED = event_kind(
     "rollout.retried",
-    "Retried a rollout that had {state}",
+    "Retried the {state} rollout",
     words={"state": (RolloutState.FAILED, RolloutState.ABORTED)},
 )
 

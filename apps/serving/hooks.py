@@ -129,6 +129,17 @@ class Watcher(Protocol):
 watcher = Slot[Watcher]("what is wrong with what serves")
 
 
+class Mover(Protocol):
+    """Who moves endpoints from one revision to the next: one app above, which must be there."""
+
+    def aborted(self) -> Exists:
+        """Tell of a revision whether its rollout was aborted, so that nothing of it failed, as a
+        column of a query that reads it."""
+
+
+mover = Slot[Mover]("what moves endpoints")
+
+
 def refuse_recalled(bento: Bento) -> None:
     """Raise :class:`Recalled` when ``bento`` must not run."""
     if why := keeper().refusal(bento):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 PATHS = {
     "project": "/projects/{}/",
     "environment": "/projects/{}/environments/{}/",
+    "inbox": "/inbox/",
     "models": "/models/?project={}",
     "model": "/models/{}/{}/",
     "version": "/models/{}/{}/{}/",

@@ -98,6 +98,7 @@ def test_an_operator_steers_a_canary_and_the_page_follows(
     page.get_by_text("“Well so far”").first.wait_for()  # it arrived, before the rollout goes on
     story.settle()
     page.locator("#rollout-now .card-actions", has_text="Done").first.wait_for()
+    page.locator("#rollout-heading", has_text="Rolled out revision 2").wait_for()
     page.get_by_text("Skipped step 2 of the plan").wait_for()
     page.get_by_text("“Seen enough at 5%”").wait_for()
     assert page.locator("#b-abort").count() == 0

@@ -57,6 +57,7 @@ PAGES = {
     "freeze lift": ("policies", "risk/edge frz_1"),
     "release request": ("release", f"{VERSION} --environment edge"),
     "release comment": ("release", "rel_1 x"),
+    "inbox": ("inbox", ""),
     "release withdraw": ("release", "rel_1"),
     "release start": ("rollout", "rel_1"),
     "rollout pause": ("rollout", "rol_1 --reason x"),
@@ -111,7 +112,7 @@ NO_PAGE = {
     "job cancel": "jobs have no page",
 }
 READS = """
-whoami, inbox, search, export, project list, project show, project storage, token list, token show,
+whoami, search, export, project list, project show, project storage, token list, token show,
 job list, job show, person list, person show, person position, person positions, team list, team
 show, role list, role second-factor, role show, passkey list, passkey show, service-account list,
 service-account show,

@@ -313,7 +313,8 @@ def _scan(
     log: Callable[[str], None],
 ) -> Scan:
     scan = scanner.scan(workplace.artifact, workshop.sandbox, cancelled=cancelled)
-    log(f"{scan.verdict}: {scan.files} files and members read, nothing was loaded")
+    read = "1 file or member" if scan.files == 1 else f"{scan.files} files and members"
+    log(f"{scan.verdict}: {read} read, nothing was loaded")
     for finding in scan.findings[:20]:
         log(f"{finding.path} {finding.what}")
     return scan

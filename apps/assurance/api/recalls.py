@@ -109,6 +109,9 @@ class EffectSerializer(serializers.Serializer[Any]):
         "visible to you",
     )
     fallback = serializers.CharField(allow_null=True, help_text="The revision that serves instead")
+    aborted_rollout = serializers.CharField(
+        allow_null=True, help_text="Of another release, that was to replace this one"
+    )
     state = serializers.ChoiceField(choices=EffectState.values)
     receipt = serializers.CharField(allow_null=True)
     confirmed_at = serializers.DateTimeField(allow_null=True, help_text="By the node's clock")
@@ -135,6 +138,9 @@ class ForeseenSerializer(serializers.Serializer[Any]):
         help_text="The recall that revoked it before; null also where that is not visible to you",
     )
     fallback = serializers.CharField(allow_null=True)
+    aborted_rollout = serializers.CharField(
+        allow_null=True, help_text="Of another release, that is to replace this one"
+    )
     ran = serializers.BooleanField(help_text="Its node must confirm that nothing runs any more")
 
 
@@ -200,6 +206,7 @@ def effect_body(row: RecallEffect, actor: Actor) -> dict[str, Any]:
         "outcome": outcome(row),
         "revoked_by": told_id(row.revoking, actor),  # type: ignore[attr-defined]
         "fallback": row.fallback or None,
+        "aborted_rollout": row.along["id"] if row.along else None,  # type: ignore[attr-defined]
         "state": row.state,
         "receipt": row.receipt or None,
         "confirmed_at": rfc3339(row.confirmed_at) if row.confirmed_at else None,
@@ -233,9 +240,10 @@ def _foreseen(impact: ReleaseImpact, actor: Actor) -> dict[str, Any]:
         "release_state": release.state,
         "target": release.endpoint.target.name,
         "action": would(state, str(impact.action)),
-        "outcome": foreseen(state, impact.action, back.number if back else None),
+        "outcome": foreseen(state, impact.action, back.number if back else None, impact.along),
         "revoked_by": told_id(impact.revoking, actor),
         "fallback": back.pk if back else None,
+        "aborted_rollout": impact.along["id"] if impact.along else None,
         "ran": bool(impact.revisions),
     }
 

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.assurance.errors import KeyInUse
 from apps.assurance.models import EffectAction, RecallKind
+from apps.assurance.queries.aborted_along import aborting_along
 from apps.assurance.queries.outcomes import recalls_that_revoked
 from apps.assurance.rules import FORMS, IN_PROJECT, SIGNERS, written
 from apps.builds.models import Bento
@@ -85,6 +86,7 @@ class ReleaseImpact:
     action: str = EffectAction.REVOKED
     fallback: Revision | None = None
     revoking: Mapping[str, Any] | None = None  # the recall that revoked it before
+    along: Mapping[str, Any] | None = None  # the rollout of another release that would be aborted
 
 
 def check_place(kind: str, project: Project | None) -> None:
@@ -253,11 +255,13 @@ def preview(found: RecallReach) -> list[ReleaseImpact]:
     impacts = {release.pk: ReleaseImpact(release) for release in found.releases}
     behind = {release.endpoint_id for release in found.releases}
     by_endpoint: dict[str, list[Revision]] = {}
-    rows = Revision.objects.filter(endpoint__in=behind).defer("permit")
+    every = Revision.objects.filter(endpoint__in=behind).defer("permit")
+    rows: QuerySet[Any] = every.annotate(along=aborting_along(impacts))
     for revision in rows.order_by("-number"):
         by_endpoint.setdefault(revision.endpoint_id, []).append(revision)
         if revision.release in impacts:
             impacts[revision.release].revisions.append(revision)
+            impacts[revision.release].along = impacts[revision.release].along or revision.along
     good = may_serve_again().filter(endpoint__in=behind).exclude(release__in=impacts)
     former = set(good.values_list("pk", flat=True))
     gone = [pk for pk, one in impacts.items() if one.release.state == ReleaseState.REVOKED]

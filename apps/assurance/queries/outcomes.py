@@ -47,16 +47,28 @@ def earlier(effect: RecallEffect) -> Mapping[str, Any] | None:
 
 
 def outcome(effect: RecallEffect) -> str:
-    """Say what a recall did to a release, or how that had ended before."""
+    """Say what a recall did to a release, or how that had ended before, and what ended with it."""
+    along: Mapping[str, Any] | None = effect.along  # type: ignore[attr-defined]
+    return f"{_ended(effect)}, rollout of {_other(along)} aborted" if along else _ended(effect)
+
+
+def _ended(effect: RecallEffect) -> str:
     done, state = DONE.get(effect.action), effect.release.state
     if state != ReleaseState.REVOKED or earlier(effect):
         return f"Already {_word(state)}{f', {done}' if done else ''}"
     return f"Revoked, {done}" if done else "Revoked (was not running)"
 
 
-def foreseen(state: str, action: str, fallback: int | None) -> str:
+def foreseen(
+    state: str, action: str, fallback: int | None, along: Mapping[str, Any] | None = None
+) -> str:
     """Say what a recall would do to a release in this state, whose endpoint would go back to the
-    revision with the number ``fallback``."""
+    revision with the number ``fallback``, and to the rollout ``along`` with it of another one."""
+    then = _foreseen(state, action, fallback)
+    return f"{then}, abort the rollout of {_other(along)}" if along else then
+
+
+def _foreseen(state: str, action: str, fallback: int | None) -> str:
     if action == EffectAction.FELL_BACK and fallback is not None:
         return f"roll back to revision {fallback}"
     return WOULD.get(action, "revoke" if state in REVOCABLE else f"already {_word(state)}")
@@ -72,6 +84,10 @@ def told_id(recall: Mapping[str, Any] | None, actor: Actor) -> str | None:
     if recall is None or not sees_in(recall["project"], "recall.view", actor):
         return None
     return str(recall["id"])
+
+
+def _other(along: Mapping[str, Any]) -> str:
+    return f"release {along['number']} ({along['model']}:{along['version']})"
 
 
 def _word(state: str) -> str:

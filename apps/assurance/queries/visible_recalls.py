@@ -23,6 +23,7 @@ from apps.assurance.models import (
     RecallState,
     Receipt,
 )
+from apps.assurance.queries.aborted_along import aborted_along
 from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.identity.queries import visible
 from apps.registry.queries import large_of
@@ -59,14 +60,18 @@ def get_recall(recall_id: str, actor: Actor) -> Recall:
 
 
 def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
-    """Return what a recall did, and which one revoked each release (``revoking``): who sees that
-    sees all of it."""
-    return (
+    """Return what a recall did: who sees that sees all of it."""
+    return as_done(
         RecallEffect.objects.filter(recall=recall)
         .select_related("project", "release__version__model", "endpoint", "target__node")
         .defer("release__request_envelope", *large_of("release__version"))
-        .annotate(revoking=recall_that_revoked("release"))
     )
+
+
+def as_done(effects: QuerySet[RecallEffect]) -> QuerySet[RecallEffect]:
+    """Add to effects what their outcome is read from: the recall that revoked the release
+    (``revoking``), and the rollout of another one that ended with it (``along``)."""
+    return effects.annotate(revoking=recall_that_revoked("release"), along=aborted_along())
 
 
 def receipts_of(recall: Recall) -> QuerySet[Receipt]:

@@ -1,6 +1,7 @@
 """What stands in the story of an endpoint at first: what people decided about it, and how its state
 changed. Steps of plans, shares and what nodes tell are shown with everything."""
 
+from apps.monitoring import events as monitoring
 from apps.rollouts import events as rollouts
 from apps.rollouts.states import RolloutState
 from apps.serving import events as serving
@@ -15,6 +16,8 @@ NOTABLE = tuple(
         serving.ENDPOINT_RESTARTED,
         serving.ENDPOINT_SCALED,
         serving.ENDPOINT_KEYS_CHANGED,
+        monitoring.OBJECTIVE_SET,
+        monitoring.OBJECTIVE_REMOVED,
         serving.REVISION_REFUSED,
         serving.REQUESTS_TAKEN_BACK,
         rollouts.ROLLOUT_STARTED,

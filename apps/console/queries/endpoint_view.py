@@ -172,6 +172,7 @@ class EndpointView:
     def _story(self) -> tuple[list[EventLine], dict[str, str]]:
         people = {self.endpoint.created_by, *(row.started_by for row in self.rollouts)}
         ids = [self.endpoint.pk, *(row.pk for row in (*self.history[:5], *self.rollouts))]
+        ids += [self.objective.pk] if self.objective else []
         place = Scope(self.endpoint.project_id, self.endpoint.environment)
         kinds = () if self.everything else NOTABLE
         return story(ids, self.actor, people=people, place=place, kinds=kinds)

@@ -79,12 +79,12 @@ class HomePage:
         wrong = [counted(len(self.alerts), "open alert")] if self.alerts else []
         if len({row.alert.project_id for row in self.alerts}) > 1:
             wrong = [f"{wrong[0]} in all projects"]
-        said = (*wrong, self.waits, self.stands_still)
-        return ", and ".join(filter(None, said)) or "you're all caught up"
+        said = [*wrong, *self.waits, *self.stands_still]
+        return in_a_row(said) if said else "you're all caught up"
 
     @property
-    def waits(self) -> str:
-        """What waits for the reader, of every kind; '' where nothing does."""
+    def waits(self) -> list[str]:
+        """What waits for the reader, of every kind."""
         said: list[str] = []
         for rows, what, then in (
             (self.inbox.needed, "release", "for your decision"),
@@ -93,16 +93,16 @@ class HomePage:
             (self.drafts, "policy draft", "to be published"),
         ):
             if rows:
-                wait = "" if said else "waits " if len(rows) == 1 else "wait "
-                said.append(f"{counted(len(rows), what)} {wait}{then}")
-        return in_a_row(said) if said else ""
+                wait = "waits" if len(rows) == 1 else "wait"
+                said.append(f"{counted(len(rows), what)} {wait} {then}")
+        return said
 
     @property
-    def stands_still(self) -> str:
-        """How many releases wait for what nobody can give; '' where none does."""
+    def stands_still(self) -> list[str]:
+        """How many releases wait for what nobody can give, if any do."""
         count = sum(row.stuck.releases for row in self.stuck)
         waits = "waits" if count == 1 else "wait"
-        return f"{counted(count, 'release')} {waits} that nobody can approve" if count else ""
+        return [f"{counted(count, 'release')} {waits} that nobody can approve"] if count else []
 
     @property
     def first_waiting(self) -> Waiting:

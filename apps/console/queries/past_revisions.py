@@ -44,7 +44,11 @@ class PastRevision:
 
     @property
     def state(self) -> str:
-        """How it is: what is live behind a stopped endpoint answers nobody."""
+        """How it is: what is live behind a stopped endpoint answers nobody, and nothing failed of
+        what was aborted."""
+        ended = self.row.ended_by if self.row.state in ENDED else None
+        if ended and ended["state"] == RolloutState.ABORTED:
+            return RolloutState.ABORTED
         stopped = self.stopped_at and self.row.state in PRESENT
         return RevisionState.STOPPED if stopped else self.row.state
 

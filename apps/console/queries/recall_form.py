@@ -53,7 +53,7 @@ class ImpactRow:
         """What would become of it."""
         back = self.impact.fallback
         number = back.number if back else None
-        return foreseen(self.impact.release.state, self.impact.action, number)
+        return foreseen(self.impact.release.state, self.impact.action, number, self.impact.along)
 
     @property
     def is_over(self) -> bool:
@@ -97,6 +97,14 @@ class RecallForm:
         """What stands before those versions."""
         which = "another version" if len(self.same_files) == 1 else "other versions"
         return f"The same files are in {which} too, which this recall does not reach:"
+
+    @property
+    def aborted(self) -> str:
+        """Which rollouts of other releases would be aborted, in a sentence; '' for none."""
+        many = sum(row.impact.along is not None for row in self.rows)
+        if many > 1:
+            return f"{many} rollouts of other releases would be aborted."
+        return "1 rollout of another release would be aborted." if many else ""
 
     @property
     def over(self) -> str:

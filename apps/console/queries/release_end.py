@@ -26,13 +26,15 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.people import NamedPerson, who_can_decide
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
-from apps.governance.rules import ReleaseState
+from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.identity.queries import name_in
+from apps.identity.rules.permissions import roles_with
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import with_way_back
 from apps.rollouts.states import RolloutKind
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
+from placet.kernel.clock import now
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
 NAMED = 8  # people by name, then how many more
@@ -259,6 +261,21 @@ class ReleaseEnd:
         if went := self.release.rollback:
             links.insert(0, Link("Open rollback", reverse("rollout", args=[went["id"]])))
         return Banner("warning", text, links)
+
+    def retriable(self, rollout: Rollout | None) -> Banner | None:
+        """How it can go out after all, where its ``rollout`` failed or was aborted, and who has it
+        do so: the page of the rollout has the button."""
+        if self.release.state not in RETRIABLE or rollout is None:
+            return None
+        if self.release.not_after <= now():
+            return Banner("info", "Its approval has expired: request a new release to run it.")
+        text = format_html(
+            "It can be rolled out again on the approval that it has, which expires {}: who has the "
+            "role {} can retry its rollout{}.",
+            *(ago(self.release.not_after), " or ".join(roles_with("rollout.start"))),
+            " once its endpoint is started" if self.release.endpoint.is_stopped else "",
+        )
+        return Banner("info", text, [Link("Open rollout", reverse("rollout", args=[rollout.pk]))])
 
     @property
     def _model_url(self) -> str:

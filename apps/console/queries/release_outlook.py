@@ -35,8 +35,8 @@ class AfterApproval:
 
 
 def after_approval(view: ReleaseView) -> AfterApproval | None:
-    """Return what happens once the reader approves; ``None`` where they may not."""
-    if not view.can_decide:
+    """Return what happens once the reader approves; ``None`` where they are not asked to."""
+    if not view.can_approve:
         return None
     held = gates.holding_back(view.once_you_approve)
     times = [at for at in map(passes_at, held) if at]

@@ -237,7 +237,7 @@ class ReleasePage:
     @property
     def decidable(self) -> list[DecisionForm]:
         """The dialogs in which the reader decides."""
-        return list(decision_forms(self.release)) if self.view.can_decide else []
+        return list(decision_forms(self.view))
 
     @property
     def after_approval(self) -> AfterApproval | None:
@@ -358,6 +358,7 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
         yield Button("Withdraw…", dialog="withdraw", tone="outline-danger")
     if view.can_decide:
         yield Button("Reject…", dialog="reject", tone="outline-danger")
+    if view.can_approve:
         yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
     if page.break_glass_form:
         yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
@@ -382,6 +383,8 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         yield Banner("info", text, [Link("Open endpoint", url)])
     if page.end.rolled_back:
         yield page.end.rolled_back
+    if retriable := page.end.retriable(page.rollout):
+        yield retriable
     if view.skipped:
         how = "Emergency release: it could have started"
         if page.is_open:

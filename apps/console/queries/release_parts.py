@@ -100,12 +100,13 @@ def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
         yield f"captures {capture(serving['capture'])}"
 
 
-def decision_forms(release: Release) -> Iterator[DecisionForm]:
-    """Yield the dialogs that approve and reject."""
-    for verdict, submit, tone in (
-        (APPROVE, "Approve", "primary"),
-        (REJECT, "Reject", "danger"),
-    ):
+def decision_forms(view: ReleaseView) -> Iterator[DecisionForm]:
+    """Yield the dialogs in which the reader rejects, or approves where that is asked of them."""
+    if not view.can_decide:
+        return
+    release = view.release
+    approve = [(APPROVE, "Approve", "primary")] if view.can_approve else []
+    for verdict, submit, tone in (*approve, (REJECT, "Reject", "danger")):
         title = f"{submit} {release.version} to {release.environment.name}"
         yield DecisionForm(verdict, submit, title, tone)
 

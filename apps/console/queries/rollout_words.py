@@ -13,8 +13,8 @@ from apps.assurance.models import RecallEffect
 from apps.audit.models import Event
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.rollout_steps import BADLY
-from apps.governance.plan import Analysis
 from apps.identity.queries import name_in
+from apps.rollouts import pauses
 from apps.rollouts.events import (
     ENTERED,
     ROLLBACK_STARTED,
@@ -27,7 +27,7 @@ from apps.rollouts.events import (
 )
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules.facts import ALL_AT_ONCE, NO_REASON
-from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
+from apps.rollouts.states import RolloutKind, RolloutState
 from placet.kernel.actor import Actor
 
 # how the platform begins to say that a recall had it end a rollout, or go back
@@ -111,17 +111,8 @@ def _by_itself(row: Any) -> LastWords:
 
 
 def paused(row: Any) -> str:
-    """Say who or what has paused a rollout that was read :func:`with_last_words`; '' where it goes
-    on by itself, or has ended."""
-    if row.paused_by:
-        return f"Paused by {row.pauser}"
-    if row.state in ENDED_STATES or not row.waits_for_person:
-        return ""
-    if row.waits_to_ship:
-        return "Paused by its plan: an approver has to ship it"
-    if isinstance(row.steps[row.step], Analysis):
-        return f"Paused by its plan: the analysis in step {row.step + 1} was not settled in time"
-    return f"Paused by its plan: step {row.step + 1} waits for an operator to resume it"
+    """Say who or what has paused a rollout that was read :func:`with_last_words`."""
+    return pauses.paused(row, row.pauser)
 
 
 def moved(row: Rollout) -> str:

@@ -20,8 +20,9 @@ from apps.console.glossary import TERMS
 from apps.console.queries.links import environment_url, person_url, project_url, recall_url
 from apps.console.queries.page_parts import Button
 from apps.console.queries.release_rows import gate_sign
-from apps.console.templatetags.placet import ago
+from apps.console.templatetags.placet import ago, state
 from apps.governance.models import Release
+from apps.governance.rules import ReleaseState
 
 register = template.Library()
 RENEWS = mark_safe(
@@ -122,6 +123,14 @@ def heading(context: Context, content: str, buttons: Iterable[Button], size: str
 def tone(content: str, tone: str, icon: str, wrap: bool = False) -> SafeString:
     """Show a state in words of its own: an icon and a text, never a colour alone."""
     return part("tone", content=content, tone=tone, icon=icon, wrap=wrap)
+
+
+@register.simple_tag
+def state_of(release: Release) -> SafeString:
+    """Show the state of a release, but of one whose gate has failed not that it waits: nobody opens
+    that gate, and ``gates_of`` says which it is."""
+    sign = gate_sign(release) if release.state == ReleaseState.REQUESTED else None
+    return linked("") if sign and sign.tone == "fail" else state(release.shown_state)
 
 
 @register.simple_tag

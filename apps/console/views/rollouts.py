@@ -32,15 +32,16 @@ NO_STEP = -1  # the place of the step before the first
 def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Show one rollout; all but its dialogs renews itself while it is open."""
     page_object = rollout_page(rollout_id, request.actor)
-    template = "parts/rollout_now" if request.headers.get("HX-Request") else "rollout"
+    part = bool(request.headers.get("HX-Request"))
     return show(
         request,
-        template,
+        "parts/rollout_now" if part else "rollout",
         frame=page_object.rollout.project_id,
         page=page_object,
         view=page_object.view,
         rollout=page_object.rollout,
         panels=page_object.panels,
+        renewed=part and not page_object.view.is_open,  # its heading says that it ended, too
     )
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page, isolations
-from apps.console.queries.page_parts import no_role
+from apps.console.queries.page_parts import counted, no_role
 from apps.console.queries.sorting import ENDPOINTS
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
@@ -164,7 +164,9 @@ def delete(request: PageRequest, endpoint_id: str) -> HttpResponse:
 def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Change the number of replicas within what was approved."""
     row = get_endpoint(endpoint_id, request.actor)
-    scale_endpoint(row, replicas=whole(request, "replicas"), actor=request.actor)
+    replicas = whole(request, "replicas")
+    scale_endpoint(row, replicas=replicas, actor=request.actor)
+    messages.success(request, f"Scaled to {counted(replicas, 'replica')}.")
     return back(request)
 
 

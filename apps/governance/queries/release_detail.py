@@ -176,6 +176,11 @@ class ReleaseView:
         """Tell whether the reader may decide now."""
         return bool(self.you_decide_as)
 
+    @property
+    def can_approve(self) -> bool:
+        """Tell whether the policy asks for an approval of the role that the reader decides as."""
+        return bool(self.release.policy.approvals.rules_for(self.you_decide_as))
+
 
 def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = None) -> ReleaseView:
     """Return the release with its gates as they stand now, or raise ``NotFound``; ``read_along``

@@ -19,6 +19,7 @@ from apps.registry.api.fields import (
     variables_field,
 )
 from apps.registry.api.files import FileSerializer
+from apps.registry.hooks import version_keeper
 from apps.registry.models import ArtifactFile, ModelVersion, VersionState
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.serializers import Serializer
@@ -41,6 +42,18 @@ class VersionSummarySerializer(Serializer):
     tags = TagsField()
     created_at = serializers.DateTimeField()
     finalised_at = serializers.DateTimeField(allow_null=True)
+    recalled = serializers.SerializerMethodField(
+        help_text="Whether it, or data that it was trained on, is recalled: no release of it runs"
+    )
+    recalled_because = serializers.SerializerMethodField(help_text="In a sentence; '' if it is not")
+
+    def get_recalled(self, version: Any) -> bool:
+        """Tell whether a recall of it stands."""
+        return bool(version.recalls)
+
+    def get_recalled_because(self, version: Any) -> str:
+        """Return which recall that is."""
+        return version_keeper().sentence(version.recalls)
 
 
 class VersionSerializer(VersionSummarySerializer):
@@ -109,8 +122,10 @@ def version_address(version: ModelVersion) -> str:
     return f"/api/v1/projects/{model.project.slug}/models/{model.name}/versions/{version.number}"
 
 
-def version_body(version: ModelVersion, *, new: bool = False) -> dict[str, object]:
+def version_body(version: Any, *, new: bool = False) -> dict[str, object]:
     """Return a version with its files, sorted by path; a ``new`` one has none yet."""
+    rows = ModelVersion.objects.filter(pk=version.pk).annotate(found=version_keeper().recalls())
+    version.recalls = rows.values_list("found", flat=True).get()
     files = ArtifactFile.objects.none() if new else ArtifactFile.objects.order_by("path")
     prefetch_related_objects([version], Prefetch("files", files))
     body: dict[str, object] = VersionSerializer(version).data
@@ -152,7 +167,7 @@ class VersionList(ListView):
                 raise InvalidInput(errors=[FieldError("state", f"One of {words}")])
             rows = rows.filter(state=state)
         return self.page(
-            rows,
+            rows.annotate(recalls=version_keeper().recalls()),
             many(VersionSummarySerializer),
             order="-number",
         )

@@ -36,7 +36,10 @@ from placet_verify.units import WHOLE
 
 log_lines = structlog.get_logger(__name__)
 NOTHING_LEFT = "What was live here was recalled, and nothing else was to serve instead"
-GOING_OUT = "What was live was recalled: this was ended with it, and can be started again"
+GOING_OUT = (
+    "What was live was recalled: this was ended with it. An operator can retry its rollout until "
+    "it expires"
+)
 
 
 @dataclass(frozen=True, slots=True)

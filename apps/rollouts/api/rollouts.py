@@ -1,8 +1,9 @@
 """Rollouts: starting, watching, aborting, rolling back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,13 +11,16 @@ from rest_framework.response import Response
 
 from apps.governance.plan import written
 from apps.governance.queries import visible_rows
+from apps.identity.queries import people_names
 from apps.rollouts import actions, queries
 from apps.rollouts.models import Rollout
+from apps.rollouts.pauses import paused
 from apps.rollouts.states import RolloutKind, RolloutState
-from apps.serving.queries import get_endpoint
+from apps.serving.queries import get_endpoint, visible_endpoints
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
+from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.states import values_of
 
 F = TypeVar("F", bound=Callable[..., Response])
@@ -52,6 +56,9 @@ class RolloutSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="When each step began, by its place from 0"
     )
     paused = serializers.BooleanField(help_text="Somebody holds it: no step begins")
+    waits = serializers.CharField(
+        help_text="Who, or what in its plan, has paused it, in words; '' where it goes on by itself"
+    )
     promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
     phase_times = serializers.DictField(child=serializers.CharField())
     deadline = serializers.DateTimeField()
@@ -87,8 +94,13 @@ class RollbackSerializer(serializers.Serializer[Any]):
     )
 
 
-def body(rollout: Rollout) -> dict[str, Any]:
-    """Return a rollout as JSON values."""
+def bodies(rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
+    """Return rollouts as JSON values."""
+    names = people_names(row.paused_by for row in rollouts)
+    return [_body(row, names.get(row.paused_by, "")) for row in rollouts]
+
+
+def _body(rollout: Rollout, pauser: str) -> dict[str, Any]:
     present = [r for r in (rollout.from_revision, rollout.to_revision) if r is not None]
     return {
         "id": rollout.pk,
@@ -108,6 +120,7 @@ def body(rollout: Rollout) -> dict[str, Any]:
         "step": rollout.step if rollout.step >= 0 else None,
         "step_times": rollout.step_times,
         "paused": bool(rollout.paused_by),
+        "waits": paused(rollout, pauser),
         "promoted": bool(rollout.promoted_by),
         "phase_times": rollout.phase_times,
         "deadline": rfc3339(rollout.deadline),
@@ -121,7 +134,7 @@ def answer(rollout: Rollout, status: int = 200) -> Response:
     headers = {"ETag": etag(rollout.pk, rollout.generation)}
     if status == 202:
         headers["Location"] = f"/api/v1/rollouts/{rollout.pk}"
-    return Response(body(rollout), status=status, headers=headers)
+    return Response(bodies([rollout])[0], status=status, headers=headers)
 
 
 class RolloutList(ListView):
@@ -132,8 +145,22 @@ class RolloutList(ListView):
     @extend_schema(operation_id="rollouts_list", responses=page_of(RolloutSerializer))
     def get(self, request: Request) -> Response:
         """List rollouts, newest first; ``endpoint``, ``release`` and ``state`` narrow them."""
-        rows = self.narrowed(queries.visible_rollouts(self.actor))
-        return self.page(rows, lambda page: [body(row) for row in page])
+        self._refuse_unknown()
+        return self.page(self.narrowed(queries.visible_rollouts(self.actor)), bodies)
+
+    def _refuse_unknown(self) -> None:
+        """Refuse what no rollout can have: none would be found, as if there were none of it."""
+        query, errors = self.request.query_params, []
+        if query.get("state", RolloutState.DONE) not in values_of(RolloutState):
+            one_of = ", ".join(values_of(RolloutState))
+            errors.append(FieldError("state", f"One of {one_of}"))
+        endpoints: QuerySet[Any] = visible_endpoints(self.actor, deleted=True)
+        seen = {"endpoint": endpoints, "release": visible_rows.releases(self.actor)}
+        for name, rows in seen.items():
+            if name in query and not rows.filter(pk=query[name]).exists():
+                errors.append(FieldError(name, f"You see no {name} with this id"))
+        if errors:
+            raise InvalidInput(errors=errors)
 
 
 class RolloutDetail(PlacetView):

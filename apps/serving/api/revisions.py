@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from apps.registry.queries import large_of
 from apps.serving import queries
 from apps.serving.api.fields import ToldRecallSerializer, isolation_field
-from apps.serving.hooks import keeper
+from apps.serving.hooks import keeper, mover
 from apps.serving.models import Endpoint
 from apps.serving.queries import RevisionStatus
 from apps.serving.rules import ENDED, PRESENT, serving_config
@@ -76,6 +76,9 @@ class RevisionSerializer(serializers.Serializer[Any]):
         help_text="Its endpoint is stopped: it answers nobody until that is started, and then has "
         "this state and weight again"
     )
+    aborted = serializers.BooleanField(
+        help_text="Whether people or a recall aborted its rollout: nothing of it failed"
+    )
     recalled = serializers.BooleanField(help_text="Whether a recall ended it")
     recall = ToldRecallSerializer(
         allow_null=True, help_text="That recall; null also where it is not visible to you"
@@ -86,12 +89,14 @@ def revision_body(
     row: RevisionStatus,
     endpoint: Endpoint,
     *,
+    aborted: bool = False,
     recalled: bool = False,
     recall: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a revision of ``endpoint`` and what its node says of it; whether a recall ended it,
-    and what whoever asks is told of that."""
+    """Return a revision of ``endpoint`` and what its node says of it; whether its rollout was
+    aborted, whether a recall ended it, and what whoever asks is told of that."""
     revision = row.revision
+    times = ("live_at", "ended_at", "first_served_at", "last_served_at")
     return {
         "id": revision.pk,
         "number": revision.number,
@@ -104,10 +109,7 @@ def revision_body(
         "max_replicas": serving_config(revision.serving).max_replicas,
         "memory_mb": revision.memory_mb,
         "created_at": rfc3339(revision.created_at),
-        "live_at": rfc3339(revision.live_at) if revision.live_at else None,
-        "ended_at": rfc3339(revision.ended_at) if revision.ended_at else None,
-        "first_served_at": rfc3339(revision.first_served_at) if revision.first_served_at else None,
-        "last_served_at": rfc3339(revision.last_served_at) if revision.last_served_at else None,
+        **{name: rfc3339(at) if (at := getattr(revision, name)) else None for name in times},
         "peak_weight": revision.peak_weight,
         "phase": row.phase,
         "ready_replicas": row.ready_replicas,
@@ -119,6 +121,7 @@ def revision_body(
         "isolation": row.isolation,
         "egress_counts": list(row.egress),
         "is_stopped": endpoint.is_stopped and revision.state in PRESENT,
+        "aborted": aborted and revision.state in ENDED,
         "recalled": recalled,
         "recall": recall,
     }
@@ -132,7 +135,9 @@ class RevisionList(ListView):
         """List the revisions of an endpoint, newest first, ended ones too."""
         endpoint_row = queries.get_endpoint(endpoint, self.actor)
         rows = endpoint_row.revisions.select_related("bento__version__model")
-        rows = rows.defer(*large_of("bento__version")).annotate(ended_by=keeper().that_ended())
+        rows = rows.defer(*large_of("bento__version")).annotate(
+            ended_by=keeper().that_ended(), aborted=mover().aborted()
+        )
         reported = queries.reported_revisions(queries.node_of(endpoint_row.target))
 
         def render(page: Sequence[Any]) -> list[Any]:
@@ -142,6 +147,7 @@ class RevisionList(ListView):
                 revision_body(
                     queries.revision_status(row, reported),
                     endpoint_row,
+                    aborted=row.aborted,
                     recalled=row.pk in recalls,
                     recall=told.get(recalls.get(row.pk, {}).get("id", "")),
                 )

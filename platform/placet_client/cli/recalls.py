@@ -94,7 +94,11 @@ def recall_preview(
     over = sum(one.action is None for one in preview.releases)
     ended = f"; {counted(over, 'release')} had ended before" if over else ""
     affected = counted(len(rows) - over, "release")
-    tell(f"A recall affects {counted(len(preview.bentos), 'Bento')} and {affected}{ended}.")
+    along = sum(one.aborted_rollout is not None for one in preview.releases)
+    others = "another release" if along == 1 else "other releases"
+    aborts = f" It aborts {counted(along, 'rollout')} of {others}." if along else ""
+    builds = counted(len(preview.bentos), "Bento")
+    tell(f"A recall affects {builds} and {affected}{ended}.{aborts}")
 
 
 @recall.command("create")

@@ -25,11 +25,11 @@ from placet_client.cli.command import (
     pairs,
     polling,
 )
+from placet_client.cli.release_names import id_of
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
 from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
 from placet_client.client import Client
-from placet_client.errors import NotFound
 from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Gate, Release, ReleaseDetail
 
@@ -174,19 +174,6 @@ def release_wait(
     with connected() as client:
         release_id = id_of(client, named)
         _show_changed(client, until_live(client, release_id, timeout), output)
-
-
-def id_of(client: Client, named: str) -> str:
-    """Return the id of a release that is named by it, or as ``PROJECT/NUMBER``."""
-    if "/" not in named:
-        return named
-    project, number = refs.release(named)
-    for row in client.releases.list(project):  # newest first
-        if row.number <= number:
-            if row.number == number:
-                return row.id
-            break
-    raise NotFound(404, "not_found", f"{project} has no release {number}, or you may not see it")
 
 
 def until_live(client: Client, release_id: str, timeout: float) -> Release:
@@ -391,6 +378,11 @@ def export_decision(decision_id: str, to: Path) -> None:
 
 
 def inbox(output: OutputOption = Form.TABLE) -> None:
-    """List the releases that need your review."""
+    """List the releases that need your review; what else waits for you is on the page Inbox."""
     with connected() as client:
         show_list(client.releases.inbox(), COLUMNS, output)
+        say(
+            "These are releases to decide on. Releases to start, paused rollouts and policy drafts "
+            "that wait for you are at:"
+        )
+        go_on(client, "inbox")

@@ -4,22 +4,25 @@ from typing import Annotated
 
 import typer
 
+from placet_client.cli import release_names, serving
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.client import Client
 from placet_client.output import Form, Item, measured, show_list, show_one
 from placet_client.records import Look, Rollout
 
 rollout = typer.Typer(help="Rollouts of releases", no_args_is_help=True)
-BRIEF = ["id", "kind", "environment", "endpoint_name", "state", "step", "paused", "reason"]
+BRIEF = ["id", "kind", "environment", "endpoint_name", "state", "step", "reason"]
 
 
 def from_one(row: Rollout | Look, output: Form) -> Item:
     """Return a rollout, or a look at it, as the API has it; for people its steps count from 1, as
-    on its page."""
+    on its page, and who or what has paused it stands for its state."""
     if output is Form.JSON:
         return row
     told = {**row.raw, "step": None if row.step is None else row.step + 1}
     if isinstance(row, Rollout):
+        told["state"] = row.waits or row.state
+        del told["waits"], told["paused"]
         told["step_times"] = {str(int(place) + 1): at for place, at in row.step_times.items()}
     return told
 
@@ -32,17 +35,20 @@ def add_to(app: typer.Typer) -> None:
 @rollout.command("list")
 def rollout_list(
     state: Annotated[str, typer.Option(help="starting, shifting, done, aborted, …")] = "",
-    endpoint: Annotated[str, typer.Option(help="an endpoint's id")] = "",
-    release: Annotated[str, typer.Option(help="a release's id")] = "",
+    endpoint: Annotated[str, typer.Option(help="PROJECT/ENVIRONMENT/ENDPOINT, or its id")] = "",
+    release: Annotated[str, typer.Option(help="PROJECT/NUMBER, or its id")] = "",
     limit: LimitOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List rollouts, newest first."""
     with connected() as client:
         rollouts = client.rollouts.list(
-            state=state, endpoint=endpoint, release=release, limit=limit
+            state=state,
+            endpoint=serving.id_of(client, endpoint) if endpoint else "",
+            release=release_names.id_of(client, release) if release else "",
+            limit=limit,
         )
-        columns = ["id", "kind", "state", "step", "paused", "project", "environment"]
+        columns = ["id", "kind", "state", "step", "project", "environment"]
         columns += ["endpoint_name", "created_at"]
         show_list((from_one(row, output) for row in rollouts), columns, output)
 

@@ -142,7 +142,9 @@ def endpoint_revisions(
 
 def _state_of(row: records.Revision) -> str:
     """Return the state of a revision as the page of its endpoint has it."""
-    return "stopped by a recall" if row.recalled else "stopped" if row.is_stopped else row.state
+    if row.recalled:
+        return "stopped by a recall"
+    return "aborted" if row.aborted else "stopped" if row.is_stopped else row.state
 
 
 def _share_of(row: records.Revision) -> str:

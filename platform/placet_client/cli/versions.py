@@ -1,11 +1,11 @@
 """version."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from placet_client import refs
+from placet_client import records, refs
 from placet_client.cli.command import (
     LimitOption,
     ModelArgument,
@@ -36,7 +36,8 @@ def version_list(
     """List the versions of a model, newest first."""
     with connected() as client:
         versions = client.versions.list(*refs.model(name), state=state, limit=limit)
-        show_list(versions, ["number", "state", "format", "artifact_digest", "created_at"], output)
+        shown = versions if output is Form.JSON else map(_in_words, versions)
+        show_list(shown, ["number", "state", "format", "artifact_digest", "created_at"], output)
 
 
 @version.command("show")
@@ -46,7 +47,15 @@ def version_show(reference: VersionArgument, output: OutputOption = Form.TABLE) 
         found = client.versions.get(*refs.version(reference))
     lines = len(found.card.splitlines())
     card = f"{lines} lines (placet version card {reference})" if lines else ""
-    show_one(found if output is Form.JSON else found.raw | {"card": card}, output)
+    show_one(found if output is Form.JSON else {**_in_words(found), "card": card}, output)
+
+
+def _in_words(found: records.Version | records.VersionSummary) -> dict[str, Any]:
+    """Return a version with the state that pages give it: that it is recalled before all else."""
+    body = {name: value for name, value in found.raw.items() if name != "recalled"}
+    if found.recalled:
+        return body | {"state": "recalled"}
+    return {name: value for name, value in body.items() if name != "recalled_because"}
 
 
 @version.command("files")

@@ -56,6 +56,7 @@ class RecallEffect(Record):
     # The recall that revoked it, perhaps an earlier one; None also where that is not visible to you
     revoked_by: str | None
     fallback: str | None  # The revision that serves instead
+    aborted_rollout: str | None  # Of another release, that was to replace this one
     state: str
     receipt: str | None
     confirmed_at: datetime | None  # By the node's clock
@@ -79,6 +80,7 @@ class Foreseen(Record):
     # The recall that revoked it before; None also where that is not visible to you
     revoked_by: str | None
     fallback: str | None
+    aborted_rollout: str | None  # Of another release, that is to replace this one
     ran: bool  # Its node must confirm that nothing runs any more
 
 

@@ -49,6 +49,8 @@ class VersionSummary(Record):
     tags: dict[str, str]
     created_at: datetime
     finalised_at: datetime | None
+    recalled: bool  # Whether it, or data that it was trained on, is recalled: no release of it runs
+    recalled_because: str  # In a sentence; '' if it is not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,7 @@ class Revision(Record):
     # Its endpoint is stopped: it answers nobody until that is started, and then has this state and
     # weight again
     is_stopped: bool
+    aborted: bool  # Whether people or a recall aborted its rollout: nothing of it failed
     recalled: bool  # Whether a recall ended it
     recall: ToldRecall | None  # That recall; None also where it is not visible to you
 
@@ -217,6 +218,7 @@ class Rollout(Record):
     step: int | None  # The place of the present step among them, from 0
     step_times: dict[str, str]  # When each step began, by its place from 0
     paused: bool  # Somebody holds it: no step begins
+    waits: str  # Who, or what in its plan, has paused it, in words; '' where it goes on by itself
     promoted: bool  # Somebody sent it to the end
     phase_times: dict[str, str]
     deadline: datetime

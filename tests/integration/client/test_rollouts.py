@@ -123,7 +123,7 @@ def test_tables_count_the_steps_of_a_rollout_from_one_as_pages_do(
     assert rollout.step == 1
     capsys.readouterr()
     assert main(["rollout", "list", "--release", release.pk]) == 0
-    assert " waiting  2 " in capsys.readouterr().out
+    assert " waits for an operator to resume it  2 " in capsys.readouterr().out
     assert main(["rollout", "show", rollout.pk]) == 0
     assert re.search(r"^step +2$", capsys.readouterr().out, re.MULTILINE)
     assert main(["rollout", "show", rollout.pk, "-o", "json"]) == 0

@@ -116,6 +116,18 @@ def test_lists_name_who_asked_why_and_the_gate_that_failed(world: World) -> None
     assert "?who=decided" not in page(world, "Ada", "/inbox/")
 
 
+def test_lists_do_not_say_that_a_release_waits_whose_gate_has_failed(world: World) -> None:
+    waits = '<span class="state wait"><span aria-hidden="true">◷</span>Waiting</span>'
+    other = world.request("staging", endpoint="other")
+    assert all(waits in page(world, "Ada", path) for path in ("/", "/releases/"))
+    world.decide(other, world.rex, "reject", comment="no")
+    world.policy("staging", "version: 1\ngates:\n  - {gate: build, smoke_test: equal}\n")
+    world.request("staging", world.bento(world.version(), result="different"))
+    for path in ("/", "/releases/"):
+        shown = page(world, "Ada", path)
+        assert "Failed: " in shown and waits not in shown
+
+
 def test_an_approved_release_says_in_lists_who_starts_it(world: World) -> None:
     by_hand = world.request("staging", plan={"preset": "replace", "start": "manual"})
     world.decide(by_hand, world.rex)
@@ -149,3 +161,13 @@ def test_who_asked_reads_since_when_the_present_rollout_runs_and_who_paused_it(
     with CaptureQueriesContext(connection) as caught:
         client.get(path)
     assert len(caught) <= 12
+
+
+def test_a_reviewer_is_not_offered_to_approve_where_the_policy_asks_for_none(world: World) -> None:
+    world.policy("staging", "version: 1\ngates:\n  - {gate: approvals, role: approver, count: 1}\n")
+    release = world.request("staging")
+    shown = page(world, "Rex", f"/releases/{release.pk}/")
+    assert 'data-dialog="reject"' in shown
+    assert "Approve as" not in shown and 'id="approve"' not in shown
+    shown = page(world, "Vera", f"/releases/{release.pk}/")
+    assert "Approve as approver" in shown and 'id="approve"' in shown

@@ -1,4 +1,5 @@
-"""Who starts a stopped endpoint can say why, by the page, the API and the command line alike."""
+"""Who starts a stopped endpoint can say why, by the page, the API and the command line alike; who
+scales one is told so."""
 
 from typing import Any
 
@@ -63,3 +64,15 @@ def test_so_does_the_command_line(
     become(story.world, "Otto", live_server.url, monkeypatch)
     assert main(["endpoint", "start", path.rpartition("/")[2], "--reason", WHY]) == 0
     assert SAID in said(story, path)
+
+
+@pytest.mark.django_db
+def test_who_scales_an_endpoint_is_told_to_how_many_replicas(
+    story: Story, first_release: Release
+) -> None:
+    otto, path = browser(story.people["Otto"]), f"/endpoints/{first_release.endpoint_id}/"
+    sent = {"replicas": "1", "next": path}
+    answer = otto.post(f"{path}scale", sent, follow=True)
+    assert "Scaled to 1 replica." in answer.content.decode()
+    answer = otto.post(f"{path}scale", sent | {"replicas": "400"}, follow=True)
+    assert "Scaled to" not in answer.content.decode()

@@ -12,6 +12,8 @@ from apps.console.queries.events import EventLine, event_list_page, named_lines,
 from apps.governance.models import Release
 from apps.identity.actions import remove_member, revoke_role
 from apps.identity.models import RoleBinding
+from apps.monitoring.actions import remove_objective, set_objective
+from apps.monitoring.rules import ObjectiveTerms
 from apps.registry.actions import delete_alias, set_alias
 from apps.rollouts.actions import rollback
 from apps.rollouts.models import Rollout
@@ -233,3 +235,18 @@ def test_a_line_says_no_name_of_a_release_that_is_hidden_from_its_reader(story: 
     sentences = {row.kind: row.sentence for row in named_lines(entries, stranger)}
     cut = f"{release.pk[:8]}…{release.pk[-4:]}"
     assert sentences["rollout.started.v1"] == f"Started rolling out {cut}"
+
+
+def test_an_endpoints_story_says_who_set_and_removed_its_slo(
+    story: Story, first_release: Release
+) -> None:
+    endpoint, client = first_release.endpoint, browser(story.people["Otto"])
+
+    def shown() -> str:
+        return text_of(client.get(f"/endpoints/{endpoint.pk}/").content.decode())
+
+    assert "the objective of" not in shown()
+    row = set_objective(endpoint, terms=ObjectiveTerms(availability=0.99), actor=story.otto)
+    assert "Set the objective of" in shown()
+    remove_objective(endpoint, if_generation=row.generation, actor=story.otto)
+    assert "Removed the objective of" in shown()

@@ -152,7 +152,7 @@ def test_what_is_live_behind_a_stopped_endpoint_is_stopped() -> None:
     past = row(state="live", approvers=[])
     assert PastRevision(past, "risk", None, ANONYMOUS).state == "live"
     assert PastRevision(past, "risk", now(), ANONYMOUS).state == "stopped"
-    former = row(state="failed", approvers=[])
+    former = row(state="failed", approvers=[], ended_by=None)
     assert PastRevision(former, "risk", now(), ANONYMOUS).state == "failed"
 
 

@@ -53,11 +53,11 @@ def test_a_policy_draft_to_publish_waits_too() -> None:
 
 def test_everything_that_waits_is_said_in_one_sentence() -> None:
     assert page(needed=1, drafts=[None] * 3).lead == (
-        "1 release waits for your decision and 3 policy drafts to be published"
+        "1 release waits for your decision and 3 policy drafts wait to be published"
     )
     assert page(needed=2, startable=[None], paused=[None], drafts=[None]).lead == (
-        "2 releases wait for your decision, 1 approved release to be rolled out, 1 rollout for a "
-        "person to go on and 1 policy draft to be published"
+        "2 releases wait for your decision, 1 approved release waits to be rolled out, 1 rollout "
+        "waits for a person to go on and 1 policy draft waits to be published"
     )
 
 
@@ -81,7 +81,7 @@ def test_whose_only_role_is_withheld_is_told_why_and_where_to_set_up_a_second_fa
         ("a", 0, "1 open alert"),
         ("aa", 0, "2 open alerts"),
         ("ab", 0, "2 open alerts in all projects"),
-        ("aa", 1, "2 open alerts, and 1 release waits for your decision"),
+        ("aa", 1, "2 open alerts and 1 release waits for your decision"),
     ],
 )
 def test_open_alerts_are_said_before_what_waits(alerts: str, needed: int, said: str) -> None:
@@ -93,7 +93,7 @@ def test_what_nobody_can_approve_is_said_to_who_sees_access() -> None:
     rows = [StuckRow(Stuck(None, count, ("approver",))) for count in (1, 2)]  # type: ignore[arg-type]
     assert page(stuck=rows[:1]).lead == "1 release waits that nobody can approve"
     assert page(stuck=rows, needed=1).lead == (
-        "1 release waits for your decision, and 3 releases wait that nobody can approve"
+        "1 release waits for your decision and 3 releases wait that nobody can approve"
     )
 
 

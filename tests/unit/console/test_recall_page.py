@@ -112,7 +112,12 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
 ) -> None:
     release = SimpleNamespace(state="revoked")
     found: Any = SimpleNamespace(
-        **effect, release=release, confirmed_at="then", recall_id="rcl_1", revoking={"id": "rcl_1"}
+        **effect,
+        release=release,
+        confirmed_at="then",
+        recall_id="rcl_1",
+        revoking={"id": "rcl_1"},
+        along=None,
     )
     row = EffectRow(found, alive, joined, NOBODY)
     assert row.earlier is None
@@ -136,7 +141,9 @@ def test_a_place_says_what_would_become_of_it(
 ) -> None:
     back = SimpleNamespace(number=4) if action == "fell_back" else None
     release = SimpleNamespace(state=state)
-    impact = SimpleNamespace(action=action, release=release, fallback=back, revoking=None)
+    impact = SimpleNamespace(
+        action=action, release=release, fallback=back, revoking=None, along=None
+    )
     row = ImpactRow(cast("Any", impact), NOBODY)
     assert (row.would, row.runs, row.stops) == (said, runs, action == "stopped")
     assert (row.is_over, row.earlier) == (said.startswith("already"), None)

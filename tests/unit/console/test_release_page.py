@@ -111,7 +111,7 @@ def test_before_they_approve_people_read_what_happens_then(
             release=release,
             live=live,
             waits_for=waits,
-            can_decide=True,
+            can_approve=True,
             once_you_approve=[gate("build", "passed"), *held],
         )
     )
@@ -132,7 +132,7 @@ def test_before_they_approve_people_read_what_happens_then(
 )
 def test_at_an_endpoint_that_is_stopped_nothing_starts_at_once(start: str, then: str) -> None:
     release = SimpleNamespace(plan={"start": start}, not_after=now())
-    held = {"waits_for": "The endpoint is stopped", "once_you_approve": [], "can_decide": True}
+    held = {"waits_for": "The endpoint is stopped", "once_you_approve": [], "can_approve": True}
     after = after_approval(view(release=release, live="churn:1", is_stopped=True, **held))
     assert after
     assert after.then == then
@@ -140,10 +140,10 @@ def test_at_an_endpoint_that_is_stopped_nothing_starts_at_once(start: str, then:
 
 def test_a_gate_that_passes_after_the_request_expired_is_said() -> None:
     late = gate("soaked", "waiting", now() + timedelta(days=1))
-    after = after_approval(view(can_decide=True, once_you_approve=[late]))
+    after = after_approval(view(can_approve=True, once_you_approve=[late]))
     assert after
     assert after.expires_first
-    assert after_approval(view(can_decide=False)) is None
+    assert after_approval(view(can_approve=False)) is None
 
 
 def test_replicas_are_counted() -> None:
