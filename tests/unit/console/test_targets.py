@@ -73,8 +73,8 @@ def test_what_is_not_seen_is_counted() -> None:
 
 
 def test_an_entry_says_where_and_by_whom() -> None:
-    own = UseRow(Row(environment="", created_by="system", who=""))
-    theirs = UseRow(Row(environment="production", created_by="per_1", who="Otto"))
+    own = UseRow(Row(environment="", who="Placet"))
+    theirs = UseRow(Row(environment="production", who="Otto"))
     assert (own.environment, own.by) == ("All environments", "by Placet")
     assert (theirs.environment, theirs.by) == ("production", "by Otto")
 
