@@ -543,7 +543,6 @@ def pages(world: World) -> None:
         "/policies/{project}/{environment}": "staging",
         "/projects/{project}/environments/{environment}": "staging",
         "/policies/{project}/{environment}/{number}": policy,
-        "/policies/{project}/{environment}/r{number}": policy,
     }
     form = "POST /models/{project}/{name}/{number}"
     draft = "POST /models/{project}/{name}/{draft_number}/draft"

@@ -127,7 +127,7 @@ def paths(release: Release) -> dict[str, str]:
         "/break-glass/{glass}/": f"/break-glass/{glass}/",
         "/api/v1/break-glass/{glass}": f"/api/v1/break-glass/{glass}",
         "/policies/{project}/{environment}/": f"/policies/{project}/staging/",
-        "/policies/{project}/{environment}/r{number}/": f"/policies/{project}/staging/r1/",
+        "/policies/{project}/{environment}/{number}/": f"/policies/{project}/staging/1/",
         "/api/v1/projects/{project}/declarations": f"{api}/declarations",
         "/signing-keys/{project}/": f"/signing-keys/{project}/",
         "/api/v1/projects/{project}/signing-keys": f"{api}/signing-keys",
