@@ -16,7 +16,7 @@ RELEASE_REQUESTED = event_kind("release.requested", "Requested release {number}"
 RELEASE_APPROVED = event_kind("release.approved", "Release {number} is approved")
 RELEASE_MOVED = event_kind(
     "release.policy_changed",
-    "Moved release {number} to policy revision {policy}; {voided:decision} no longer count",
+    "Moved release {number} to policy revision {policy} and voided {voided:decision}",
 )
 RELEASE_DECIDED = event_kind(
     "release.decided",
@@ -40,7 +40,7 @@ RELEASE_REOPENED = event_kind("release.reopened", "Release {number} can be rolle
 RELEASE_ROLLED_BACK = event_kind("release.rolled_back", "Release {number} was rolled back")
 RELEASE_REVOKED = event_kind("release.revoked", "Release {number} is revoked by a recall")
 RELEASE_UNCOUNTED = event_kind(
-    "release.uncounted", "{voided:decision} on release {number} no longer count: recalled"
+    "release.uncounted", "Voided {voided:decision} on release {number}: recalled"
 )
 GLASS_OPENED = event_kind(
     "break_glass.opened",

@@ -3,10 +3,10 @@
 from apps.assurance.actions.recalling import targets_of
 from apps.assurance.errors import AlreadyLifted, OwnDecisions, OwnRecall
 from apps.assurance.events import RECALL_LIFTED
-from apps.assurance.models import Recall, RecallKind, RecallState
+from apps.assurance.models import Recall, RecallState
+from apps.assurance.queries.visible_recalls import whose_decisions
 from apps.audit.actions import record, seal
 from apps.identity.actions.checks import by_person
-from apps.identity.models import ApproverPasskey
 from apps.identity.queries import authorize
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving.desired import publish, together
@@ -61,9 +61,5 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
 def _refuse_party(recall: Recall, actor: Actor) -> None:
     if actor.accountable == recall.recaller:
         raise OwnRecall
-    whose = {recall.what} if recall.kind == RecallKind.PERSON else set()
-    if recall.kind == RecallKind.PASSKEY:
-        rows = ApproverPasskey.objects.filter(credential__in=recall.names["passkeys"])
-        whose = set(rows.values_list("person", flat=True))
-    if actor.accountable in whose:
+    if actor.accountable in whose_decisions(recall):
         raise OwnDecisions

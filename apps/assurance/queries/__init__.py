@@ -19,6 +19,7 @@ from apps.assurance.queries.visible_recalls import (
     targets_told,
     unanswered,
     visible_recalls,
+    whose_decisions,
     with_counts,
 )
 
@@ -40,5 +41,6 @@ __all__ = [
     "targets_told",
     "unanswered",
     "visible_recalls",
+    "whose_decisions",
     "with_counts",
 ]

@@ -25,6 +25,7 @@ from apps.assurance.models import (
 )
 from apps.assurance.queries.aborted_along import aborted_along
 from apps.assurance.queries.recalls_beside import recall_that_revoked
+from apps.identity.models import ApproverPasskey
 from apps.identity.queries import visible
 from apps.registry.queries import large_of
 from apps.serving.models import Endpoint, Target
@@ -72,6 +73,14 @@ def as_done(effects: QuerySet[RecallEffect]) -> QuerySet[RecallEffect]:
     """Add to effects what their outcome is read from: the recall that revoked the release
     (``revoking``), and the rollout of another one that ended with it (``along``)."""
     return effects.annotate(revoking=recall_that_revoked("release"), along=aborted_along())
+
+
+def whose_decisions(recall: Recall) -> set[str]:
+    """Return the people whose decisions a recall takes back: they do not give them back."""
+    if recall.kind == RecallKind.PASSKEY:
+        rows = ApproverPasskey.objects.filter(credential__in=recall.names["passkeys"])
+        return set(rows.values_list("person", flat=True))
+    return {recall.what} if recall.kind == RecallKind.PERSON else set()
 
 
 def receipts_of(recall: Recall) -> QuerySet[Receipt]:

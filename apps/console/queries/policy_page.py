@@ -160,10 +160,12 @@ def other_publishers(environment: Environment, actor: Actor) -> str:
     """Say who else can publish what ``actor`` drafts, or that nobody can yet. The environment was
     read with who decides there, which is told who may see its releases."""
     rows = [row for row in deciders(environment, actor) if row.role == APPROVER]
-    others = (person for row in rows for person in row.able if person.id != actor.id)
-    if not rows or any(row.is_cut for row in rows) or any(others):
+    others = [person for row in rows for person in row.people if person.id != actor.id]
+    if not rows or any(row.is_cut for row in rows) or not all(one.is_recalled for one in others):
         decides = any(person.id == actor.id for row in rows for person in row.people)
         return f"{'Another' if decides else 'An'} approver can publish it."
+    if others:
+        return "Nobody publishes it: the decisions of all other approvers here were recalled."
     return "Nobody else is an approver here yet: until somebody has that role, nobody publishes it."
 
 

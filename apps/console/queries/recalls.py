@@ -20,6 +20,7 @@ from apps.assurance.queries import (
     receipts_of,
     unanswered,
     visible_recalls,
+    whose_decisions,
     with_counts,
 )
 from apps.assurance.queries.outcomes import DONE, earlier, outcome
@@ -346,7 +347,7 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
         names=actor_names({recall.recalled_by, recall.lifted_by}),
         may_lift=recall.state == RecallState.STANDING
         and actor.can("recall.lift", scope)
-        and actor.accountable != recall.recaller,
+        and actor.accountable not in {recall.recaller, *whose_decisions(recall)},
         may_export=actor.can(
             "audit.export", Scope(recall.project_scope(), recall.environment_scope())
         ),

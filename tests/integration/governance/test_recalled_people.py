@@ -3,6 +3,7 @@
 import pytest
 
 from apps.assurance.actions import recall
+from apps.assurance.models import Recall
 from apps.governance.actions import draft_policy, publish_policy
 from apps.governance.errors import LockedOut
 from apps.governance.models import PolicyRevision
@@ -128,3 +129,21 @@ def test_whoever_requests_is_told_that_nobody_could_decide(world: World) -> None
     bento = world.bento(world.version())
     page = shown(world, "Ada", f"/releases/new/?version={bento.version_id}")
     assert "Nobody could decide: too few people count as approver" in page
+
+
+def test_who_is_the_only_approver_left_is_told_why_nobody_publishes(world: World) -> None:
+    otto = factories.actor_of(world.people["Otto"])
+    draft_policy(world.environment("staging"), source=OPEN, actor=otto)
+    path = "/policies/risk/staging/"
+    assert "An approver can publish it" in shown(world, "Otto", path)
+    alone(world)
+    said = "the decisions of all other approvers here were recalled"
+    assert said in shown(world, "Otto", path)
+
+
+def test_nobody_is_offered_to_give_their_own_decisions_back(world: World) -> None:
+    factories.grant(world.people["Vera"], {"approver": None})
+    eva = factories.browser(factories.person("Eva", {"approver": None}))
+    path = f"/recalls/{Recall.objects.get().pk}/"
+    assert "Withdraw recall…" not in shown(world, "Vera", path)
+    assert "Withdraw recall…" in text_of(eva.get(path).content.decode())
