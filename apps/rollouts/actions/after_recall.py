@@ -37,8 +37,8 @@ from placet_verify.units import WHOLE
 log_lines = structlog.get_logger(__name__)
 NOTHING_LEFT = "What was live here was recalled, and nothing else was to serve instead"
 GOING_OUT = (
-    "What was live was recalled: this was ended with it. An operator can retry its rollout until "
-    "it expires"
+    "Ended with what was live, which was recalled. An operator can retry it until it expires, if "
+    "its endpoint runs"
 )
 
 

@@ -140,7 +140,8 @@ def test_who_requested_what_a_recall_aborted_reads_who_can_retry_it_until_when(
     what = {"kind": "version", "what": live.version_id, "project": live.project}
     recall(**what, reason="leaky", actor=story.vera)
     story.settle()
-    assert "An operator can retry its rollout until it expires" in page(story, "/", "Ada")
+    told = "An operator can retry it until it expires, if its endpoint runs"
+    assert told in page(story, "/", "Ada")
     path = f"/releases/{going.pk}/"
     said = page(story, path, "Ada")
     assert "who has the role operator can retry its rollout. Open rollout" in said, said
