@@ -256,14 +256,16 @@ def preview(found: RecallReach) -> list[ReleaseImpact]:
     behind = {release.endpoint_id for release in found.releases}
     by_endpoint: dict[str, list[Revision]] = {}
     every = Revision.objects.filter(endpoint__in=behind).defer("permit")
-    rows: QuerySet[Any] = every.annotate(along=aborting_along(impacts))
+    good = Exists(may_serve_again().filter(pk=OuterRef("pk")))
+    rows: QuerySet[Any] = every.annotate(along=aborting_along(impacts), good=good)
+    former = set()
     for revision in rows.order_by("-number"):
         by_endpoint.setdefault(revision.endpoint_id, []).append(revision)
         if revision.release in impacts:
             impacts[revision.release].revisions.append(revision)
             impacts[revision.release].along = impacts[revision.release].along or revision.along
-    good = may_serve_again().filter(endpoint__in=behind).exclude(release__in=impacts)
-    former = set(good.values_list("pk", flat=True))
+        elif revision.good:
+            former.add(revision.pk)
     gone = [pk for pk, one in impacts.items() if one.release.state == ReleaseState.REVOKED]
     for pk, recall in recalls_that_revoked(gone).items():
         impacts[pk].revoking = recall
