@@ -89,7 +89,7 @@ def test_the_events_that_are_linked_are_those_of_the_times_that_are_shown(
 def test_the_policy_is_a_link_for_who_may_read_it() -> None:
     assert row((0, None), (0, None)).policy_url == ""
     shown = row((0, None), (0, None), "policy.view")
-    assert shown.policy_url == "/policies/risk/staging/r3/"
+    assert shown.policy_url == "/policies/risk/staging/3/"
 
 
 def test_a_print_says_what_it_was_narrowed_to() -> None:
