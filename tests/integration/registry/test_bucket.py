@@ -6,6 +6,7 @@ import io
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from apps.registry.store import Store
 from apps.registry.store.bucket import Bucket
 from placet.kernel import s3
 from placet.kernel.s3 import client
-from tests.support.bucket import CREDENTIALS, NAME, S3, error
+from tests.support.bucket import CREDENTIALS, NAME, S3, Fault, error
 
 PART = 5 * 1024 * 1024  # the smallest that S3 takes
 DATA = os.urandom(2 * PART + 1000)
@@ -46,12 +47,6 @@ def unfinished(server: S3) -> list[Any]:
 
 def asked(server: S3, method: str) -> int:
     return sum(1 for found, _ in server.requests if found == method)
-
-
-def cut(environ: dict[str, Any]) -> tuple[str, bytes]:
-    """Close the connection in the middle of the request."""
-    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-    return "500 Cut", b""
 
 
 def test_an_object_is_put_once_with_the_checksum_of_its_bytes(
@@ -83,16 +78,12 @@ def test_a_large_file_goes_in_parts_and_comes_back_whole(store: Store, bucket_se
 
 @pytest.mark.parametrize("data", [SMALL, DATA], ids=["whole", "in parts"])
 @pytest.mark.parametrize(
-    "how", [cut, lambda environ: error("SlowDown", "503 Slow Down")], ids=["cut", "503"]
+    "how", [Fault("500 Cut", cut=True), error("SlowDown", "503 Slow Down")], ids=["cut", "503"]
 )
 def test_a_put_that_fails_for_good_leaves_nothing_and_can_be_repeated(
-    store: Store, bucket_server: S3, data: bytes, how: Any
+    store: Store, bucket_server: S3, data: bytes, how: Fault
 ) -> None:
-    def last_put(environ: dict[str, Any]) -> tuple[str, bytes] | None:
-        first = "partNumber=1" in environ["QUERY_STRING"]
-        return how(environ) if environ["REQUEST_METHOD"] == "PUT" and not first else None
-
-    bucket_server.fault = last_put
+    bucket_server.fail(replace(how, method="PUT", but="partNumber=1"))  # the last of them
     with pytest.raises(StoreUnavailable):
         store.put_stream(io.BytesIO(data))
     assert asked(bucket_server, "PUT") >= 2, "it was not tried again"
@@ -104,13 +95,10 @@ def test_a_put_that_fails_for_good_leaves_nothing_and_can_be_repeated(
 
 
 def test_one_bad_answer_is_tried_again_unseen(store: Store, bucket_server: S3) -> None:
-    def once(environ: dict[str, Any]) -> tuple[str, bytes]:
-        bucket_server.fault = lambda environ: None
-        return error("InternalError", "500 Internal Server Error")
-
-    bucket_server.fault = once
+    once = replace(error("InternalError", "500 Internal Server Error"), times=1)
+    bucket_server.fail(once)
     digest, _ = store.put_stream(io.BytesIO(SMALL))
-    bucket_server.fault = once
+    bucket_server.fail(once)
     assert store.read(digest, limit=2000) == SMALL
 
 
@@ -132,13 +120,10 @@ def test_bytes_changed_in_the_bucket_never_arrive_whole(store: Store, bucket_ser
 def test_an_answer_that_ends_early_is_no_end(store: Store, bucket_server: S3) -> None:
     store.put_stream(io.BytesIO(DATA))
 
-    def short(environ: dict[str, Any]) -> tuple[str, bytes] | None:
-        return ("200 OK", DATA[:-100]) if environ["REQUEST_METHOD"] == "GET" else None
-
-    bucket_server.fault = short
+    bucket_server.fail(Fault("200 OK", DATA[:-100], method="GET"))
     with store.open(SHA256) as stream, pytest.raises(BlobCorrupt):
         stream.read()
-    bucket_server.fault = lambda environ: error("SlowDown", "503 Slow Down")
+    bucket_server.fail(error("SlowDown", "503 Slow Down"))
     with pytest.raises(StoreUnavailable, match="SlowDown"):
         store.open(SHA256)
 
@@ -154,9 +139,9 @@ def test_an_answer_that_ends_early_is_no_end(store: Store, bucket_server: S3) ->
     ids=["denied", "unknown", "signature", "digest"],
 )
 def test_a_refusal_says_what_to_look_at_and_shows_no_secret(
-    store: Store, bucket_server: S3, answer: tuple[str, bytes], said: str
+    store: Store, bucket_server: S3, answer: Fault, said: str
 ) -> None:
-    bucket_server.fault = lambda environ: answer
+    bucket_server.fail(answer)
     with pytest.raises(StoreUnavailable, match=said) as refusal:
         store.put_stream(io.BytesIO(SMALL))
     assert refusal.value.status == 503
@@ -164,7 +149,7 @@ def test_a_refusal_says_what_to_look_at_and_shows_no_secret(
 
 
 def test_a_full_bucket_is_a_full_store(store: Store, bucket_server: S3) -> None:
-    bucket_server.fault = lambda environ: error("XMinioStorageFull", "507 Insufficient Storage")
+    bucket_server.fail(error("XMinioStorageFull", "507 Insufficient Storage"))
     with pytest.raises(StorageFull):
         store.put_stream(io.BytesIO(SMALL))
 

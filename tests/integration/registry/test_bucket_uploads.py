@@ -59,7 +59,7 @@ def test_chunks_become_an_object_and_a_checked_download(lab: Lab, bucket: S3) ->
 
 def test_an_upload_outlives_a_store_that_does_not_answer(lab: Lab, bucket: S3) -> None:
     upload = lab.start(lab.draft(), "model.joblib", DATA)
-    bucket.fault = lambda environ: error("AccessDenied", "403 Forbidden")
+    bucket.fail(error("AccessDenied", "403 Forbidden"))
     refused = chunk(lab.api, upload.pk, 0, DATA)
     assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
     assert Upload.objects.get().received == len(DATA), "no byte has to be sent again"
