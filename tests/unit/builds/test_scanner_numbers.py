@@ -1,6 +1,6 @@
 """Numbers of a file's own choosing are no keys that all meet in one place of a dict."""
 
-import json
+import pickle
 import struct
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tests.support.spending import spent
 from workers.builder.scanning import __main__ as scan
 from workers.builder.scanning.onnx import foreign
 from workers.builder.scanning.skops_content import differ
+from workers.builder.scanning.spread import PRIME
 
 NOWHERE = Path("/nonexistent")
 SLOTS = 1 << 15
@@ -98,16 +99,40 @@ def test_a_number_of_skops_that_equals_a_whole_one_is_not_taken_for_another(numb
     assert differ([{"__id__": 1, "content": "a"}, {"__id__": number, "content": "b"}])
 
 
-def test_picklescan_is_given_few_places_that_no_counting_comes_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scan, "MAX_CHOSEN", 50)
-    folder, answer = tmp_path / "artifact", tmp_path / "answer.json"
-    folder.mkdir()
-    (folder / "counted.pkl").write_bytes(stored([*range(60)]))
-    (folder / "few.pkl").write_bytes(stored([*range(900, 950)]))
-    (folder / "many.pkl").write_bytes(stored([*range(900, 960)]))
-    scan.main(folder, answer)
-    told = json.loads(answer.read_bytes())
-    assert told["verdict"] == "code-carrying"
-    assert [path for path, _, what in told["findings"] if what == scan.UNLISTED] == ["many.pkl"]
+def test_a_pickle_may_store_at_places_of_any_length() -> None:
+    """Multiples of what Python takes the rest by leave none, whatever they are multiplied by."""
+    data = b"N" + b"".join(b"p%d\n" % (PRIME * count) for count in range(1, 15_000)) + b"."
+    seconds, report = spent(lambda: scan_bytes("model.pkl", data, NOWHERE), 0.3)
+    assert report.verdict() == "code-carrying"
+    assert seconds < 0.6
+
+
+def test_what_is_stored_at_a_place_of_any_length_is_found_there() -> None:
+    for place in (7, PRIME, PRIME * 2, 1 << 70):
+        data = b"Vposix\np%d\n0Vsystem\np1\n0g%d\ng1\n\x93." % (place, place)
+        assert scan_bytes("model.pkl", data, NOWHERE).verdict() == "malicious"
+
+
+def test_a_number_of_skops_may_have_any_length() -> None:
+    parts = [{"__id__": PRIME * count, "content": str(count)} for count in range(1, 15_000)]
+    seconds, odd = spent(lambda: differ(parts), 0.4)
+    assert not odd
+    assert differ([*parts, {**parts[0], "content": "b"}])
+    assert seconds < 0.8
+
+
+def test_picklescan_may_be_given_any_places(chosen: list[int], tmp_path: Path) -> None:
+    """4,000,000 opcodes with places that it counts to itself took all of a scan's time."""
+    (tmp_path / "model.pkl").write_bytes(stored(chosen + chosen[-1:] * 40_000))
+    seconds, told = spent(lambda: scan.by_picklescan(tmp_path / "model.pkl"), 0.5)
+    assert not told.globals
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("put", [b"\x94", b"q\0", b"p9\n"], ids=["next", "byte", "text"])
+def test_picklescan_finds_names_by_their_places(put: bytes, tmp_path: Path) -> None:
+    place = {b"\x94": b"h\0", b"q\0": b"h\0"}.get(put, b"g9\n")
+    data = b"\x80\4\x8c\5posix" + put + b"0" + place + b"\x8c\6system\x93."
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps([1, "a", "b"], 4) + data)
+    found = scan.by_picklescan(tmp_path / "model.pkl").globals
+    assert {(one.module, one.name) for one in found} == {("posix", "system")}

@@ -17,20 +17,21 @@ from workers.builder.scanning.headers import LONG
 from workers.builder.scanning.known import judge, leads_nowhere, shown
 from workers.builder.scanning.loaders import takes
 from workers.builder.scanning.report import Report
+from workers.builder.scanning.spread import key
 from workers.builder.scanning.texts import CHUNK, is_plain
 
 MAX_LISTED, MAX_HELD = 4_000_000, 256 << 20  # opcodes, and bytes of them, of a file
 BEGUN = 20  # opcodes that take as long as to begin a pickle
 UNLISTED = "is a pickle that is too long for picklescan, which did not look at it"
 UNFOLLOWED = "begins like a pickle that is too long for picklescan, which did not look at its end"
-# Places of a memo that no counting comes to: picklescan looks for each among all.
-MAX_CHOSEN = 20_000
 MAX_LOOKED = 1 << 29  # letters: picklescan looks for each part of a module with all before it
 HEADER = (
     f"has an array with a header of more than {LONG:,} bytes, which NumPy reads with "
     "max_header_size alone: picklescan did not look at it. Give it fewer fields, or shorter names"
 )
-PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+PUT = next(one for one in pickletools.opcodes if one.name == "LONG_BINPUT")
+PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+PLACES = PUTS | {"GET", "BINGET", "LONG_BINGET"}
 DOTTED = "asks for modules of too many parts, which picklescan did not look for"
 
 
@@ -42,7 +43,7 @@ class Room:
     """What picklescan may still keep of a file: it remembers what each pickle in it held."""
 
     def __init__(self) -> None:
-        self.bytes, self.opcodes, self.chosen = MAX_HELD, MAX_LISTED, MAX_CHOSEN
+        self.bytes, self.opcodes = MAX_HELD, MAX_LISTED
 
     def take(self, opcodes: int) -> None:
         """Take room for opcodes. Raises :class:`TooLong`."""
@@ -52,15 +53,19 @@ class Room:
 
     def listed(self, data: IO[bytes], opcodes: Any = pickletools.genops) -> Iterator[Any]:
         """Yield the opcodes of a pickle, as many as picklescan may keep. Of bytes, which name
-        nothing, it would write what they are for each name that it asks them for."""
+        nothing, it would write what they are for each name that it asks them for; of a place in
+        the memo it gets the key, also of the next one, which it would count."""
         self.take(BEGUN)
+        stored = 0
         for opcode, value, place in opcodes(Kept(data, self)):
             self.take(1)
-            if opcode.name in PUTS and not 0 <= value <= MAX_LISTED - self.opcodes:
-                self.chosen -= 1
-                if self.chosen < 0:
-                    raise TooLong(UNFOLLOWED)
-            yield opcode, b"" if isinstance(value, bytes | bytearray) else value, place
+            if opcode.name == "MEMOIZE":
+                opcode, value = PUT, stored
+            elif isinstance(value, bytes | bytearray):
+                value = b""
+            if opcode.name in PUTS:
+                stored += value >= stored
+            yield opcode, key(value) if opcode.name in PLACES else value, place
 
 
 class Kept:

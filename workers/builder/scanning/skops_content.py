@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from workers.builder.scanning.spread import SECRET
+from workers.builder.scanning.spread import key
 from workers.builder.scanning.texts import parsed
 
 # Members that are more than a value: what they may be, written as JSON, and why nothing else.
@@ -82,8 +82,8 @@ def differ(parts: list[Any]) -> bool:
         number = part.get(NUMBER) if isinstance(part, dict) else None
         if isinstance(number, list | dict | float | bool):
             return True  # skops cannot read it, or takes 1.0 for 1
-        key = number * SECRET if isinstance(number, int) else number
-        if key is not None and first.setdefault(key, whole) != whole:
+        known = key(number) if isinstance(number, int) else number
+        if known is not None and first.setdefault(known, whole) != whole:
             return True
     return False
 

@@ -17,7 +17,7 @@ from workers.builder.scanning.pickled import (
     is_integer,
     is_loose,
 )
-from workers.builder.scanning.spread import SECRET
+from workers.builder.scanning.spread import key
 
 MAX_KEPT = 1 << 16  # longer texts are no names
 MAX_STACK = 2_000_000  # values; what is pickled has a few thousand, whatever its length
@@ -29,7 +29,7 @@ class Stack:
     def __init__(self, source: Bytes, walk: Walk, *, joblib: bool) -> None:
         self.source, self.walk, self.joblib = source, walk, joblib
         self.stack: list[Item] = []
-        self.memo: dict[int, Item] = {}  # by places times a secret
+        self.memo: dict[int | bytes, Item] = {}  # by keys of places
 
     # the stack
     def push(self, item: Item) -> None:
@@ -149,12 +149,12 @@ class Stack:
     def put(self, place: int) -> None:
         if place < 0:
             raise Ended("it stores at a place below zero")
-        self.memo[place * SECRET] = self._top()
+        self.memo[key(place)] = self._top()
 
     def get(self, place: int) -> None:
-        if (key := place * SECRET) not in self.memo:
+        if (stored := key(place)) not in self.memo:
             raise Ended("it reads a memo that was never written")
-        self.again(self.memo[key])
+        self.again(self.memo[stored])
 
     def place(self) -> int:
         try:
