@@ -12,7 +12,7 @@ import pytest
 from tests.support.scanning import scan_bytes
 from tests.support.spending import spent
 from workers.builder.scanning import __main__ as scan
-from workers.builder.scanning.onnx import foreign
+from workers.builder.scanning.onnx import Outside, _imports, foreign, outside, places
 from workers.builder.scanning.skops_content import differ
 from workers.builder.scanning.spread import PRIME
 
@@ -97,6 +97,66 @@ def test_a_pickle_may_store_at_any_places(chosen: list[int]) -> None:
 @pytest.mark.parametrize("number", [1.0, True])
 def test_a_number_of_skops_that_equals_a_whole_one_is_not_taken_for_another(number: Any) -> None:
     assert differ([{"__id__": 1, "content": "a"}, {"__id__": number, "content": "b"}])
+
+
+def varint(number: int) -> bytes:
+    """Return a number as protobuf writes it."""
+    low, high = number & 127, number >> 7
+    return bytes([low | 128]) + varint(high) if high else bytes([low])
+
+
+def field(number: int, data: bytes) -> bytes:
+    """Return a field of a message of protobuf."""
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def test_an_entry_of_weights_may_have_fields_of_any_numbers(chosen: list[int]) -> None:
+    """Of the last one each of 60,000 was looked for behind 9,000 others."""
+    numbers = [number for number in chosen if number > 2] + chosen[-1:] * 60_000
+    entry = b"".join(field(number, b"") for number in numbers)
+    told = field(13, field(1, b"location") + field(2, b"w.bin") + entry)
+    seconds, found = spent(lambda: [*places(memoryview(told), "tensor")], 0.3)
+    assert found == [Outside("w.bin", 0, None)]
+    assert seconds < 0.6
+
+
+def meeting(count: int) -> list[tuple[int, int]]:
+    """Return offsets and lengths that have one hash together, behind an empty text
+    (cpython Objects/tupleobject.c)."""
+    one, two, five = 11400714785074694791, 14029467366897019727, 2870177450012600261
+    found: list[tuple[int, int]] = []
+    offset = 0
+
+    def mixed(before: int, number: int) -> int:
+        summed = (before + number * two) % (1 << 64)
+        return (summed << 31 | summed >> 33) * one % (1 << 64)
+
+    while len(found) < count:
+        offset += 1
+        length = -mixed(mixed(five, 0), offset) * pow(two, -1, 1 << 64) % (1 << 64)
+        if length < 10**18:
+            found.append((offset, length))
+    return found
+
+
+def test_weights_may_lie_anywhere() -> None:
+    """As keys of a set 24,000 took half a minute."""
+    pairs = meeting(4000)
+    assert len({hash(Outside("", *pair)) for pair in pairs}) == 1
+    tensors = []
+    for offset, length in pairs:
+        said = {"location": "", "offset": str(offset), "length": str(length)}
+        parts = (field(1, k.encode()) + field(2, v.encode()) for k, v in said.items())
+        tensors.append(field(5, b"".join(field(13, part) for part in parts)))
+    data = b"\x08\x08" + field(7, b"".join([*tensors, *tensors]))
+    seconds, found = spent(lambda: outside(data), 0.2)
+    assert [(one.offset, one.length) for one in found] == pairs
+    assert seconds < 0.5
+
+
+def test_of_a_domain_of_operators_the_newest_version_is_kept() -> None:
+    told = b"".join(field(8, b"\x0a\x00\x10" + bytes([one])) for one in (3, 17, 9))
+    assert _imports(memoryview(told), "model") == {b"": 17}
 
 
 def test_a_pickle_may_store_at_places_of_any_length() -> None:

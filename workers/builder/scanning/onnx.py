@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from workers.builder.scanning import onnx_parts
@@ -173,20 +174,23 @@ def _makes_loops(model: memoryview) -> bool:
     """Tell whether ONNX Runtime takes operators of a version from :data:`LOOPING` on, as it does of
     a domain that a model does not import. What ONNX's own check refuses is not so for large ones.
     """
-    own = set(_imports(model, "model"))
+    own = _imports(model, "model")
     functions = (v for n, v in in_runs(model) if n == FUNCTION and isinstance(v, memoryview))
-    inner = {one for each in functions for one in _imports(each, "function")}
-    return not DEFAULT & dict(own).keys() or max(v for _, v in [*own, *inner]) >= LOOPING
+    inner = (newest for each in functions for newest in _imports(each, "function").values())
+    return not DEFAULT & own.keys() or max(*own.values(), *inner, 0) >= LOOPING
 
 
-def _imports(data: memoryview, message: str) -> Iterator[tuple[bytes, int]]:
-    """Yield domain and version of the operators that a model or a function asks for."""
+def _imports(data: memoryview, message: str) -> dict[bytes, int]:
+    """Return the domains of operators that a model or a function asks for, and the newest version
+    of each. Pairs of both would be keys that a file chooses: of no text Python's hash is zero."""
+    newest: dict[bytes, int] = {}
     for number, value in in_runs(data):
         if isinstance(value, memoryview) and number == VERSIONS[message]:
             parts = listed(value)
             domain = b"".join(v for n, v in parts if n == 1 and isinstance(v, memoryview))
             asked = [v for n, v in parts if n == VERSION and isinstance(v, int)]
-            yield domain, max(asked, default=0)
+            newest[domain] = max(*asked, newest.get(domain, 0), 0)
+    return newest
 
 
 def _foreign(
@@ -265,7 +269,8 @@ def _place(entries: list[memoryview]) -> Iterator[Outside]:
     which of two counts."""
     by_key: dict[bytes, bytes] = {}
     for entry in entries:
-        parts = {n: bytes(v) for n, v in in_runs(entry) if isinstance(v, memoryview)}
+        two = ((n, v) for n, v in in_runs(entry) if n in (1, 2))  # of any that it may have
+        parts = {n: bytes(v) for n, v in two if isinstance(v, memoryview)}
         key = parts.get(1, b"")
         if key in by_key:
             raise NotRead("a tensor of its has two places")
@@ -288,7 +293,9 @@ def outside(data: bytes) -> list[Outside]:
     top = {number for number, _ in in_runs(view) if number in (1, 7)}
     if len(top) < 2:
         raise NotOnnx("it has no version or no graph")
-    return sorted(set(places(view)), key=lambda weights: (weights.location, weights.offset))
+    # Side by side, and not in a set: a file may choose places that all meet in one place of that.
+    told = sorted(places(view), key=lambda one: (one.location, one.offset, one.length or 0))
+    return [weights for weights, _ in groupby(told)]
 
 
 def check(data: bytes, path: Path | None) -> None:
