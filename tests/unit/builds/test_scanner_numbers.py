@@ -1,5 +1,6 @@
 """Numbers of a file's own choosing are no keys that all meet in one place of a dict."""
 
+import io
 import pickle
 import struct
 from pathlib import Path
@@ -179,6 +180,23 @@ def test_a_number_of_skops_may_have_any_length() -> None:
     assert not odd
     assert differ([*parts, {**parts[0], "content": "b"}])
     assert seconds < 0.8
+
+
+@pytest.mark.parametrize("inside", ["'shape':(1,),{}", "'shape':{{{}}}", "'shape':[{{{}}}]"])
+def test_a_header_of_an_array_is_no_dict_of_any_numbers(inside: str) -> None:
+    """A MiB of them took twelve seconds, and was safe."""
+    more = ",".join(f"{PRIME * count}:0" for count in range(1, 15_000))
+    header = f"{{'descr':'<f8','fortran_order':False,{inside.format(more)}}}".encode()
+    data = b"\x93NUMPY\2\0" + len(header).to_bytes(4, "little") + header + bytes(8)
+    seconds, report = spent(lambda: scan_bytes("a.npy", data, NOWHERE), 0.6)
+    assert report.verdict() == "unknown"
+    assert seconds < 1
+
+
+def test_a_column_of_an_array_may_be_called_as_one_likes() -> None:
+    file = io.BytesIO()
+    numpy.save(file, numpy.zeros(2, [("{a: {}", "<f8"), ("'{", "<i4")]))
+    assert scan_bytes("a.npy", file.getvalue(), NOWHERE).verdict() == "safe"
 
 
 def test_picklescan_may_be_given_any_places(chosen: list[int], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ MAX_NUMPY_HEADER = 1 << 20
 MAX_NUMPY_HEADERS = 4 << 20  # of all files, of those that are long
 LONG = 10_000  # bytes: of more NumPy reads none by itself (numpy/lib/format.py, _MAX_HEADER_SIZE)
 MAX_FOOTER = 64 << 20
+MEMBERS = 3  # of a header: descr, fortran_order and shape
 BITS = {
     "BOOL": 8,
     "U8": 8,
@@ -173,10 +174,21 @@ def _numpy_header(stream: IO[bytes], most: int) -> tuple[Any, Any] | None:
     if length > most:
         raise NotOne("its header is too long, alone or with those of other arrays")
     try:
-        header = ast.literal_eval(stream.read(length).decode("latin-1").strip())
+        text = stream.read(length).decode("latin-1").strip()
+        if not _is_one_dict(read := ast.parse(text, mode="eval"), text):
+            return None
+        header = ast.literal_eval(read)
         return header["descr"], header["shape"]
     except (ValueError, SyntaxError, LookupError, TypeError, MemoryError, RecursionError):
         return None
+
+
+def _is_one_dict(read: ast.Expression, text: str) -> bool:
+    """Tell whether a header is a dict of three members, as NumPy wants it, with no other and no set
+    in it: numbers that a file chooses may all meet in one place of one."""
+    whole = isinstance(read.body, ast.Dict) and len(read.body.keys) <= MEMBERS
+    inside = ast.walk(read) if whole and text.count("{") > 1 else ()  # which a name may have too
+    return whole and sum(isinstance(one, ast.Dict | ast.Set) for one in inside) <= 1
 
 
 def _measure(stream: IO[bytes], kind: Any, shape: Any) -> None:
