@@ -14,6 +14,9 @@ from tests.support.spending import spent
 from workers.builder.scanning import __main__ as scan
 
 NOWHERE = Path("/nonexistent")
+LONG = b"a." * 500 + b"a"
+NAMED = b"\x80\4\x8c\5numpy\x940X" + len(LONG).to_bytes(4, "little") + LONG + b"\x940"
+LINE = b"\x80\4cnumpy\n" + b"a." * 15_000 + b"a\n\x940cbuiltins\ngetattr\n\x94\x8c\1a\x94"
 
 
 def test_json_in_an_attribute_of_xgboosts_is_read_once() -> None:
@@ -53,3 +56,19 @@ def test_of_a_pickle_too_long_for_picklescan_the_walk_alone_speaks(
     told = json.loads(answer.read_bytes())
     assert not any(said == what for _, _, what in told["findings"]), "the walk did not follow it"
     assert told["verdict"] in {"unknown", "malicious"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        NAMED + b"h\0h\1\x930" * 40_000,
+        LINE + b"h\1h\0h\2\x86R0" * 2_000,
+        b"\x80\4cnumpy\n" + b"a" * 8_000_000 + b"\n" + b"Nb" * 20_000,
+    ],
+    ids=["name", "attribute", "change"],
+)
+def test_a_long_name_that_is_asked_for_over_and_over_is_judged_once(data: bytes) -> None:
+    """64 KB of dots, asked for 5,000 times in 30 KB, took half a minute."""
+    seconds, report = spent(lambda: scan_bytes("m.pkl", data + b"N.", NOWHERE), 1)
+    assert report.verdict() in {"code-carrying", "unknown"}
+    assert seconds < 2

@@ -201,9 +201,9 @@ def judge(module: str, name: str) -> tuple[Verdict, str]:
         plain = not any("__" in part or part in HOSTILE_NAMES for part in parts[1:])
         good = name.partition(".")[0] in SAFE_BUILTINS and plain
         return ("code-carrying", "") if good else ("malicious", f"asks for {full}")
-    if any(part in HOSTILE_NAMES or part in NAMES_OF_MODULES for part in parts):
+    if not (HOSTILE_NAMES.isdisjoint(parts) and NAMES_OF_MODULES.isdisjoint(parts)):
         return "malicious", f"asks for {full}"
-    if any(part.startswith("__") and part.endswith("__") for part in parts[:-1]):
+    if "__" in name and any(one.startswith("__") and one.endswith("__") for one in parts[:-1]):
         return "malicious", f"reaches into {full}"
     if root in sys.stdlib_module_names or root == "copy_reg":
         allowed = STDLIB.get(module, frozenset())

@@ -25,7 +25,7 @@ from workers.builder.scanning.pickled import (
     may_be_text,
     pairs,
 )
-from workers.builder.scanning.stack import Stack
+from workers.builder.scanning.stack import MAX_KEPT, Stack
 
 MAX_OPCODES = 50_000_000
 NEWEST_PROTOCOL = 5
@@ -119,16 +119,18 @@ class Machine(Stack):
             self.walk.asked.add((module, name))
             module = module.lstrip(".")
         newer = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        new = odd or not self.walk.asked.issuperset({(module, name), newer})
         self.walk.asked |= {(module, name), newer}
         if newer == (GETATTR.module, GETATTR.name):
             self.push(GETATTR)
             return
-        for verdict, why in {judge(module, name), judge(*newer)}:
+        for verdict, why in {judge(module, name), judge(*newer)} if new else ():
             self.walk.note(verdict, shown(why))
         like_array = not ARRAY_NAMES.isdisjoint(name.split(".")) and not self.walk.garbled
         if like_array and (module, name) not in ARRAYS:
             self.walk.note("unknown", f"asks for an array of joblib in an odd way: {shown(name)}")
-        self.push(Global(module, name))
+        # All of it has been judged: it may be changed, or asked for more, a million times.
+        self.push(Global(module[:MAX_KEPT], name[:MAX_KEPT]))
 
     def opaque(self) -> None:
         """Push a value that is not followed."""

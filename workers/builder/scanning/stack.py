@@ -19,7 +19,7 @@ from workers.builder.scanning.pickled import (
 )
 from workers.builder.scanning.spread import key
 
-MAX_KEPT = 1 << 16  # longer texts are no names
+MAX_KEPT = 1 << 10  # longer texts are no names
 MAX_STACK = 2_000_000  # values; what is pickled has a few thousand, whatever its length
 
 
