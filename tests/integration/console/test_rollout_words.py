@@ -200,24 +200,6 @@ def test_requests_from_before_a_step_and_after_it_was_aborted_are_none_of_it(
     assert "(time) to (time) of its last step" in page(story, f"/rollouts/{row.pk}/")
 
 
-def test_a_rollout_that_has_just_ended_goes_on_until_its_last_requests_are_counted(
-    story: Story,
-) -> None:
-    release = story.under_way(TIMED)
-    actions.abort(story.rollout(release), reason="wrong model", actor=story.otto)
-    story.settle()
-    row = story.rollout(release)
-    began = rfc3339(now() - timedelta(seconds=25))
-    Rollout.objects.filter(pk=row.pk).update(step_times={"0": began}, finished_at=now())
-    path, otto = f"/rollouts/{row.pk}/", browser(story.people["Otto"])
-    said = page(story, path)
-    assert "Its last requests are not counted yet: that takes up to (span)" in said, said
-    assert f'hx-get="{path}"' in otto.get(path).content.decode()
-    with time_machine.travel(now() + timedelta(minutes=1)):
-        assert "are not counted yet" not in page(story, path)
-        assert f'hx-get="{path}"' not in otto.get(path).content.decode()
-
-
 def test_a_step_under_way_says_from_when_to_when_it_is_counted_and_first_that_it_is_not(
     story: Story,
 ) -> None:
@@ -253,3 +235,21 @@ def test_counts_that_are_kept_no_more_are_not_said_to_be_none(story: Story) -> N
     said = page(story, f"/rollouts/{story.rollout(release).pk}/")
     assert "Counts are kept for (span): those of this rollout are gone." in said
     assert "Observed |" not in said.partition("| Metrics |")[0]
+
+
+def test_a_rollout_that_has_just_ended_goes_on_until_its_last_requests_are_counted(
+    story: Story,
+) -> None:
+    release = story.under_way(TIMED)
+    actions.abort(story.rollout(release), reason="wrong model", actor=story.otto)
+    story.settle()
+    row = story.rollout(release)
+    began = rfc3339(now() - timedelta(seconds=25))
+    Rollout.objects.filter(pk=row.pk).update(step_times={"0": began}, finished_at=now())
+    path, otto = f"/rollouts/{row.pk}/", browser(story.people["Otto"])
+    said = page(story, path)
+    assert "Its last requests are not counted yet: that takes up to (span)" in said, said
+    assert f'hx-get="{path}"' in otto.get(path).content.decode()
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        assert "are not counted yet" not in page(story, path)
+        assert f'hx-get="{path}"' not in otto.get(path).content.decode()
