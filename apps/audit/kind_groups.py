@@ -37,7 +37,7 @@ GROUPS: Mapping[str, KindGroup] = {
         ),
     ),
     "targets": KindGroup("Targets and nodes", ("target", "node")),
-    "alerts": KindGroup("Alerts, objectives and erasures", ("alert", "objective", "erasure")),
+    "alerts": KindGroup("Alerts, SLOs and erasures", ("alert", "objective", "erasure")),
     "log": KindGroup(
         "The log itself",
         ("audit", "retention", "legal_hold", "stream", "witness", "witnessed_log"),

@@ -3,8 +3,8 @@
 from apps.audit.events import event_kind
 from apps.monitoring.models import AlertKind
 
-OBJECTIVE_SET = event_kind("objective.set", "Set the objective of an endpoint")
-OBJECTIVE_REMOVED = event_kind("objective.removed", "Removed the objective of an endpoint")
+OBJECTIVE_SET = event_kind("objective.set", "Set the SLO of an endpoint")
+OBJECTIVE_REMOVED = event_kind("objective.removed", "Removed the SLO of an endpoint")
 ERASURE_REQUESTED = event_kind(
     "erasure.requested", "Requested erasure of the predictions of one subject"
 )

@@ -19,6 +19,11 @@ WHOLE = 10_000  # a weight is a number out of this
 MAX_UNIT = 128  # characters
 Source = Literal["header", "cookie", "json"]
 
+FORM = (  # what is said of anything else
+    'must be {"header": NAME}, {"cookie": NAME} or {"json": "/pointer"}, '
+    "in names letters, digits, _ and - alone"
+)
+
 _UNIT = re.compile(rf"[ -~]{{1,{MAX_UNIT}}}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _POINTER = re.compile(r"(?:/[A-Za-z0-9_-]{1,64}){1,8}")
@@ -47,10 +52,7 @@ class UnitSource:
                 return cls("cookie", name)
             case {"json": str(name), **rest} if not rest and _POINTER.fullmatch(name):
                 return cls("json", name)
-        raise ValueError(
-            'must be {"header": NAME}, {"cookie": NAME} or {"json": "/pointer"}, '
-            "in names letters, digits, _ and - alone"
-        )
+        raise ValueError(FORM)
 
     def __str__(self) -> str:
         return f"JSON {self.name}" if self.source == "json" else f"{self.source} {self.name}"

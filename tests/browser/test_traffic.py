@@ -145,3 +145,20 @@ def test_the_versions_of_revisions_have_the_room_that_a_phone_has(
     box = cell.bounding_box()
     assert box and box["width"] > 250
     assert page.get_by_text(reason).locator("visible=true").count() == 2  # of each once
+
+
+def test_an_open_page_is_loaded_anew_once_somebody_else_stopped_it_but_not_over_a_dialog(
+    story: Story, first_release: None, open_as: OpenAs
+) -> None:
+    endpoint = Endpoint.objects.get()
+    page = open_as(story.people["Otto"])
+    page.goto(f"/endpoints/{endpoint.pk}/")
+    page.get_by_role("button", name="Scale…").click()
+    page.get_by_label("Replicas, within what was approved").fill("2")
+    stop_endpoint(endpoint, actor=story.otto)
+    for _ in range(2):  # the second began once the first was done with
+        page.wait_for_event("response", lambda answer: "seen=" in answer.url)
+    assert page.get_by_label("Replicas, within what was approved").input_value() == "2"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Start…", exact=True).wait_for()
+    assert page.get_by_role("button", name="Stop…").count() == 0

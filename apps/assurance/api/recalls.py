@@ -229,7 +229,7 @@ def preview_body(
 
 def _foreseen(impact: ReleaseImpact, actor: Actor) -> dict[str, Any]:
     release, back = impact.release, impact.fallback
-    state = release.state
+    state, number = release.state, back.number if back else None
     return {
         "project": release.project.slug,
         "environment": release.environment.name,
@@ -240,7 +240,7 @@ def _foreseen(impact: ReleaseImpact, actor: Actor) -> dict[str, Any]:
         "release_state": release.state,
         "target": release.endpoint.target.name,
         "action": would(state, str(impact.action)),
-        "outcome": foreseen(state, impact.action, back.number if back else None, impact.along),
+        "outcome": foreseen(state, impact.action, number, impact.along, impact.serving),
         "revoked_by": told_id(impact.revoking, actor),
         "fallback": back.pk if back else None,
         "aborted_rollout": impact.along["id"] if impact.along else None,

@@ -24,7 +24,7 @@ from apps.registry.queries import large_of
 from apps.rollouts.queries import may_serve_again
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import PRESENT, RevisionState
+from apps.serving.rules import PRESENT, EndpointState, RevisionState
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify.errors import Refused
@@ -87,6 +87,7 @@ class ReleaseImpact:
     fallback: Revision | None = None
     revoking: Mapping[str, Any] | None = None  # the recall that revoked it before
     along: Mapping[str, Any] | None = None  # the rollout of another release that would be aborted
+    serving: int | None = None  # the number of what goes on serving there; 0: nothing; None: unsaid
 
 
 def check_place(kind: str, project: Project | None) -> None:
@@ -255,9 +256,9 @@ def preview(found: RecallReach) -> list[ReleaseImpact]:
     impacts = {release.pk: ReleaseImpact(release) for release in found.releases}
     behind = {release.endpoint_id for release in found.releases}
     by_endpoint: dict[str, list[Revision]] = {}
-    every = Revision.objects.filter(endpoint__in=behind).defer("permit")
+    there = Revision.objects.filter(endpoint__in=behind).defer("permit")
     good = Exists(may_serve_again().filter(pk=OuterRef("pk")))
-    rows: QuerySet[Any] = every.annotate(along=aborting_along(impacts), good=good)
+    rows: QuerySet[Any] = there.annotate(along=aborting_along(impacts), good=good)
     former = set()
     for revision in rows.order_by("-number"):
         by_endpoint.setdefault(revision.endpoint_id, []).append(revision)
@@ -270,7 +271,9 @@ def preview(found: RecallReach) -> list[ReleaseImpact]:
     for pk, recall in recalls_that_revoked(gone).items():
         impacts[pk].revoking = recall
     for impact in impacts.values():
-        _foresee(impact, by_endpoint.get(impact.release.endpoint_id, []), former)
+        every = by_endpoint.get(impact.release.endpoint_id, [])
+        _foresee(impact, every, former)
+        impact.serving = _serving(impact, every, impacts)
     return list(impacts.values())
 
 
@@ -286,6 +289,19 @@ def _foresee(impact: ReleaseImpact, every: Collection[Revision], former: Collect
     falls_back = impact.release.environment.on_recall == "fall_back"
     impact.fallback = next(good, None) if falls_back else None
     impact.action = EffectAction.FELL_BACK if impact.fallback else EffectAction.STOPPED
+
+
+def _serving(
+    impact: ReleaseImpact, every: Collection[Revision], reached: Collection[str]
+) -> int | None:
+    """Return the number of the revision that goes on serving, 0 where there is none. Of what is
+    live and reached itself another line says what becomes."""
+    if impact.release.endpoint.state != EndpointState.ACTIVE:
+        return None
+    live = next((row for row in every if row.state == RevisionState.LIVE), None)
+    if live is None:
+        return 0
+    return None if live.release in reached else live.number
 
 
 def stopping_among(endpoints: Iterable[Endpoint]) -> set[str]:

@@ -60,18 +60,32 @@ def _ended(effect: RecallEffect) -> str:
 
 
 def foreseen(
-    state: str, action: str, fallback: int | None, along: Mapping[str, Any] | None = None
+    state: str,
+    action: str,
+    fallback: int | None,
+    along: Mapping[str, Any] | None = None,
+    serving: int | None = None,
 ) -> str:
     """Say what a recall would do to a release in this state, whose endpoint would go back to the
-    revision with the number ``fallback``, and to the rollout ``along`` with it of another one."""
-    then = _foreseen(state, action, fallback)
+    revision with the number ``fallback``, and to the rollout ``along`` with it of another one.
+    ``serving`` is the number of the revision that goes on serving there; 0 where none does, and
+    ``None`` where nothing is said of that."""
+    then = _foreseen(state, action, fallback, serving)
     return f"{then}, abort the rollout of {_other(along)}" if along else then
 
 
-def _foreseen(state: str, action: str, fallback: int | None) -> str:
+def _foreseen(state: str, action: str, fallback: int | None, serving: int | None) -> str:
     if action == EffectAction.FELL_BACK and fallback is not None:
         return f"roll back to revision {fallback}"
+    if action == EffectAction.ENDED and state == ReleaseState.ROLLING_OUT:
+        return f"revoke, end its rollout{_serving_on(serving)}"
     return WOULD.get(action, "revoke" if state in REVOCABLE else f"already {_word(state)}")
+
+
+def _serving_on(number: int | None) -> str:
+    if number is None:
+        return ""
+    return f": revision {number} goes on serving" if number else ": nothing else serves there"
 
 
 def would(state: str, action: str) -> str | None:

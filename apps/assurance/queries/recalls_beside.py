@@ -5,13 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, JSONObject, Now
 
-from apps.assurance.models import EffectAction, Recall, RecallEffect, RecallKind, RecallState
+from apps.assurance.models import (
+    UNCONFIRMED,
+    EffectAction,
+    Recall,
+    RecallEffect,
+    RecallKind,
+    RecallState,
+)
 from apps.audit.queries import unseal_many
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, sees_in
+from apps.serving.models import Revision
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 
@@ -109,17 +117,23 @@ def _stopping() -> QuerySet[RecallEffect]:
 
 def reached_by() -> ArraySubquery:
     """Return the standing recalls that took what was live off an endpoint, newest first, as a
-    column of the query that reads it."""
-    rows: QuerySet[RecallEffect] = RecallEffect.objects.filter(
+    column of the query that reads it. Once another revision went live since (``is_past``) only one
+    is left that its node has still to confirm."""
+    later = Revision.objects.filter(
+        endpoint=OuterRef("endpoint"), live_at__gt=OuterRef("recall__created_at")
+    ).exclude(pk=OuterRef("fallback"))
+    rows: QuerySet[RecallEffect, Any] = RecallEffect.objects.filter(
         endpoint=OuterRef("pk"),
         recall__state=RecallState.STANDING,
         action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED),
-    ).order_by("-pk")
+    ).annotate(is_past=Exists(later))
+    rows = rows.filter(Q(is_past=False) | Q(state__in=UNCONFIRMED)).order_by("-pk")
     effect = JSONObject(
         recall="recall",
         project="recall__project",
         action="action",
         state="state",
         at="recall__created_at",
+        is_past="is_past",
     )
     return ArraySubquery(rows.values(json=effect)[:3])

@@ -133,7 +133,7 @@ class AnalysisView:
 def share(part: float | None, requests: int | None) -> str:
     """Return a share in percent, and of how many requests it is."""
     if part is None:
-        return "no requests yet"
+        return "no requests counted"
     return f"{floatformat(part, '-3')}% of {number(requests)}"
 
 

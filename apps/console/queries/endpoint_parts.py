@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -102,6 +103,7 @@ class EndpointRecall:
     url: str  # of the recall, '' for who may not see it
     action: str
     state: str
+    since: datetime | None = None  # when it was, where another revision went live after it
 
     @property
     def what(self) -> str:
@@ -128,7 +130,8 @@ class EndpointRecall:
 def endpoint_recall(row: Mapping[str, Any], actor: Actor) -> EndpointRecall:
     """Return a recall as the query of an endpoint reads it along, for ``actor``."""
     url = recall_url(row["recall"], row["project"], actor)
-    return EndpointRecall(url, row["action"], row["state"])
+    since = datetime.fromisoformat(row["at"]) if row["is_past"] else None
+    return EndpointRecall(url, row["action"], row["state"], since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,6 +280,15 @@ class EndpointView:
         return ".".join([self.endpoint.state, live.pk if live else "", *moves])
 
     @property
+    def page_state(self) -> str:
+        """What all of its page was made for that does not renew itself: its buttons, their dialogs,
+        its alerts and recalls. It goes into a header of HTTP too, so it holds no name, and no
+        blank at either end, which a header loses."""
+        live, going = self.live, self.rollout
+        parts = [f"{live.pk} {live.replicas}" if live else "", going.pk if going else ""]
+        return ";".join([self.endpoint.state, *parts, *(one.title for one in self.status.found)])
+
+    @property
     def going_out(self) -> bool:
         """Tell whether a rollback would abort a release that is going out."""
         row = self.rollout

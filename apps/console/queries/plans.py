@@ -35,8 +35,8 @@ class PictureText:
 
 @dataclass(slots=True)
 class Stair:
-    """One height of the stair. ``state``: done, now, skipped, failed (aborted and rolled back
-    too), or '' for what is to come."""
+    """One height of the stair. ``state``: done, now, skipped, failed (however it was ended
+    early), or '' for what is to come."""
 
     percent: float
     holds: list[str] = field(default_factory=list)  # what it lasts for, one after the other
@@ -155,7 +155,7 @@ def _put(stair: Stair, index: int, count: int) -> None:
 
 
 def _state(states: Sequence[str]) -> str:
-    if not {"failed", "aborted", "rolled_back"}.isdisjoint(states):
+    if not {"failed", "aborted", "rolled_back", "ended"}.isdisjoint(states):
         return "failed"
     if "now" in states:
         return "now"

@@ -1,6 +1,6 @@
 """Environments with the policy in force, as lists show them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,15 @@ class PolicyRow:
 
 def gate_titles(policy: PolicyRevision | None) -> list[str]:
     """Return the gates of a policy as sentences."""
-    if policy is None:
-        return []
+    return [title for title, _ in asked_for(policy)] if policy else []
+
+
+def asked_for(policy: PolicyRevision) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what a policy asks for, each as a sentence and as it is written."""
     gates = policy.document["gates"]
-    titles = [GATES[g["gate"]].title(g) for g in gates if g["gate"] in GATES]
+    asked = [(GATES[g["gate"]].title(g), g) for g in gates if g["gate"] in GATES]
     terms = policy.document.get("break_glass")
-    return [*titles, break_glass.title(terms)] if terms else titles
+    return [*asked, (break_glass.title(terms), terms)] if terms else asked
 
 
 def none_seen(actor: Actor) -> str:

@@ -1,16 +1,21 @@
 """What a draft of a policy changes of the one in force, and what publishing or withdrawing does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from django.utils.text import Truncator
 
 from apps.console.queries.comparison import diff_lines
 from apps.console.queries.page_parts import counted
 from apps.console.queries.passkeys import Signing
-from apps.console.queries.policies import gate_titles
+from apps.console.queries.policies import asked_for
 from apps.governance.models import PolicyRevision
 from placet.kernel.line_diff import line_diff
 
 STEPS = 200_000  # of comparing: a page may have fifty drafts
+EXPIRY = "expires_after_days"
+MEMBER = 80  # characters of a member of a gate that are shown
 Deciding = Literal["publish", "withdraw"]
 
 
@@ -42,10 +47,28 @@ class PolicyChanges:
 
     @property
     def gates(self) -> list[tuple[str, str, str]]:
-        """What is asked for no more, and what is new: tone, sign and words of each."""
-        old, new = gate_titles(self.before), gate_titles(self.after)
-        gone = [("fail", "−", title) for title in old if title not in new]
-        return gone + [("pass", "+", title) for title in new if title not in old]
+        """What is asked for no more, otherwise, or anew: tone, sign and words of each."""
+        old, new = asked_for(self.before), asked_for(self.after)
+        came = [one for one in new if one not in old]
+        gone: list[tuple[str, str, str]] = []
+        changed: list[tuple[str, str, str]] = []
+        for title, gate in (one for one in old if one not in new):
+            same = next((one for one in came if one[0] == title), None)
+            if same is None:
+                gone.append(("fail", "−", title))
+                continue
+            came.remove(same)
+            changed.append(("wait", "±", f"{title}: {members_changed(gate, same[1])}"))
+        return [*gone, *changed, *(("pass", "+", title) for title, _ in came), *self._expiry]
+
+    @property
+    def _expiry(self) -> list[tuple[str, str, str]]:
+        """That requests expire sooner or later than before."""
+        before, after = (one.document.get(EXPIRY) for one in (self.before, self.after))
+        if before == after:
+            return []
+        days, was = counted(after, "day"), counted(before, "day")
+        return [("wait", "±", f"A request expires after {days}, and did after {was}")]
 
     @property
     def lines(self) -> list[tuple[str, str]]:
@@ -53,6 +76,26 @@ class PolicyChanges:
         active, draft = ("", "") if self.heading else (" (active)", " (draft)")
         names = f"r{self.before.number}{active}", f"r{self.after.number}{draft}"
         return diff_lines(line_diff(self.before.source, self.after.source, names, steps=STEPS))
+
+
+def members_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Say which members of a gate are others than before: its title does not tell all of them."""
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_spelled(before.get(name))} → {_spelled(after.get(name))}"
+        for name in names
+    )
+
+
+def _spelled(value: Any) -> str:
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return " and ".join(map(str, value)) or "none"
+    return Truncator(str(value)).chars(MEMBER)
 
 
 def published(policy: PolicyRevision) -> str:

@@ -89,8 +89,14 @@ class Draft:
         return PolicyChanges(self.current, self.row) if self.current else None
 
     @property
+    def waits_for_others(self) -> bool:
+        """Whether somebody else than the reader, who wrote it, can publish it."""
+        return self.is_own and not self.shortages
+
+    @property
     def _publishes(self) -> bool:
-        return self.may_publish and not self.is_own and not self.is_recalled
+        able = self.may_publish and not self.is_own and not self.is_recalled
+        return able and not self.shortages
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,12 @@ def other_publishers(environment: Environment, actor: Actor) -> str:
     if others:
         return "Nobody publishes it: the decisions of all other approvers here were recalled."
     return "Nobody else is an approver here yet: until somebody has that role, nobody publishes it."
+
+
+def who_publishes(draft: PolicyRevision, environment: Environment, actor: Actor) -> str:
+    """Say who can publish what ``actor`` has just drafted, or why nobody can."""
+    lacking = shortages(draft.document["gates"], deciders(environment, actor))
+    return next(lacking, "") or other_publishers(environment, actor)
 
 
 def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> PolicyPage:

@@ -1,14 +1,19 @@
 """The page of one revision of a policy: its text, who stood behind it, and when it was in force."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from django.db.models import Q
 
 from apps.console.queries.links import sees
 from apps.console.queries.page_parts import counted
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges
+from apps.console.queries.policy_trial import shortages
 from apps.governance.models import Environment, PolicyRevision, Release
+from apps.governance.queries.deciders import deciders
 from apps.governance.queries.policy_history import standing
 from apps.governance.queries.visible_rows import policies, policy
 from apps.governance.rules import PolicyState
@@ -74,8 +79,9 @@ class PolicyRevisionPage:
     environment: Environment
     past: PastPolicy
     current: PolicyRevision | None  # the one in force
-    before: PolicyRevision | None  # the one that was published last before it
+    before: PolicyRevision | None  # the one in force before it, or when it was withdrawn
     approved: int | None  # releases under it; None for who may not see releases there
+    shortages: Sequence[str] = ()  # why a draft could not be published as roles are held now
 
     @property
     def row(self) -> Any:
@@ -93,6 +99,16 @@ class PolicyRevisionPage:
         return bool(self.row.state == PolicyState.DRAFT)
 
     @property
+    def never(self) -> str:
+        """Why it was not in force at any time."""
+        return "not published" if self.is_open else "never"
+
+    @property
+    def to_decide(self) -> str:
+        """What can be done with it while it is a draft."""
+        return "Withdraw this draft" if self.shortages else "Publish or withdraw this draft"
+
+    @property
     def releases(self) -> str:
         """How many releases were approved under it."""
         if self.approved is None:
@@ -103,9 +119,12 @@ class PolicyRevisionPage:
     def changes(self) -> list[PolicyChanges]:
         """What it changed, and what was changed since."""
         row, current, before = self.row, self.current, self.before
+        if self.is_open:
+            return [PolicyChanges(current, row)] if current else []
         found = []
         if before:
-            heading = f"Changes from r{before.number}, the policy before it"
+            then = "in force when it was withdrawn" if row.withdrawn else "the policy before it"
+            heading = f"Changes from r{before.number}, {then}"
             found.append(PolicyChanges(before, row, heading))
         if current and current.pk != row.pk and current != before:
             heading = f"Changes since, up to the active policy r{current.number}"
@@ -119,15 +138,22 @@ def around(row: Any) -> set[str]:
 
 
 def policy_revision_page(environment: Environment, number: int, actor: Actor) -> PolicyRevisionPage:
-    """Return the page of one revision, or raise ``NotFound``."""
+    """Return the page of one revision, or raise ``NotFound``. The environment was read with who
+    decides there."""
     row: Any = policy(environment, number, actor)
     published = policies(environment, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
     current = published.first()
     approved = Release.objects.filter(policy=row, approved_at__isnull=False)
+    past = PastPolicy(row, people_names(around(row)))
+    earlier = Q(number__lt=number)  # what is published is newer than all before it
+    if past.withdrawn_at:
+        earlier = Q(published_at__lte=past.withdrawn_at)
+    lacking = shortages(row.document["gates"], deciders(environment, actor))
     return PolicyRevisionPage(
         environment,
-        PastPolicy(row, people_names(around(row))),
+        past,
         current,
-        published.filter(number__lt=number).first(),
+        published.filter(earlier).first(),
         approved.count() if sees(environment, "release.view", actor) else None,
+        list(lacking) if row.state == PolicyState.DRAFT else (),
     )

@@ -52,8 +52,8 @@ class ImpactRow:
     def would(self) -> str:
         """What would become of it."""
         back = self.impact.fallback
-        number = back.number if back else None
-        return foreseen(self.impact.release.state, self.impact.action, number, self.impact.along)
+        number, one = back.number if back else None, self.impact
+        return foreseen(one.release.state, one.action, number, one.along, one.serving)
 
     @property
     def is_over(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.urls import reverse
 
@@ -14,16 +15,18 @@ from apps.console.queries.rollout_words import (
     paused,
     sides_of,
 )
-from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view
+from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view, unretried
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.governance.plan import Pause
 from apps.monitoring.rules import FEWEST
 from apps.rollouts.models import Rollout
 from apps.rollouts.series import WINDOW
-from apps.rollouts.states import RolloutKind
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import needs
+from apps.rollouts.traffic import SETTLED
 from apps.serving.windows import KEEP_DAYS, kept_period
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ HEADINGS: dict[str, str] = {
     RolloutKind.ROLLBACK: "Back to",
     RolloutKind.DRILL: "Rollback test to",
 }
+FAILED_BACK = "Rollback to"  # where it did not come to that
 PANELS = (
     ("weight", "Share of the {coming} revision"),
     ("errors", "Server errors"),
@@ -121,6 +125,12 @@ class RolloutPage:
         return reverse("rollout", args=[self.rollout.pk])
 
     @property
+    def renews(self) -> bool:
+        """Whether more is to come: the last counts do after its end."""
+        ended = self.rollout.finished_at
+        return ended is None or now() < ended + timedelta(seconds=SETTLED + WINDOW)
+
+    @property
     def release_url(self) -> str:
         """Where the release that it goes to is read."""
         return reverse("release", args=[self.rollout.release_id])
@@ -143,13 +153,17 @@ class RolloutPage:
     @property
     def heading_start(self) -> str:
         """Begins its heading, before the version."""
+        if self.ended_badly and self.rollout.kind == RolloutKind.ROLLBACK:
+            return FAILED_BACK
         return HEADINGS.get(self.rollout.kind, "")
 
     @property
     def heading_end(self) -> str:
         """Continues its heading after the version: in place of what, and at what comes next."""
         stable = self.rollout.from_revision
-        verb = "from" if self.heading_start else "replaces"
+        replaces = "replaced" if self.rollout.state == RolloutState.DONE else "replaces"
+        replaces = "was to replace" if self.ended_badly else replaces
+        verb = "from" if self.heading_start else replaces
         instead = f"{verb} {stable.bento.version} " if stable else ""
         return f"{instead}at"
 
@@ -202,6 +216,11 @@ class RolloutPage:
         """Whether the reader may do what makes sense now."""
         operates = self.may("rollout.operate") and self.view.is_open
         return operates or (self.may("rollout.start") and self.view.can["retry"])
+
+    @property
+    def unretried(self) -> str:
+        """Why it cannot be retried now; '' where it can, or nobody would."""
+        return unretried(self.rollout)
 
     @property
     def may_abort(self) -> bool:
@@ -273,6 +292,8 @@ class RolloutPage:
         if counted.too_short:
             every = f"nodes count requests in stretches of {WINDOW} s, and no whole one lies in it"
             return f"Its last step was too short to measure: {every}."
+        if counted.is_over:
+            return f"Its last requests are not counted yet: that takes up to {SETTLED + WINDOW} s."
         first = f" The first {WINDOW} s are counted at" if counted.awaited else ""
         return f"Nothing is counted yet.{first}"
 

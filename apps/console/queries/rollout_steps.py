@@ -25,13 +25,14 @@ from placet.kernel.durations import spell
 
 STEPS_DONE = (RolloutState.DRAINING, RolloutState.RETURNING, RolloutState.DONE)
 BADLY = (RolloutState.ABORTING, *ENDED_BADLY)
+EARLY = ("failed", "aborted", "rolled_back", "ended")  # states of a step that was ended early
 UNSETTLED = "Not settled in time: the plan went on"
 
 
 @dataclass(slots=True)
 class PlanStepRow:
-    """One step of the plan. ``state``: done, now, skipped, failed, aborted, rolled_back, or '' for
-    what is to come."""
+    """One step of the plan. ``state``: done, now, skipped, one of ``EARLY``, or '' for what is to
+    come."""
 
     number: int
     text: str
@@ -64,7 +65,7 @@ def step_rows(
         if state == "skipped":
             by = passed.get(index)
             note, when = (f"Skipped by {by.actor_name}", by.at) if by else ("Skipped", when)
-        elif state in ("failed", "aborted", "rolled_back"):
+        elif state in EARLY:
             note, when = ended_by(row, names), ended_at(row) or when
         elif state == "done" and outcomes.get(index) == "inconclusive":
             note = UNSETTLED if isinstance(step, Analysis) else ""
@@ -109,16 +110,30 @@ def state_of(row: Rollout, index: int, passed: Container[int] = (), outcome: str
         return "now"
     if row.aborted_by:
         return "aborted"
-    return "failed" if outcome == "failed" else "rolled_back"
+    if by_recall(row):
+        return "ended"
+    if outcome == "failed":
+        return "failed"
+    return "rolled_back" if gave_back(row) else "ended"
+
+
+def by_recall(row: Rollout) -> bool:
+    """Tell whether a recall ended a rollout: what neither people nor a recall abort has failed."""
+    return row.state == RolloutState.ABORTED and not row.aborted_by
+
+
+def gave_back(row: Rollout) -> bool:
+    """Tell whether there was something that requests could be given back to."""
+    return row.kind == RolloutKind.RELEASE and row.from_revision is not None and row.step >= 0
 
 
 def ended_by(row: Rollout, names: Mapping[str, str]) -> str:
     """Say who ended a rollout that ended badly."""
     if row.aborted_by:
         return f"Aborted by {names.get(row.aborted_by) or 'unknown actor'}"
-    back = row.kind == RolloutKind.RELEASE and row.from_revision is not None and row.step >= 0
-    back = back and row.state != RolloutState.ABORTED  # by a recall
-    return "Rolled back by the platform" if back else "Ended by the platform"
+    if by_recall(row):
+        return "Ended by a recall"
+    return "Rolled back by the platform" if gave_back(row) else "Ended by the platform"
 
 
 def ended_at(row: Rollout) -> datetime | None:

@@ -124,7 +124,8 @@ def moved(row: Rollout) -> str:
         return f"Rollback test {ways} and back"
     if row.kind == RolloutKind.ROLLBACK:
         return f"{_verb(row, 'Rolled back', 'Rolling back', 'Rollback')} {ways}"
-    instead = f", replacing revision {old.number}" if old else ""
+    replaces = "to replace" if row.state in BADLY else "replacing"
+    instead = f", {replaces} revision {old.number}" if old else ""
     return f"{_verb(row, 'Rolled out', 'Rolling out', 'Rollout of')} {there}{instead}"
 
 

@@ -140,5 +140,21 @@ def possible(row: Rollout, facts: RolloutSnapshot) -> dict[str, bool]:
         and len(row.steps) > 1
         and not untested(row.steps, row.step),
         "abort": stepping,
-        "retry": row.kind == RolloutKind.RELEASE and row.release.state in RETRIABLE,
+        "retry": retriable(row) and not unretried(row),
     }
+
+
+def retriable(row: Rollout) -> bool:
+    """Tell whether the release of a rollout could go out again on its approval."""
+    return row.kind == RolloutKind.RELEASE and row.release.state in RETRIABLE
+
+
+def unretried(row: Rollout) -> str:
+    """Say why a retry would be refused now; '' where nothing of that is known."""
+    if not retriable(row):
+        return ""
+    if row.release.not_after <= now():
+        return "It can't be retried: its approval has expired."
+    if row.endpoint.is_stopped:
+        return "It can be retried once its endpoint is started."
+    return ""

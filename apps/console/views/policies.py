@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from apps.console.addresses import page_of
 from apps.console.queries.policies import none_seen, policy_list_page
 from apps.console.queries.policy_changes import Deciding, Question, published
-from apps.console.queries.policy_page import may, other_publishers, policy_page
+from apps.console.queries.policy_page import may, policy_page, who_publishes
 from apps.console.queries.policy_revision import policy_revision_page
 from apps.console.queries.policy_trial import policy_trial
 from apps.console.views.asking import SURE
@@ -65,8 +65,7 @@ def policies(request: PageRequest, project: str, environment: str) -> HttpRespon
 @page
 def policy(request: PageRequest, project: str, environment: str, number: int) -> HttpResponse:
     """Show one revision of a policy: its text, and when it was in force."""
-    found = project_by_slug(project, request.actor)
-    row = visible_rows.environment(found, environment, request.actor)
+    row = with_people(request, project, environment)
     shown = policy_revision_page(row, number, request.actor)
     return show(request, "policy", page=shown, environment=row)
 
@@ -81,10 +80,10 @@ def draft(request: PageRequest, project: str, environment: str) -> HttpResponse:
         if request.POST.get("do") == "try":
             tried = policy_trial(row, checked(row, source).document, request.actor)
             return show(request, "policies", page=page_object, environment=row, tried=tried)
-        draft_policy(row, source=source, actor=request.actor)
+        drafted = draft_policy(row, source=source, actor=request.actor)
     except Problem as problem:
         return show(request, "policies", page=page_object, environment=row, fault=fault_of(problem))
-    messages.success(request, f"Draft saved. {other_publishers(row, request.actor)}")
+    messages.success(request, f"Draft saved. {who_publishes(drafted, row, request.actor)}")
     return redirect("policies", project, environment)
 
 

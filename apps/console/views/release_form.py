@@ -10,10 +10,19 @@ from apps.console.queries.request_form import LABELS
 from apps.console.views.fields import read_whole
 from apps.serving.marks import marks
 from placet.kernel.problems import FieldError, Problem
+from placet_verify.units import FORM
 
 VARIABLE = "variable."  # begins the name of an input for a variable
 # Where a member of the request is typed, when the input has another name.
 TYPED = {"unit": "unit_name"}
+PLAIN = "letters, digits, _ and - alone, at most 64"
+# What the form says of a sticky routing key that is none, by where it is to be found.
+KEYS = {
+    "header": f"must be the name of a header: {PLAIN}",
+    "cookie": f"must be the name of a cookie: {PLAIN}",
+    "json": f"must say where the field stands, such as /user/id: in each name {PLAIN}",
+}
+PERCENT = "must be a number from 0.01 to 100, or 0 to record none"
 
 
 def serving_of(typed: QueryDict) -> dict[str, Any]:
@@ -79,6 +88,10 @@ def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
     if steps[0] == "serving":
         steps = steps[1:] or ["memory_mb"]  # what does not fit together is memory
     name, rest = TYPED.get(steps[0], steps[0]), steps[1:]
+    if name == "unit_name" and error.detail == FORM:  # which is how a program writes it
+        return name, KEYS.get(str(typed.get("unit_source")), "Choose where the key is to be found")
+    if name == "capture" and error.detail.startswith("percent "):
+        return name, PERCENT
     if name == "egress" and rest and rest[0].isdecimal():
         lines = [number for number, _ in lines_of(typed)]
         index = int(rest[0])

@@ -81,7 +81,7 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
         release=page_object.release,
     )
     # the page renews its head when it changed
-    answer["X-Release-State"] = page_object.now.mark
+    answer["X-Page-State"] = page_object.now.mark
     return answer
 
 

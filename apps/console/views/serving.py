@@ -61,8 +61,8 @@ def endpoints(request: PageRequest) -> HttpResponse:
 
 @page
 def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
-    """Show one endpoint and its traffic. Its status renews itself, and what stands beside that
-    once something moved."""
+    """Show one endpoint and its traffic. Its status renews itself, what stands beside that once
+    something moved, and the whole page once its buttons or alerts would be others."""
     found = endpoint_page(
         endpoint_id,
         request.actor,
@@ -72,7 +72,10 @@ def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
     if not request.headers.get("HX-Request"):
         return _shown(request, "endpoint", found)
     seen = request.GET.get("seen", "")  # a page from before there were marks goes on as it did
-    return _shown(request, "endpoint/status", found, has_moved=seen not in ("", found.view.mark))
+    moved = seen not in ("", found.view.mark)
+    answer = _shown(request, "endpoint/status", found, has_moved=moved)
+    answer["X-Page-State"] = found.view.page_state
+    return answer
 
 
 @page

@@ -1,7 +1,7 @@
 """Asking for a release, withdrawing it, and talking about it."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from django.db.models import Max
 
@@ -49,7 +49,7 @@ from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, ModelVersion, VersionState
 from apps.registry.rules.evidence import stored_faults
-from apps.serving.actions import create_endpoint, prefetch, release_prefetch
+from apps.serving.actions import create_endpoint, name_faults, prefetch, release_prefetch
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
 from apps.serving.uses import refuse_unlisted, usable
@@ -58,6 +58,8 @@ from placet.kernel.actor import Actor
 from placet.kernel.config import config
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
 from placet.kernel.texts import clean_text
+
+T = TypeVar("T")
 
 
 def request_release(
@@ -85,7 +87,7 @@ def request_release(
         environment = _environment(endpoint, environment, version)
         lock_project(environment.project_id)
         environment = lock_environment(environment, actor, "release.request")
-        release_plan, configuration = _documents(chosen(environment, plan), serving)
+        release_plan, configuration = _documents(chosen(environment, plan), serving, endpoint)
         bento = _bento(version, bento, environment)
         _check_documents(bento, release_plan, configuration)
         behind = _endpoint(endpoint, environment, target, actor)
@@ -169,19 +171,38 @@ def _new(
 
 
 def _documents(
-    plan: Mapping[str, Any] | None, serving: Mapping[str, Any] | None
+    plan: Mapping[str, Any] | None, serving: Mapping[str, Any] | None, endpoint: Endpoint | str
 ) -> tuple[Plan, Serving]:
+    """Return both as they are read, or say at once all that is wrong with them and with the name of
+    an endpoint."""
+    is_named = isinstance(endpoint, str) and not _is_id(endpoint)
+    errors = name_faults(str(endpoint)) if is_named else []
+    parts = _read(Plan.read, plan, errors), _read(Serving.read, serving, errors)
+    if errors or parts[0] is None or parts[1] is None:
+        raise InvalidInput(errors=errors)
+    return parts[0], parts[1]
+
+
+def _read(
+    read: Callable[[Any], T], given: Mapping[str, Any] | None, errors: list[FieldError]
+) -> T | None:
     try:
-        return Plan.read(plan or {}), Serving.read(serving or {})
+        return read(given or {})
     except DocumentFault as fault:
-        raise InvalidInput(errors=[FieldError(p, d) for p, d in fault.faults]) from None
+        errors += [FieldError(pointer, detail) for pointer, detail in fault.faults]
+        return None
+
+
+def _is_id(endpoint: str) -> bool:
+    """Tell whether an endpoint is named by its id: no name has an underscore."""
+    return endpoint.startswith("end_")
 
 
 def _environment(
     endpoint: Endpoint | str, environment: Environment | None, version: ModelVersion
 ) -> Environment:
     """Return where the release goes; project and environment of all that is named must agree."""
-    if isinstance(endpoint, str) and endpoint.startswith("end_"):
+    if isinstance(endpoint, str) and _is_id(endpoint):
         endpoint = Endpoint.objects.filter(pk=endpoint).first() or ""
         if not endpoint:
             raise NotFound
@@ -240,7 +261,7 @@ def _endpoint(
         .filter(project=environment.project_id, environment=environment.name)
         .select_related("target")
     )
-    if isinstance(endpoint, Endpoint) or endpoint.startswith("end_"):
+    if isinstance(endpoint, Endpoint) or _is_id(endpoint):
         key = endpoint.pk if isinstance(endpoint, Endpoint) else endpoint
         row = endpoints.filter(pk=key).first()
         if row is None:

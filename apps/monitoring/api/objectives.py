@@ -154,5 +154,5 @@ class EndpointObjective(PlacetView):
     def _row(self, endpoint: Endpoint) -> Objective:
         row = queries.objective_of(endpoint)
         if row is None:
-            raise NotFound("The endpoint has no objective")
+            raise NotFound("The endpoint has no SLO")
         return row

@@ -74,7 +74,7 @@ def _why_not(alert: Alert, endpoint: Endpoint) -> str:
     if alert.state not in UNRESOLVED:
         return "it is over already"
     if objective is None or not objective.roll_back:
-        return "the objective does not ask for it any more"
+        return "the SLO does not ask for it any more"
     live = Revision.objects.filter(endpoint=endpoint, state=RevisionState.LIVE).first()
     if live is None or live.pk != alert.revision:
         return "another revision is live by now"

@@ -3,6 +3,7 @@
 from apps.serving.actions.deletion import delete_endpoint, refuse_deleted
 from apps.serving.actions.endpoints import (
     create_endpoint,
+    name_faults,
     require_api_key,
     restart_endpoint,
     scale_endpoint,
@@ -30,6 +31,7 @@ __all__ = [
     "issue_join_token",
     "join_node",
     "make_room",
+    "name_faults",
     "prefetch",
     "raise_epochs",
     "receive_report",

@@ -67,9 +67,8 @@ def create_endpoint(
     """
     with record(actor) as log:
         _authorize_create(actor, project, environment)
-        if not is_name(name):
-            detail = "Small letters, digits and hyphens, at most 60, no hyphen first or last"
-            raise InvalidInput(errors=[FieldError("/endpoint", detail)])
+        if faults := name_faults(name):
+            raise InvalidInput(errors=faults)
         endpoint = Endpoint(
             project=project, environment=environment, name=name, target=target, created_by=actor.id
         )
@@ -88,6 +87,12 @@ def create_endpoint(
             log.add(ENDPOINT_KEYS_CHANGED, endpoint, data={"required": False})
         desired.publish(target.pk)
     return endpoint
+
+
+def name_faults(name: str) -> list[FieldError]:
+    """Return why no endpoint can be called so; nothing where one can."""
+    detail = "Small letters, digits and hyphens, at most 60, no hyphen first or last"
+    return [] if is_name(name) else [FieldError("/endpoint", detail)]
 
 
 def _set_key_rule(endpoint: Endpoint, required: bool | None, actor: Actor) -> bool:

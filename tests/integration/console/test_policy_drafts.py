@@ -85,3 +85,16 @@ def test_who_published_is_told_how_many_releases_moved_and_decisions_count_no_mo
     assert "2 releases moved to it." in said[0]
     told = "2 releases moved to it; 1 decision no longer counts, so people decide again."
     assert told in said[1]
+
+
+def test_a_draft_that_nobody_could_satisfy_offers_nobody_to_publish_it(world: World) -> None:
+    client = browser(world.people["Vera"])
+    saved = client.post(f"{PLACE}draft", {"do": "draft", "source": NINE}, follow=True)
+    why = "no release could be approved, so it cannot be published."
+    said = text_of(saved.content.decode())
+    assert "Draft saved. It asks for 9 approvers" in said
+    assert "approver can publish it" not in said
+    assert "Publish…" not in page(world) and "Withdraw…" in page(world)
+    number = PolicyRevision.objects.get(state="draft").number
+    own = text_of(browser(world.people["Vito"]).get(f"{PLACE}{number}/").content.decode())
+    assert why in own and "Withdraw this draft" in own and "Publish or" not in own

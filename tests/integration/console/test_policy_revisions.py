@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.governance.actions import draft_policy, withdraw_policy
+from apps.governance.actions import draft_policy, publish_policy, withdraw_policy
 from apps.governance.models import PolicyRevision
 from tests.support import factories
 from tests.support.factories import browser
@@ -52,6 +52,8 @@ def test_a_withdrawn_draft_says_who_withdrew_it_there_and_in_the_history(world: 
     row = draft_policy(world.environment("staging"), source=REVIEWED, actor=world.vera)
     drafted = page(world, f"{PAGE}{row.number}/")
     assert "Draft" in drafted and "Publish or withdraw this draft" in drafted
+    assert "In force not published" in drafted and "never" not in drafted
+    assert f"Changes to the active policy r{row.number - 1}" in drafted
     withdraw_policy(row, actor=world.vito)
     shown = page(world, f"{PAGE}{row.number}/")
     assert "Withdrawn by Vito risk" in shown and "In force never" in shown
@@ -92,3 +94,18 @@ def test_the_api_and_pages_have_one_word_for_how_a_revision_stands(
     assert [row["standing"] for row in items] == ["draft", "active", "superseded", "superseded"]
     assert client.get(f"{base}/{old.number}").json()["standing"] == "superseded"
     assert f"r{old.number} Superseded" in page(world, PAGE).replace("– ", "")
+
+
+def test_a_withdrawn_draft_is_compared_with_what_was_in_force_when_it_was_withdrawn(
+    world: World,
+) -> None:
+    place = world.environment("staging")
+    first = world.policy("staging", OPEN)
+    waits = draft_policy(place, source=OPEN, actor=world.vera)
+    given_up = draft_policy(place, source=REVIEWED, actor=world.vera)
+    withdraw_policy(given_up, actor=world.vito)
+    publish_policy(waits, actor=world.vito)
+    shown = page(world, f"{PAGE}{given_up.number}/")
+    assert f"Changes from r{first.number}, in force when it was withdrawn" in shown
+    assert f"Changes from r{waits.number}" not in shown
+    assert f"Changes since, up to the active policy r{waits.number}" in shown

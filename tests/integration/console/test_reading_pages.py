@@ -373,7 +373,7 @@ def test_a_release_that_nothing_will_open_says_which_gate_has_failed(world: Worl
     def head(verdict: str) -> str:
         release = world.request("staging", world.bento(world.version(), verdict=verdict))
         page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
-        return " ".join(page.split("data-release-state")[1].split("asked by")[0].split())
+        return " ".join(page.split("data-page-state")[1].split("asked by")[0].split())
 
     assert "A gate has failed: Scanned</span>" in head("code-carrying")
     assert "Waiting for a reviewer</span>" in head("code-carrying")

@@ -147,6 +147,42 @@ def test_what_does_not_fit_stands_beside_its_field(world: World) -> None:
     assert "9000 MB are asked for" in beside(asked(world, fields), "memory_mb")
 
 
+def test_all_that_is_wrong_is_said_at_once_also_of_the_name_of_the_endpoint(world: World) -> None:
+    wrong = {"endpoint": "No Such Name!", "replicas": "two", "egress": "nowhere", "capture": "200"}
+    page = asked(world, form(world) | wrong)
+    assert "Small letters, digits and hyphens" in beside(page, "endpoint")
+    assert "write it as host:port" in beside(page, "egress")
+    for name in ("replicas", "capture"):
+        assert "must be a" in beside(page, name), name
+    assert not Release.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "typed", "says"),
+    [
+        ("header", "", "must be the name of a header: letters, digits, _ and - alone"),
+        ("cookie", "a b", "must be the name of a cookie: letters, digits, _ and - alone"),
+        ("json", "user", "must say where the field stands, such as /user/id"),
+        ("header", "Cookie", "must not be taken from Cookie, which holds secrets"),
+    ],
+)
+def test_a_sticky_routing_key_that_is_none_is_refused_in_words(
+    world: World, source: str, typed: str, says: str
+) -> None:
+    said = beside(
+        asked(world, form(world) | {"unit_source": source, "unit_name": typed}), "unit_name"
+    )
+    assert says in said and "{" not in said
+
+
+@pytest.mark.parametrize("typed", ["200", "0.001", "some"])
+def test_a_share_of_the_prediction_log_that_is_none_is_refused_with_what_turns_it_off(
+    world: World, typed: str
+) -> None:
+    said = beside(asked(world, form(world) | {"capture": typed}), "capture")
+    assert "must be a number from 0.01 to 100, or 0 to record none" in said
+
+
 def test_destinations_may_share_a_line() -> None:
     typed = QueryDict("egress=a:1,%20b:2%0d%0a%0d%0ac:3")
     assert serving_of(typed) == {"egress": ["a:1", "b:2", "c:3"]}

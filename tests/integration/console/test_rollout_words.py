@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from apps.console.queries.rollout_page import rollout_page
 from apps.governance.models import Release
@@ -70,9 +71,9 @@ def test_a_rollout_that_its_plan_has_paused_says_which_step_waits(story: Story) 
 def test_the_head_of_a_release_is_out_of_date_once_its_rollout_is_paused(story: Story) -> None:
     release = story.under_way(TIMED)
     path, otto = f"/releases/{release.pk}/", browser(story.people["Otto"])
-    assert otto.get(path)["X-Release-State"] == "rolling_out"
+    assert otto.get(path)["X-Page-State"] == "rolling_out"
     actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
-    assert otto.get(path)["X-Release-State"] == "rolling_out paused"
+    assert otto.get(path)["X-Page-State"] == "rolling_out paused"
 
 
 def test_at_a_step_that_waits_for_somebody_to_resume_it_nothing_is_offered_to_be_paused(
@@ -110,7 +111,7 @@ def test_what_somebody_aborted_says_when_and_quotes_them(story: Story) -> None:
     said = pages(story, release)
     for name in ("releases", "rollouts"):
         assert "Aborted by Otto risk (ago) | “wrong model”" in said[name], name
-    assert "Rollout of revision 2, replacing revision 1" in said["endpoints"]
+    assert "Rollout of revision 2, to replace revision 1" in said["endpoints"]
     assert "Aborted by Otto risk (ago) : “wrong model”" in said["endpoints"]
 
 
@@ -234,3 +235,21 @@ def test_counts_that_are_kept_no_more_are_not_said_to_be_none(story: Story) -> N
     said = page(story, f"/rollouts/{story.rollout(release).pk}/")
     assert "Counts are kept for (span): those of this rollout are gone." in said
     assert "Observed |" not in said.partition("| Metrics |")[0]
+
+
+def test_a_rollout_that_has_just_ended_goes_on_until_its_last_requests_are_counted(
+    story: Story,
+) -> None:
+    release = story.under_way(TIMED)
+    actions.abort(story.rollout(release), reason="wrong model", actor=story.otto)
+    story.settle()
+    row = story.rollout(release)
+    began = rfc3339(now() - timedelta(seconds=25))
+    Rollout.objects.filter(pk=row.pk).update(step_times={"0": began}, finished_at=now())
+    path, otto = f"/rollouts/{row.pk}/", browser(story.people["Otto"])
+    said = page(story, path)
+    assert "Its last requests are not counted yet: that takes up to (span)" in said, said
+    assert f'hx-get="{path}"' in otto.get(path).content.decode()
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        assert "are not counted yet" not in page(story, path)
+        assert f'hx-get="{path}"' not in otto.get(path).content.decode()

@@ -245,8 +245,8 @@ def test_an_endpoints_story_says_who_set_and_removed_its_slo(
     def shown() -> str:
         return text_of(client.get(f"/endpoints/{endpoint.pk}/").content.decode())
 
-    assert "the objective of" not in shown()
+    assert "the SLO of" not in shown()
     row = set_objective(endpoint, terms=ObjectiveTerms(availability=0.99), actor=story.otto)
-    assert "Set the objective of" in shown()
+    assert "Set the SLO of" in shown()
     remove_objective(endpoint, if_generation=row.generation, actor=story.otto)
-    assert "Removed the objective of" in shown()
+    assert "Removed the SLO of" in shown()

@@ -336,6 +336,23 @@ def test_what_stands_beside_the_status_of_an_endpoint_renews_itself_once_somethi
     assert 'id="beside"' not in polled(url)
 
 
+def test_an_open_page_of_an_endpoint_is_told_once_its_buttons_would_be_others(
+    story: Story, first_release: Release
+) -> None:
+    otto, path = browser(story.people["Otto"]), f"/endpoints/{first_release.endpoint_id}/"
+
+    def polled() -> str:
+        return otto.get(path, headers={"HX-Request": "true"})["X-Page-State"]
+
+    before = polled()
+    assert before == before.strip(), "the browser would find another one for ever"
+    assert f'data-page-state="{before}"' in otto.get(path).content.decode()
+    assert polled() == before
+    stop_endpoint(first_release.endpoint, actor=story.otto)
+    assert polled() != before
+    assert "data-page-state" not in otto.get(f"{path}settings/").content.decode()
+
+
 def test_long_texts_among_the_changes_of_a_release_wrap(
     story: Story, first_release: Release
 ) -> None:

@@ -35,7 +35,7 @@ def dialog(shown: str) -> str:
 
 def heading(shown: str) -> str:
     """Return what stands below the title."""
-    return shown.split("data-release-state")[1].split("requested by")[0]
+    return shown.split("data-page-state")[1].split("requested by")[0]
 
 
 def test_the_last_approval_says_that_it_goes_live_at_once(world: World) -> None:

@@ -1,5 +1,6 @@
 """What the checklist of a draft says: who tells each thing, people or the files."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +11,11 @@ from apps.console.queries.draft.forms import MetricsForm
 from apps.console.queries.draft.page import DraftPage
 from apps.console.queries.draft.rows import TypedRow
 from apps.registry.formats import Derived
-from apps.registry.models import ModelVersion
+from apps.registry.models import ModelVersion, Upload
 from apps.registry.readiness import DraftReport
 from apps.registry.rules import evidence_faults
 from placet.kernel.actor import SYSTEM
-from placet.kernel.problems import InvalidInput
+from placet.kernel.problems import FieldError, InvalidInput
 
 COLUMNS = {"inputs": [{"name": "age", "type": "long"}], "outputs": []}
 TYPED = "Typed in, not read from the files"
@@ -58,6 +59,16 @@ def test_the_checklist_says_who_tells_python_and_packages() -> None:
         "Format: found in the files once they are there",
         "Python: typed in, not read from the files",
     ]
+
+
+def test_files_are_not_called_wrong_before_one_was_sent() -> None:
+    lacking = [FieldError("/files", "Upload at least one file")]
+    found = DraftPage(ModelVersion(), SYSTEM, [], [], DraftReport(None, lacking), {}, None)
+    files = found.steps[0]
+    assert (files.part, files.state) == ("files", "")
+    assert files.says == ["Nothing uploaded yet", "Upload at least one file"]
+    begun = replace(found, uploads=[Upload(path="a", size=2, received=1)])
+    assert begun.steps[0].state == "failed"
 
 
 def test_beside_the_format_stands_who_says_its_packages() -> None:

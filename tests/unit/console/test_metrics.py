@@ -29,7 +29,7 @@ def metric(**members: Any) -> MetricFindingRow:
 
 def test_shares_name_how_many_they_are_of() -> None:
     assert (metric().candidate, metric().stable) == ("33.333% of 3", "0% of 1,200")
-    assert metric(new_requests=0).candidate == share(None, 0) == "no requests yet"
+    assert metric(new_requests=0).candidate == share(None, 0) == "no requests counted"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,37 @@ def test_a_draft_that_changes_nothing_says_so() -> None:
     assert spelled.nothing.endswith(" Only its text differs.")
 
 
+def test_a_gate_that_changes_what_its_title_does_not_say_is_named_with_what_changed() -> None:
+    strict = {"gate": "build", "isolation": "bwrap", "smoke_test": "equal"}
+    lax = {"gate": "build", "isolation": "any", "smoke_test": "starts"}
+    said = [{"gate": "expression", "that": text, "says": "Good enough"} for text in ("a", "b")]
+    found = PolicyChanges(revision(2, "a", [strict, said[0]]), revision(3, "b", [lax, said[1]]))
+    assert found.gates == [
+        ("wait", "±", "Built and smoke-tested: isolation bwrap → any, smoke test equal → starts"),
+        ("wait", "±", "Good enough: that a → b"),
+    ]
+    allowed = {"gate": "scan", "allow": ["code-carrying", "safe"]}
+    scans = PolicyChanges(
+        revision(2, "a", [allowed]), revision(3, "b", [allowed | {"allow": ["safe"]}])
+    )
+    assert scans.gates == [("wait", "±", "Scanned: allow code-carrying and safe → safe")]
+
+
+def test_a_change_of_when_requests_expire_is_told() -> None:
+    before, after = revision(2, "a"), revision(3, "b")
+    before.document["expires_after_days"], after.document["expires_after_days"] = 14, 1
+    said = "A request expires after 1 day, and did after 14 days"
+    assert PolicyChanges(before, after).gates == [("wait", "±", said)]
+
+
+def test_what_cannot_be_published_is_not_offered_to_be() -> None:
+    short = replace(draft(PASSKEY), shortages=["It asks for 9 approvers"])
+    assert [question.submit for question in short.questions] == ["Withdraw"]
+    assert not replace(short, signing=NO_PASSKEY).lacks_passkey
+    assert draft(own=True).waits_for_others
+    assert not replace(draft(own=True), shortages=["It asks for 9 approvers"]).waits_for_others
+
+
 def past(state: str, **members: Any) -> PastPolicy:
     """Return a revision that Ada drafted."""
     plain = {"drafted_by": "per_1", "published_by": "", "withdrawn": None, "next": None}

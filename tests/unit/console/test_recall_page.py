@@ -130,7 +130,7 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
     [
         ("fell_back", "live", "roll back to revision 4", True),
         ("stopped", "live", "stop the endpoint", True),
-        ("ended", "rolling_out", "revoke", True),
+        ("ended", "rolling_out", "revoke, end its rollout", True),
         ("revoked", "approved", "revoke", False),
         ("revoked", "revoked", "already revoked", False),
         ("revoked", "rolled_back", "already rolled back", False),
@@ -142,7 +142,7 @@ def test_a_place_says_what_would_become_of_it(
     back = SimpleNamespace(number=4) if action == "fell_back" else None
     release = SimpleNamespace(state=state)
     impact = SimpleNamespace(
-        action=action, release=release, fallback=back, revoking=None, along=None
+        action=action, release=release, fallback=back, revoking=None, along=None, serving=None
     )
     row = ImpactRow(cast("Any", impact), NOBODY)
     assert (row.would, row.runs, row.stops) == (said, runs, action == "stopped")

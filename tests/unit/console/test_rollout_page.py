@@ -114,6 +114,21 @@ def test_a_safety_net_is_told_as_past_once_the_rollout_is_over() -> None:
     assert over.startswith("Safety net until it ended: the node would have rolled back after 10")
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "start", "place"),
+    [
+        ("release", "done", "", "replaced churn:1 at"),
+        ("release", "aborting", "", "was to replace churn:1 at"),
+        ("release", "aborted", "", "was to replace churn:1 at"),
+        ("rollback", "failed", "Rollback to", "from churn:1 at"),
+        ("rollback", "done", "Back to", "from churn:1 at"),
+    ],
+)
+def test_a_heading_says_what_came_of_it(kind: str, state: str, start: str, place: str) -> None:
+    found = page(kind=kind, state=state)
+    assert (found.heading_start, found.heading_end) == (start, place)
+
+
 def test_nothing_is_replaced_where_nothing_was_live() -> None:
     assert page(from_revision=None).heading_end == "at"
 
@@ -140,7 +155,7 @@ def test_what_people_said_has_their_name_and_what_the_platform_says_has_none(
     [
         ("release", "done", 1, "Rolled out revision 2, replacing revision 1"),
         ("release", "done", None, "Rolled out revision 2"),
-        ("release", "aborted", 1, "Rollout of revision 2, replacing revision 1"),
+        ("release", "aborted", 1, "Rollout of revision 2, to replace revision 1"),
         ("rollback", "done", 1, "Rolled back from revision 1 to revision 2"),
         ("rollback", "failed", 1, "Rollback from revision 1 to revision 2"),
     ],

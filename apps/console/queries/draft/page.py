@@ -59,7 +59,7 @@ class DraftStep:
 
     part: str
     title: str
-    state: str  # passed, failed: something is missing; '' where nothing is there, or need be
+    state: str  # passed, failed: something is missing; '' where nothing is there yet, or need be
     says: Sequence[str]
 
 
@@ -219,8 +219,11 @@ class DraftPage:
             first, _, rest = fault.pointer.lstrip("/").partition("/")
             detail = f"{rest}: {fault.detail}" if first == "files" and rest else fault.detail
             lacking.setdefault(PLACES.get(first, "files"), []).append(detail)
+        unsent = "" if self.files or self.uploads else "files"
+        if unsent in lacking:  # nothing is wrong with what is not there yet
+            lacking[unsent].insert(0, "Nothing uploaded yet")
         return [
-            DraftStep(part, title, "failed", lacking[part])
+            DraftStep(part, title, "" if part == unsent else "failed", lacking[part])
             if part in lacking
             else DraftStep(part, title, "passed" if self._is_there(part) else "", self._says(part))
             for part, title in PARTS.items()

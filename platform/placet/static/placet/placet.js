@@ -29,6 +29,8 @@
       const dialog = document.getElementById(opener.dataset.dialog);
       const step = opener.dataset.step && dialog && dialog.querySelector("[name=step]");
       if (step) step.value = opener.dataset.step; // the one that was shown when it was clicked
+      const says = opener.dataset.says && dialog && dialog.querySelector("[data-said]");
+      if (says) says.textContent = opener.dataset.says;
       open(dialog);
       return;
     }
@@ -103,15 +105,16 @@
     lead = 0;
   });
 
-  // The state in a page's head comes along with the part that renews itself.
+  // What the rest of a page was made for comes along with the part that renews itself. While a
+  // dialog is open nothing changes: what is typed there would be lost.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const ended = event.detail.xhr.getResponseHeader("X-Release-State");
-    const shown = document.querySelector("[data-release-state]");
-    if (ended && shown && shown.dataset.releaseState !== ended) {
-      event.detail.shouldSwap = false;
-      document.dispatchEvent(new Event("placet:renewed"));
-      location.reload();
-    }
+    const now = event.detail.xhr.getResponseHeader("X-Page-State");
+    const shown = document.querySelector("[data-page-state]");
+    if (!now || !shown || shown.dataset.pageState === now) return;
+    event.detail.shouldSwap = false;
+    if (document.querySelector("dialog[open]")) return;
+    document.dispatchEvent(new Event("placet:renewed"));
+    location.reload();
   });
 
   // A log is opened at the line that failed, or else at its end.

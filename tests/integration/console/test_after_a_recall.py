@@ -1,0 +1,112 @@
+"""What pages say before a recall ends what runs, and once something else serves there."""
+
+from typing import Any
+
+import pytest
+
+from apps.assurance.actions import recall
+from apps.assurance.models import Recall, RecallEffect
+from apps.governance.models import Release
+from apps.rollouts import actions
+from apps.serving.actions import start_endpoint, stop_endpoint
+from tests.support.factories import api, browser
+from tests.support.page_text import text_of
+from tests.support.story import Story
+
+pytestmark = pytest.mark.django_db
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]}
+WARM = {"keep_warm_seconds": 600}
+
+
+def page(story: Story, path: str, who: str = "Otto") -> str:
+    """Return what a page says to somebody, on one line."""
+    answer = browser(story.people[who]).get(path)
+    assert answer.status_code == 200, answer.content
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def recalled(story: Story, release: Release) -> Recall:
+    """Have Otto recall the version of a release, which its node confirms."""
+    said: dict[str, Any] = {"kind": "version", "what": release.version_id}
+    row = recall(**said, reason="leaky", project=release.project, actor=story.otto)
+    story.settle()
+    story.node.confirm()
+    return row
+
+
+def test_the_banner_of_a_recall_that_stopped_an_endpoint_goes_once_it_serves_again(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    path = f"/endpoints/{first_release.endpoint_id}/"
+    said = "What was live here was recalled, and the endpoint stopped."
+    assert said in page(story, path)
+    start_endpoint(first_release.endpoint, actor=story.otto)
+    assert said in page(story, path), "nothing serves there"
+    story.live()
+    assert said not in page(story, path)
+    RecallEffect.objects.update(state="contradicted")
+    past = "That was (ago) ; another revision has gone live since."
+    told = page(story, path).replace(" | ", " ")
+    assert f"{said} {past} The node contradicts its own receipt." in told
+
+
+def test_the_banner_of_a_recall_that_fell_back_stays_until_something_newer_is_live(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    recalled(story, second)
+    path = f"/endpoints/{second.endpoint_id}/"
+    said = "What was live here was recalled, and the endpoint fell back."
+    assert said in page(story, path)
+    story.live(plan=WARM)
+    assert said not in page(story, path)
+
+
+def test_a_rollout_that_a_recall_ended_says_so_and_claims_nothing_that_did_not_happen(
+    story: Story, first_release: Release
+) -> None:
+    going = story.under_way(CANARY)
+    recalled(story, going)
+    said = page(story, f"/rollouts/{story.rollout(going).pk}/")
+    assert "churn:2 was to replace churn:1 at churn" in said
+    assert "Ended by a recall" in said and "– Ended" in said
+    assert "Rolled back" not in said and "by the platform" not in said
+    released = page(story, f"/releases/{going.pk}/")
+    assert "by the platform" not in released
+
+
+def test_a_preview_says_that_a_canary_ends_and_what_serves_then(
+    story: Story, first_release: Release
+) -> None:
+    going = story.under_way(CANARY)
+    named = f"{going.project.slug}/{going.version}"
+    then = "revoke, end its rollout: revision 1 goes on serving"
+    assert then in page(story, f"/recalls/new/?kind=version&what={named}")
+    client = api(story.people["Otto"])
+    (found,) = client.get(f"/recalls/preview?kind=version&what={named}").json()["releases"]
+    assert (found["action"], found["outcome"]) == ("ended", then)
+
+
+def test_where_nothing_else_serves_a_preview_says_that_too(story: Story) -> None:
+    going = story.release("development", plan=CANARY)
+    story.run_jobs("control")
+    assert story.state(going) == "rolling_out"
+    named = f"{going.project.slug}/{going.version}"
+    then = "revoke, end its rollout: nothing else serves there"
+    assert then in page(story, f"/recalls/new/?kind=version&what={named}")
+
+
+def test_a_rollout_whose_endpoint_is_stopped_says_that_it_is_started_before_a_retry(
+    story: Story, first_release: Release
+) -> None:
+    going = story.under_way(CANARY)
+    rollout = story.rollout(going)
+    actions.abort(rollout, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    path, why = f"/rollouts/{rollout.pk}/", "It can be retried once its endpoint is started."
+    said = page(story, path)
+    assert "Retry…" in said and why not in said
+    stop_endpoint(going.endpoint, actor=story.otto)
+    said = page(story, path)
+    assert "Retry…" not in said and f"{why} Open endpoint" in said
