@@ -150,6 +150,18 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
     assert not RoleBinding.objects.filter(pk=held.pk).exists()
 
 
+def test_a_member_is_found_by_their_name_in_letters_of_any_size(admin: User) -> None:
+    factories.project("risk")
+    dana, small = factories.person("Dana Devlin"), factories.person("Dana Small")
+    add = "/projects/risk/members/add"
+    assert "Dana Devlin is viewer in Risk" in sent(admin, add, who="dana devlin", role="viewer")
+    User.objects.filter(pk=small.pk).update(name="dana devlin")
+    assert "More than one is called so" in sent(admin, add, who="DANA DEVLIN", role="reviewer")
+    sent(admin, add, who="dana devlin", role="approver")
+    held = dict(RoleBinding.objects.exclude(person=None).values_list("role", "person"))
+    assert (held["viewer"], held["approver"]) == (dana.pk, small.pk), "who is spelt so is meant"
+
+
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
@@ -161,7 +173,8 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
         ({"who": "ada@example.com", "role": "viewer"}, "already"),
         ({"who": "twin", "role": "viewer"}, "More than one is called so"),
         ({"who": "Ned", "role": "viewer"}, "More than one is called so"),
-        ({"who": "ned", "role": "viewer"}, "No person, team or service account"),
+        ({"who": "ned", "role": "viewer"}, "More than one is called so"),
+        ({"who": "nedd", "role": "viewer"}, "No person, team or service account"),
     ],
 )
 def test_a_refused_member_is_shown_as_they_were_typed(
