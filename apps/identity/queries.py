@@ -386,7 +386,7 @@ def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
     if text and "@" not in text and not is_id(text):
         named |= Q(name__iexact=text)
     people = User.objects.filter(named | Q(email=User.objects.normalize_email(text)))
-    found = [
+    found: list[tuple[str, Any]] = [
         *(("person", row) for row in people),
         *(("team", row) for row in Team.objects.filter(named)),
         *(("service_account", row) for row in ServiceAccount.objects.filter(named)),

@@ -111,7 +111,7 @@ def recalls_builds_and_policies(terms: SearchTerms, actor: Actor) -> list[Hit]:
 def _named(rows: QuerySet[Any, Any], terms: SearchTerms) -> QuerySet[Any, Any]:
     """Leave those with the id, of the version that is referred to, or with each word in what they
     say; of several words each may be in the name of their project too."""
-    told = rows.values_list(*COLUMNS)
+    told: QuerySet[Any, Any] = rows.values_list(*COLUMNS)
     if terms.id:
         return told.filter(pk=terms.id)
     if terms.model:
@@ -130,7 +130,9 @@ def _told(rows: QuerySet[Any], hit: str, says: Any, **columns: Any) -> QuerySet[
     """Have rows say what of them is a hit: all in texts, so that one query brings all kinds."""
     columns = {"where": F("project__name"), "slug": F("project__slug"), "env": Value("")} | columns
     texts = {name: Cast(column, TextField()) for name, column in columns.items()}
-    return rows.annotate(hit=Value(hit), says=Cast(says, TextField()), stands=F("state"), **texts)
+    texts["says"] = Cast(says, TextField())
+    told: QuerySet[Any, Any] = rows.annotate(hit=Value(hit), stands=F("state"), **texts)
+    return told
 
 
 def _version(path: str = "") -> Concat:

@@ -13,13 +13,13 @@ from apps.console.views.filters import project_options, refused
 @page
 def deployment_list(request: PageRequest) -> HttpResponse:
     """Answer what served behind each endpoint at the instant that the reader names."""
-    offered = {
-        "project": project_options(request),
-        "environment": partial(place_choices, request.actor, request.GET.get("project", "")),
-    }
-    if answer := refused(request, "Deployments", **offered):
+    project = request.GET.get("project", "")
+    places = partial(place_choices, request.actor, project)
+    if answer := refused(
+        request, "Deployments", project=project_options(request), environment=places
+    ):
         return answer
-    asked = {name: request.GET.get(name, "") for name in offered}
+    asked = {"project": project, "environment": request.GET.get("environment", "")}
     typed, after = request.GET.get("at", ""), request.GET.get("after", "")
     page_object, key = deployment_list_page(request.actor, typed=typed, after=after, **asked)
     response = show(request, "deployments", page=page_object, key=key, after=after, **asked)
