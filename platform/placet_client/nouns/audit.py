@@ -43,7 +43,7 @@ class Audit(Noun):
         """List the events that you may read, newest first. Times are RFC 3339; ``person`` is a part
         of a name, an id or an address, ``object`` the name of an endpoint, model, version
         (``name:3``, these after ``project/`` too), environment, project, target, person, team or
-        service account, ``text`` words of what events say, ``cause`` a recall, ``project`` slug or id."""
+        service account, ``text`` words of an event, ``cause`` a recall, ``project`` slug or id."""
         return self._list(
             AuditEvent,
             "/audit/events",
