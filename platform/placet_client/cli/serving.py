@@ -240,7 +240,9 @@ def endpoint_rollback(
 
 @endpoint.command("scale")
 def endpoint_scale(
-    reference: EndpointArgument, replicas: int, output: OutputOption = Form.TABLE
+    reference: EndpointArgument,
+    replicas: Annotated[int, typer.Argument(metavar="REPLICAS", help="how many there are to be")],
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Set the replicas, within what was approved."""
     with connected() as client:

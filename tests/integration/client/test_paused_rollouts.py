@@ -97,3 +97,13 @@ def test_the_inbox_lists_what_the_page_lists_with_the_address_of_each(
     story.settle()
     assert main(["inbox"]) == 0
     assert "Nothing waits for you, of what this token may see." in capsys.readouterr().out
+
+
+def test_who_scales_an_endpoint_is_told_what_to_give_and_that_it_has_as_many(
+    story: Story, going: Release, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = f"{going.project.slug}/development/{going.endpoint.name}"
+    assert main(["endpoint", "scale", place]) == 2
+    assert "Missing argument 'REPLICAS'" in capsys.readouterr().err
+    assert main(["endpoint", "scale", place, "1"]) == 0
+    assert "Already 1 replica: nothing was changed." in capsys.readouterr().err
