@@ -22,12 +22,14 @@ class GovernanceConfig(AppConfig):
             stops_when_expired,
         )
         from apps.governance.queries import bentos_needed
+        from apps.governance.queries.named_filters import has_environment
         from apps.identity import hooks as identity
         from apps.serving import hooks as serving
 
         identity.project_created.register(create_project_defaults)
         identity.around_more_access.register(watch_duties)
         serving.endpoint_created.register(check_endpoint)
+        serving.has_environment.register(has_environment)
         serving.endpoint_needed.register(needed_by_release)
         serving.endpoint_deleted.register(retire)
         serving.endpoint_started.register(serve_anew)

@@ -1,6 +1,7 @@
 """The only ways in: ``authorize`` for what an actor does, ``visible`` for what they read."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -233,6 +234,13 @@ def held_grants(actor_id: str) -> frozenset[Grant]:
     return _person_grants(_held_roles(actor_id))[0]
 
 
+def as_owner(actor: Actor) -> Actor:
+    """Return the person whose token acts with all that they hold, to find what waits for them: a
+    token carries no decision. Of that only what ``actor`` may see is told."""
+    mine = actor.kind == "person" and actor.token is not None
+    return replace(actor, grants=held_grants(actor.id)) if mine else actor
+
+
 def people_with(permission: str, scope: Scope) -> list[User]:
     """Return the active people whose roles give them ``permission`` at ``scope``."""
     roles = [role for role, held in ROLES.items() if permission in held]
@@ -290,6 +298,14 @@ def name_in(column: str) -> Coalesce:
     system = When(**{column: SYSTEM.id}, then=Value(SYSTEM.label))
     itself = Case(system, default=F(column), output_field=CharField())
     return Coalesce(person, account, itself, output_field=CharField())
+
+
+def known_projects(actor: Actor, *views: str) -> models.QuerySet[Project]:
+    """Return the projects that ``actor`` sees, or sees something of: by a permission in ``views``,
+    which a token may carry without that to see projects."""
+    seen = [actor.projects_with(view) for view in ("project.view", *views)]
+    among = Q() if None in seen else Q(pk__in=frozenset().union(*filter(None, seen)))
+    return Project.objects.filter(among)
 
 
 def project_by_slug(slug: str, actor: Actor) -> Project:
@@ -358,8 +374,8 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
 
 def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
     """Return what ``text`` means, ``person``, ``team`` or ``service_account``, and that row: an
-    e-mail address, a name that no other has, or an id. Only for who manages access in ``project``
-    and has just shown who they are: others do not learn who has an account.
+    e-mail address, a name that no other has, in letters of any size, or an id. Only for who manages
+    access in ``project`` and has just shown who they are: others do not learn who has an account.
 
     What looks like an address or an id is no name: whoever bears it as one would pass for another.
     """
@@ -368,13 +384,15 @@ def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
     text = text.strip()
     named = Q(pk=text)
     if text and "@" not in text and not is_id(text):
-        named |= Q(name=text)
+        named |= Q(name__iexact=text)
     people = User.objects.filter(named | Q(email=User.objects.normalize_email(text)))
-    found = [
+    found: list[tuple[str, Any]] = [
         *(("person", row) for row in people),
         *(("team", row) for row in Team.objects.filter(named)),
         *(("service_account", row) for row in ServiceAccount.objects.filter(named)),
     ]
+    if len(found) > 1:  # of those who are called so but for the size of letters, whom it spells
+        found = [one for one in found if one[1].name == text] or found
     if len(found) == 1:
         return found[0]
     raise InvalidInput(errors=[FieldError("/who", SEVERAL if found else NOBODY)])

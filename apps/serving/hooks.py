@@ -27,6 +27,15 @@ def endpoint_created(endpoint: Endpoint) -> None:
 
 
 @Hook
+def has_environment(project_id: str, name: str) -> bool:
+    """Tell whether a project has an environment of this name.
+
+    For the app that knows which environments there are: this one knows of none.
+    """
+    return False
+
+
+@Hook
 def endpoint_needed(endpoint: Endpoint) -> str:
     """Say why an endpoint cannot be deleted, '' when nothing keeps it: asked in the transaction
     that deletes it, which holds its row.

@@ -20,10 +20,12 @@ from apps.assurance.queries.as_of import (
 )
 from apps.assurance.queries.served_events import RunReceipt
 from apps.assurance.queries.stops import EndpointStop
+from apps.governance.queries.named_filters import named
 from apps.serving.api.fields import ToldRecallSerializer
 from apps.serving.models import Endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
+from placet.kernel.filters import refuse_unknown
 
 
 class ApprovalSerializer(serializers.Serializer[Any]):
@@ -197,6 +199,7 @@ class DeploymentList(ListView):
         asked = request.query_params
         at = instant_of(asked.get("at", ""))
         wanted = {name: asked.get(name, "") for name in ("project", "environment")}
+        refuse_unknown(wanted, called=named(wanted, self.actor, "endpoint.view"))
 
         def render(rows: Sequence[Endpoint]) -> list[Any]:
             return [deployment_body(row) for row in with_stops(deployments(rows, at), self.actor)]

@@ -23,18 +23,24 @@ from apps.assurance.models import (
 )
 from apps.assurance.queries import RecallReach, ReleaseImpact
 from apps.assurance.queries.named_items import RecallItem, named_item, recallable
-from apps.assurance.queries.outcomes import did, foreseen, outcome, told_id, would
+from apps.assurance.queries.outcomes import did, foreseen, outcome, state_asked, told_id, would
 from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
+from apps.governance.queries.named_filters import named
 from apps.identity.api.lookups import named_project
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.clock import rfc3339
+from placet.kernel.filters import refuse_unknown
 from placet.kernel.problems import FieldError, InvalidInput
 
-FILTERS = {"project": "project__slug", "kind": "kind", "state": "state"}
+ABOUT = {
+    "project": "Only of this project",
+    "kind": f"One of {', '.join(RecallKind.values)}",
+    "state": "recalled or withdrawn; standing or lifted, as it is told, are the same",
+}
 
 
 class NewRecallSerializer(serializers.Serializer[Any]):
@@ -270,20 +276,20 @@ def _named(actor: Actor, kind: str, what: str, project: str | None) -> RecallIte
 class RecallList(ListView):
     """Recalls."""
 
-    filters = tuple(FILTERS)
+    filters = tuple(ABOUT)
 
     @extend_schema(
         operation_id="recalls_list",
-        parameters=[OpenApiParameter(n, description=f"Only of this {n}") for n in FILTERS],
+        parameters=[OpenApiParameter(name, description=says) for name, says in ABOUT.items()],
         responses=page_of(RecallSerializer),
     )
     def get(self, request: Request) -> Response:
         """List the recalls that you may see, newest first."""
-        filters = {
-            FILTERS[n]: request.query_params[n] for n in FILTERS if n in request.query_params
-        }
-        rows = queries.with_counts(queries.visible_recalls(self.actor).filter(**filters))
-        return self.page(rows, recall_bodies)
+        given = {name: request.query_params.get(name, "") for name in ABOUT}
+        called = named(given, self.actor, "recall.view")
+        refuse_unknown(given, words={"kind": RecallKind.values}, called=called)
+        rows = queries.recalls_matching(self.actor, **given | {"state": state_asked(given)})
+        return self.page(queries.with_counts(rows), recall_bodies)
 
     @extend_schema(
         operation_id="recalls_create",

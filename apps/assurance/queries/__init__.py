@@ -13,6 +13,7 @@ from apps.assurance.queries.impact import (
 from apps.assurance.queries.visible_recalls import (
     effects_of,
     get_recall,
+    recalls_matching,
     receipts_of,
     receipts_of_endpoint,
     standing_recalls,
@@ -34,6 +35,7 @@ __all__ = [
     "of_release",
     "preview",
     "reach",
+    "recalls_matching",
     "receipts_of",
     "receipts_of_endpoint",
     "standing_recalls",

@@ -20,7 +20,7 @@ from apps.governance.models import (
 )
 from apps.identity.events import TEAM_CREATED
 from apps.identity.models import Project, ServiceAccount, Team, User
-from apps.identity.queries import one_of, visible
+from apps.identity.queries import known_projects, one_of, visible
 from apps.monitoring.models import Alert, Erasure, Objective
 from apps.registry.events import ALIAS_SET, HOLD_PLACED, UPLOAD_STARTED
 from apps.registry.models import (
@@ -88,9 +88,7 @@ def _places(
 ) -> Iterator[tuple[str, QuerySet[Any], Any]]:
     """Yield the rows of a project and of an environment, there or anywhere, with where they are
     told and by what: of projects that ``actor`` sees, or of whose log they read something."""
-    seen = [actor.projects_with(view) for view in ("project.view", "audit.view", "audit.export")]
-    among = Q() if None in seen else Q(pk__in=frozenset().union(*filter(None, seen)))
-    projects = Project.objects.filter(among)
+    projects = known_projects(actor, "audit.view", "audit.export")
     if project:
         column = "pk" if is_id(project) else "slug"
         projects = projects.filter(**{column: project})
@@ -101,10 +99,12 @@ def _places(
 
 
 def _people(name: str, actor: Actor) -> list[QuerySet[Any]]:
-    """Return who has ``name`` in theirs, or as e-mail address for who may know that."""
-    called = Q(name__icontains=name)
-    users = User.objects.filter(called | Q(email__iexact=name) if _knows(actor) else called)
-    accounts = ServiceAccount.objects.filter(name__icontains=name)
+    """Return who has ``name`` in theirs, as id, or as e-mail address for who may know that: of
+    others nobody but themselves."""
+    called = Q(pk=name) if is_id(name) else Q(name__icontains=name)
+    known = Q() if _knows(actor) else Q(pk=actor.accountable)
+    users = User.objects.filter(called | (known & Q(email__iexact=name)))
+    accounts = ServiceAccount.objects.filter(called)
     return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, accounts)]
 
 

@@ -4,22 +4,38 @@ same."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.assurance.models import EffectAction, RecallEffect
+from apps.assurance.models import EffectAction, RecallEffect, RecallState
 from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.governance.models import Release
 from apps.governance.rules import REVOCABLE, ReleaseState
 from apps.identity.queries import sees_in
 from placet.kernel.actor import Actor
+from placet.kernel.problems import FieldError, InvalidInput
 
 DONE: dict[str, str] = {
     EffectAction.FELL_BACK: "endpoint fell back",
     EffectAction.STOPPED: "endpoint stopped",
     EffectAction.ENDED: "ended",
 }
+RECALL_WORDS: dict[str, str] = {  # how a recall stands, as pages, lists and files say it
+    RecallState.STANDING: "recalled",
+    RecallState.LIFTED: "withdrawn",
+}
 WOULD: dict[str, str] = {
     EffectAction.STOPPED: "stop the endpoint",
     EffectAction.ENDED: "revoke",
 }
+
+
+def state_asked(given: Mapping[str, str]) -> str:
+    """Return in which state recalls are asked for, as it is stored; '' where in any. It is given
+    by its word, or as it is stored: as the API tells it. Raises :class:`InvalidInput` for others.
+    """
+    known = {word: state for state, word in RECALL_WORDS.items()}
+    state = given.get("state", "")
+    if state and state not in known and state not in RECALL_WORDS:
+        raise InvalidInput(errors=[FieldError("state", f"One of {', '.join(known)}")])
+    return known.get(state, state)
 
 
 def recalls_that_revoked(releases: Iterable[str]) -> dict[str, Mapping[str, Any]]:

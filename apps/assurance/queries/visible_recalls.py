@@ -40,6 +40,15 @@ def visible_recalls(actor: Actor) -> QuerySet[Recall]:
     return visible(Recall.objects.select_related("project"), actor, view="recall.view")
 
 
+def recalls_matching(
+    actor: Actor, *, project: str = "", kind: str = "", state: str = ""
+) -> QuerySet[Recall]:
+    """Return the recalls that ``actor`` may see; every filter that is given must match."""
+    wanted = {"project__slug": project, "kind": kind, "state": state}
+    rows = visible_recalls(actor)
+    return rows.filter(**{name: value for name, value in wanted.items() if value})
+
+
 def with_counts(rows: QuerySet[Recall]) -> QuerySet[Recall]:
     """Add ``reached``, ``confirmed``, ``open_count`` and ``contradicted`` to recalls: releases."""
     ran = ~Q(effects__state=EffectState.NEVER_RAN)

@@ -103,7 +103,11 @@ FILTER_PARAMETERS = [
         "and recalls in it; numbers are skipped. Not in names, reasons and comments",
     ),
     OpenApiParameter("actor", description="The id of who did it, or asked Placet to"),
-    OpenApiParameter("person", description="A part of the name of who did it, or asked Placet to"),
+    OpenApiParameter(
+        "person",
+        description="A part of the name of who did it, or asked Placet to; their id, or their "
+        "e-mail address for who may know it",
+    ),
     OpenApiParameter(
         "by_people", OpenApiTypes.BOOL, description="What people did, or asked Placet to"
     ),

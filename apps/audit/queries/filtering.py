@@ -28,6 +28,7 @@ from apps.audit.models import ACTOR_PREFIX, ASKED_BY, FAMILY, Event, logged
 from apps.audit.sayings import Saying, found_saying
 from placet.kernel.actor import INSTANCE, SYSTEM, Actor
 from placet.kernel.clock import rfc3339
+from placet.kernel.filters import UNSEEN
 from placet.kernel.ids import is_id
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
 
@@ -46,9 +47,8 @@ EMPTY = ("", "0", "0.0", "false")  # values with which a template's field counts
 UNKNOWN = {
     "kind": "No event is of this kind: give one as events have it, such as release.requested, or "
     "its beginning up to a dot",
-    "project": "None that you may see is called so: give its slug, as in its page's address, or "
-    "its ID",
-    "environment": "None that you may see is called so: give its name, or project/environment",
+    "project": f"{UNSEEN}: give its slug, as in its page's address, or its ID",
+    "environment": f"{UNSEEN}: give its name, or project/environment",
 }
 BEFORE_ITS_BEGIN = "Before the time since when events are asked for: give a later one"
 TWICE = "Give the project once: as project/environment, or with the environment's name beside it"

@@ -37,7 +37,7 @@ class Export(PlacetView):
         filters = {
             n: request.query_params[n] for n in self.table.filters if n in request.query_params
         }
-        self.table.check(filters)
+        self.table.check(self.actor, filters)
         media, lines = FORMATS[form]
         rows = self.table.rows(self.actor, filters)
         response = StreamingHttpResponse(lines(self.table, rows), content_type=media)

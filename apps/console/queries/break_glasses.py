@@ -52,6 +52,7 @@ class BreakGlassListPage:
     rows: list[BreakGlassRow]
     of_release: bool
     filtered: bool
+    partial: bool = False  # whether there may be others that the reader does not see
 
     @property
     def title(self) -> str:
@@ -63,7 +64,9 @@ class BreakGlassListPage:
     @property
     def none(self) -> str:
         """What is said where there is none."""
-        return "No matches" if self.filtered else "No emergency releases"
+        if self.filtered:
+            return "No matches"
+        return "None in the projects you may see" if self.partial else "No emergency releases"
 
 
 @dataclass(frozen=True, slots=True)

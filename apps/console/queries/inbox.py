@@ -1,13 +1,18 @@
 """What waits for a person: releases to decide on or roll out, paused rollouts, policy drafts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
 
 from apps.console.queries.home_page import PausedRow
 from apps.console.queries.own_releases import OwnRequest, Startable, followed
 from apps.governance.models import PolicyRevision
-from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable
+from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, waiting_on
 from apps.governance.rules import ROLE_OF
+from apps.identity.queries import as_owner, sees_in
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
@@ -49,3 +54,66 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         drafts=publishable(actor),
         decides=any(actor.can_somewhere(permission) for permission in ROLE_OF),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing that waits for a person, in words, and the page on which they do it."""
+
+    kind: str  # of TASKS
+    id: str
+    title: str
+    detail: str
+    since: datetime | None
+    url: str
+
+
+TASKS = {  # by their kinds: the permission that shows what they are about
+    "decision": "release.view",
+    "start": "release.view",
+    "rollout": "rollout.view",
+    "policy": "policy.view",
+}
+
+
+def tasks_of(actor: Actor) -> list[Task]:
+    """Return what the inbox of a person lists, in its order; for their token as much of it as that
+    may see."""
+    owner = as_owner(actor)
+    listed = _tasks(inbox_page(waiting_on(owner), owner))
+    return [task for place, task in listed if sees_in(place, TASKS[task.kind], actor)]
+
+
+def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
+    """Yield each task with the project that it is in."""
+    for row in page.inbox.needed:
+        yield row.project_id, _of_release("decision", row, "Needs your decision", row.created_at)
+    for row, why in page.inbox.barred:
+        yield row.project_id, _of_release("decision", row, why, row.created_at)
+    for startable in page.startable:
+        row = startable.release
+        name = row.endpoint.name
+        what = f"Waits for {name} to be started" if startable.stop else "Ready to roll out"
+        yield row.project_id, _of_release("start", row, what, row.approved_at)
+    for held in page.paused:
+        rollout, url = held.rollout, reverse("rollout", args=[held.rollout.pk])
+        title = _title(rollout.to_revision.bento.version, rollout.endpoint.environment)
+        task = Task("rollout", rollout.pk, title, held.what, rollout.entered_at, url)
+        yield rollout.project_id, task
+    for draft in page.drafts:
+        place = draft.environment
+        url = reverse("policies", args=[place.project.slug, place.name])
+        title, where = f"Policy r{draft.number} of {place.name}", place.project.name
+        detail = f"{where}: a draft to publish"
+        yield draft.project_id, Task("policy", draft.pk, title, detail, draft.created_at, url)
+
+
+def _of_release(kind: str, release: Any, what: str, since: datetime | None) -> Task:
+    detail = f"{release.project.name}, release {release.number}: {what}"
+    url = reverse("release", args=[release.pk])
+    title = _title(release.version, release.environment.name)
+    return Task(kind, release.pk, title, detail, since, url)
+
+
+def _title(version: Any, environment: str) -> str:
+    return f"{version} to {environment}"

@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import Case, OuterRef, Q, Subquery, When
-from django.db.models.functions import JSONObject
+from django.db.models import Case, Q, When
 
 from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
 from apps.console.queries.release_rows import with_rejection, with_requester
+from apps.console.queries.release_words import going, with_words
 from apps.console.queries.rollout_words import paused
 from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Release
-from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import name_in, one_of, sees_in, visible
-from apps.rollouts.models import Rollout
-from apps.rollouts.states import ENDED_STATES, RolloutKind
+from apps.identity.queries import one_of, sees_in, visible
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
@@ -33,8 +30,6 @@ OUTCOMES = (
     ReleaseState.ROLLED_BACK,
     ReleaseState.REVOKED,
 )
-# what is read along of a rollout, besides its beginning, to say how it stands
-GOING = ("kind", "state", "step", "step_times", "phase_times", "paused_by", "from_revision_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +78,7 @@ class OwnRequest:
     @property
     def _rollout(self) -> Any:
         """The rollout that is under way, as far as it was read along; ``None`` where none is."""
-        going = self.release.going
-        if self.release.state != ReleaseState.ROLLING_OUT or not going:
-            return None
-        pauser, began = going["pauser"], datetime.fromisoformat(going["created_at"])
-        row: Any = Rollout(release=self.release, created_at=began, **{n: going[n] for n in GOING})
-        row.pauser = pauser
-        return row
+        return going(self.release)
 
     @property
     def since(self) -> Any:
@@ -133,12 +122,11 @@ def followed(actor: Actor) -> Followed:
     first = visible(Release.objects.filter(mine | is_startable(actor)), actor, view="release.view")
     few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
     rows = with_rejection(with_requester(releases(actor).filter(one_of(few))))
-    rows = with_clock(rows).annotate(
+    rows = with_words(rows).annotate(
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
         stopper=stopper("endpoint"),
         revoking=recall_that_revoked(),
-        going=_going(),
     )
     found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
@@ -150,14 +138,6 @@ def followed(actor: Actor) -> Followed:
         [Startable(row, texts.get(why, "")) for row, why in startable],
         [OwnRequest(row, texts) for row in own],
     )
-
-
-def _going() -> Subquery:
-    """Return the rollout of a release that is under way, as JSON; null where none is."""
-    rows = Rollout.objects.filter(release=OuterRef("pk")).exclude(state__in=ENDED_STATES)
-    rows = rows.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
-    columns = {name: name for name in (*GOING, "created_at")}
-    return Subquery(rows.values(json=JSONObject(pauser=name_in("paused_by"), **columns))[:1])
 
 
 def _texts(rows: Sequence[Any], sealed: Sequence[str], actor: Actor) -> dict[str, str]:

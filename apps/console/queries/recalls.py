@@ -17,9 +17,9 @@ from apps.assurance.models import (
 from apps.assurance.queries import (
     effects_of,
     get_recall,
+    recalls_matching,
     receipts_of,
     unanswered,
-    visible_recalls,
     whose_decisions,
     with_counts,
 )
@@ -291,34 +291,37 @@ class RecallRow:
 
 @dataclass(frozen=True, slots=True)
 class RecallListPage:
-    """One page of recalls, perhaps only those in one state."""
+    """One page of recalls, perhaps only those of one project (its slug) or in one state."""
 
     rows: list[RecallRow]
     state: str
     partial: bool = False  # whether there may be others that the reader does not see
+    project: str = ""
 
     @property
     def title(self) -> str:
         """What stands above it."""
-        return state_word(self.state) if self.state else "All recalls"
+        title = state_word(self.state) if self.state else "All recalls"
+        return f"{title} in {self.project}" if self.project else title
 
     @property
     def none(self) -> str:
         """What is said where there is none."""
-        if self.state:
+        if self.state or self.project:
             return "No matches"
         return "No recalls that you may see" if self.partial else "No recalls"
 
 
 def recall_list_page(
-    actor: Actor, *, state: str = "", sorting: Sorting = RECALLS, after: str = ""
+    actor: Actor, *, project: str = "", state: str = "", sorting: Sorting = RECALLS, after: str = ""
 ) -> tuple[RecallListPage, str]:
     """Return one page of recalls, and the id to go on after."""
-    rows = with_counts(visible_recalls(actor)).annotate(item=recalled_item())
-    recalls, key = keyed(rows.filter(state=state) if state else rows, sorting.fields, after)
+    matching = recalls_matching(actor, project=project, state=state)
+    rows = with_counts(matching).annotate(item=recalled_item())
+    recalls, key = keyed(rows, sorting.fields, after)
     names = actor_names({row.recalled_by for row in recalls})
     shown = [RecallRow(row, names.get(row.recalled_by, "")) for row in recalls]
-    return RecallListPage(shown, state, sees_a_part(actor, "recall.view")), key
+    return RecallListPage(shown, state, sees_a_part(actor, "recall.view"), project), key
 
 
 def recall_page(recall_id: str, actor: Actor) -> RecallPage:

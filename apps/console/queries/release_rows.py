@@ -1,4 +1,4 @@
-"""Releases as lists show them: what narrows the list, who asked, and how the gates stand."""
+"""Releases as lists show them: what narrows the list, and who asked."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,29 +8,23 @@ from typing import Any, Self
 from django.db.models import Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from apps.console.queries.page_parts import Sign, people_of
 from apps.console.queries.paging import keyed
-from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
+from apps.console.queries.release_words import LISTED_STATES, listed_as, with_words
 from apps.console.queries.sorting import RELEASES, Sorting
 from apps.console.templatetags.placet import state_word
-from apps.governance import gates, rules
-from apps.governance.gates.facts import GateResult
-from apps.governance.models import UNFINISHED_STATES, Decision, Environment, Release
-from apps.governance.queries.by_clock import gates_now, with_clock
-from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
+from apps.governance.models import Decision, Environment, Release
 from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
 from placet.kernel.actor import Actor, Scope
-from placet.kernel.problems import FieldError, InvalidInput
 from placet_verify.statements import REJECT
 
 LISTED = 30
 NAMES = 200  # of environments to choose from
 REQUESTED, DECIDED = "requested", "decided"
-BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
 NARROWS = ("project", "state", "environment", "who")
 WHO = ((REQUESTED, "Requested by you"), (DECIDED, "Decided by you"))
+WORDS = {"state": LISTED_STATES, "who": tuple(dict(WHO))}  # all that these filters may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +59,8 @@ class ReleaseFilters:
     def rows(self, actor: Actor) -> QuerySet[Release]:
         """Return the releases that are left, as a list shows them."""
         found = releases(actor, project=self.project, environment=self.environment)
-        found = own(shown_as(found, self.state), self.who, actor)
-        return with_own_decision(with_clock(with_requester(found)), actor)
+        found = own(listed_as(found, self.state), self.who, actor)
+        return with_own_decision(with_words(with_requester(found)), actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,30 +106,27 @@ def own(rows: QuerySet[Release], who: str, actor: Actor) -> QuerySet[Release]:
     return rows
 
 
-def check_filters(filters: Mapping[str, str]) -> None:
-    """Refuse a state that is none, and what is no choice of whose releases there are."""
-    offered = {"state": SHOWN_STATES, "who": tuple(dict(WHO))}
-    errors = [
-        FieldError(name, f"One of {', '.join(values)}")
-        for name, values in offered.items()
-        if filters.get(name, "") not in ("", *values)
-    ]
-    if errors:
-        raise InvalidInput(errors=errors)
-
-
 def state_choices() -> list[tuple[str, str]]:
     """Return the states to choose from."""
-    return [(state, state_word(state)) for state in SHOWN_STATES]
+    return [(state, state_word(state)) for state in LISTED_STATES]
 
 
-def release_choices(actor: Actor) -> dict[str, Callable[[], Sequence[tuple[str, str]]]]:
-    """Return what reads the choices of each filter but the project, by its name."""
+def release_choices(
+    actor: Actor, project: str
+) -> dict[str, Callable[[], Sequence[tuple[str, str]]]]:
+    """Return what reads the choices of each filter but the ``project`` (a slug, or ''), by its
+    name."""
     return {
         "state": state_choices,
         "who": lambda: WHO,
-        "environment": partial(environment_choices, actor, most=None),
+        "environment": partial(place_choices, actor, project),
     }
+
+
+def place_choices(actor: Actor, project: str) -> list[tuple[str, str]]:
+    """Return all names of environments: of a project, or of all where it has none, or is none."""
+    chosen = environment_choices(actor, project, most=None) if project else []
+    return chosen or environment_choices(actor, most=None)
 
 
 def environment_choices(
@@ -173,29 +164,3 @@ def with_own_decision(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release
         own_verdict=Subquery(mine.values("verdict")[:1]),
         own_decided_at=Subquery(mine.values("created_at")[:1]),
     )
-
-
-def gate_sign(release: Release) -> Sign | None:
-    """Say how the gates of a release that is not decided stood last, and of one that somebody has
-    to start who does; ``None`` of others."""
-    if release.state not in UNFINISHED_STATES:
-        return None
-    if release.state == ReleaseState.APPROVED:
-        return None if release.plan.get("start") == "on_approval" else BY_HAND
-    held = gates.holding_back(gates_now(release))
-    if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
-        return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
-    return _waiting(held) if held else Sign("pass", "✓", "Gates passed")
-
-
-def _waiting(held: list[GateResult]) -> Sign:
-    """Say whom a release waits for, and the clock or what else besides."""
-    roles, last = sorted(rules.missing_roles(held)), None
-    said = [f"Waiting for {people_of(roles)}"] if roles else []
-    if others := held_by_other_than_people(held):
-        times = [at for at in map(passes_at, others) if at]
-        last = max(times) if len(times) == len(others) else None
-        titles = ", ".join(gate["title"] for gate in others)
-        many = "" if len(others) > 1 else "es"
-        said.append(f"{titles}: pass{many}" if last else titles)
-    return Sign("wait", "◷", "; ".join(said), True, last)

@@ -17,7 +17,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "releases": ("project", "state", "who", "environment", "sort"),
     "endpoints": ("project", "isolation", "sort"),
     "alerts": ("project", "sort"),
-    "recalls": ("state", "sort"),
+    "recalls": ("project", "state", "sort"),
     "administration": ("q", "show", "sort"),
     "all-tokens": ("q", "show", "sort"),
 }

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from apps.builds.models import Bento
 from apps.console.queries.guide_titles import Section, sections
-from apps.console.queries.search_others import builds, people_and_teams, policies, recalls
-from apps.console.queries.search_terms import MOST, SHORT_NUMBER, Hit, SearchTerms, wanted
+from apps.console.queries.search_others import people_and_teams, recalls_builds_and_policies
+from apps.console.queries.search_terms import LEAST, MOST, SHORT_NUMBER, Hit, SearchTerms, wanted
 from apps.governance.models import Environment, Release
 from apps.governance.queries.visible_rows import releases
 from apps.identity.models import Project
@@ -23,7 +23,6 @@ from apps.serving.queries import visible_endpoints, visible_targets
 from placet.kernel.actor import Actor
 
 M = TypeVar("M", bound=Model)
-LEAST = 3  # letters, to look for inside sentences
 AROUND = 30  # letters of a reason that are shown before what was found in it
 OF_PROJECT = ("project__name", "project__slug")
 REASONS = 10_000  # of releases, the newest, that are looked through
@@ -279,6 +278,7 @@ FINDERS: tuple[Callable[[SearchTerms, Actor], list[Hit]], ...] = (
     _targets,
     _environments,
     people_and_teams,
+    recalls_builds_and_policies,
     _guides,
 )
 BY_ID: Mapping[str, Callable[[SearchTerms, Actor], list[Hit]]] = {  # by how ids begin
@@ -291,7 +291,7 @@ BY_ID: Mapping[str, Callable[[SearchTerms, Actor], list[Hit]]] = {  # by how ids
     "env": _environments,
     "per": people_and_teams,
     "tem": people_and_teams,
-    "rcl": recalls,
-    "bld": builds,
-    "pol": policies,
+    "rcl": recalls_builds_and_policies,
+    "bld": recalls_builds_and_policies,
+    "pol": recalls_builds_and_policies,
 }

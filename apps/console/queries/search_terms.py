@@ -7,6 +7,7 @@ from placet.kernel.ids import is_id
 
 LONGEST = 160  # characters that count: PROJECT/MODEL:NUMBER, an id or a digest
 MOST = 10  # hits of one kind
+LEAST = 3  # letters, to look for inside sentences
 WORDS = 6  # that count of a search for several
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.governance.queries.named_filters import named
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 from placet.kernel.csv_cells import csv_row
+from placet.kernel.filters import refuse_unknown
 
 Filters = Mapping[str, str]
 Values = tuple[Any, ...]
@@ -22,14 +24,28 @@ BATCH = 500
 class ListTable:
     """A list that can be taken away: its columns, its filters, and where its rows come from.
 
-    Each column reads its value from what ``read`` yields for a row. ``check`` refuses filters,
-    before the first line is sent.
+    Each column reads its value from what ``read`` yields for a row. What is listed is seen by the
+    permission ``view``; of the filters ``words`` are all that some may be, ``ids`` the rows that
+    others name, and ``parse`` refuses what else is wrong in them.
     """
 
     columns: Mapping[str, Callable[..., Any]]
     filters: tuple[str, ...]
     read: Callable[[Actor, Filters], Iterator[tuple[Any, ...]]]
-    check: Callable[[Filters], object] = bool
+    view: str = "project.view"
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ids: Mapping[str, Callable[[Actor], QuerySet[Any]]] = field(default_factory=dict)
+    parse: Callable[[Filters], object] = bool
+
+    def check(self, actor: Actor, given: Filters) -> None:
+        """Refuse filters that name nothing, before the first line is sent."""
+        self.parse(given)
+        refuse_unknown(
+            given,
+            words=self.words,
+            called=named(given, actor, self.view),
+            ids={name: rows(actor) for name, rows in self.ids.items()},
+        )
 
     def rows(self, actor: Actor, given: Filters) -> Iterator[Values]:
         """Yield the values of each row that somebody may see, in the order of the columns."""

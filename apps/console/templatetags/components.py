@@ -19,7 +19,7 @@ from apps.console.addresses import page_above
 from apps.console.glossary import TERMS
 from apps.console.queries.links import environment_url, person_url, project_url, recall_url
 from apps.console.queries.page_parts import Button
-from apps.console.queries.release_rows import gate_sign
+from apps.console.queries.release_words import gate_sign, listed_state
 from apps.console.templatetags.placet import ago, state
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
@@ -129,8 +129,9 @@ def tone(content: str, tone: str, icon: str, wrap: bool = False) -> SafeString:
 def state_of(release: Release) -> SafeString:
     """Show the state of a release, but of one whose gate has failed not that it waits: nobody opens
     that gate, and ``gates_of`` says which it is."""
-    sign = gate_sign(release) if release.state == ReleaseState.REQUESTED else None
-    return linked("") if sign and sign.tone == "fail" else state(release.shown_state)
+    word = listed_state(release)
+    is_told = release.state == ReleaseState.REQUESTED and word != release.state
+    return linked("") if is_told else state(word)
 
 
 @register.simple_tag

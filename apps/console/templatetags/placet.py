@@ -101,7 +101,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "unknown": ("wait", "?", "Unknown"),
     "streaming": ("pass", "●", "Active"),
     "not_begun": ("wait", "◷", "Not started"),
-    "paused": ("plain", "■", "Paused"),
+    "paused": ("wait", "‖", "Paused"),
     "failing": ("fail", "▲", "Retrying"),
     "blocked": ("fail", "✕", "Blocked"),
 }

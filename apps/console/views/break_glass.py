@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from apps.console.queries.break_glass_page import break_glass_page
 from apps.console.queries.break_glasses import BreakGlassListPage, break_glass_list_page
 from apps.console.queries.models import projects_of
+from apps.console.templatetags.placet import sees_a_part
 from apps.console.views.base import PageRequest, action, assertion_of, page, show
 from apps.console.views.fields import whole
 from apps.console.views.filters import project_options, refused
@@ -17,7 +18,7 @@ from apps.governance.actions import (
     review_break_glass,
 )
 from apps.governance.queries.break_glass import get_break_glass
-from apps.governance.queries.visible_rows import release
+from apps.governance.queries.visible_rows import release, releases
 from apps.governance.rules import BreakGlassState, ReviewState
 
 REVIEWS = (
@@ -30,16 +31,26 @@ REVIEWS = (
 @page
 def break_glass_list(request: PageRequest) -> HttpResponse:
     """List break-glasses, newest first."""
-    offered = {"project": project_options(request), "review": lambda: REVIEWS}
+    asked = request.GET.get("release", "")
+    offered = {
+        "project": project_options(request),
+        "review": lambda: REVIEWS,
+        "release": lambda: [(row.pk, str(row)) for row in releases(request.actor).filter(pk=asked)],
+    }
     if answer := refused(request, "Emergency releases", **offered):
         return answer
-    filters = {name: request.GET.get(name, "") for name in ("project", "review", "release")}
+    filters = {name: request.GET.get(name, "") for name in offered}
     before = request.GET.get("after", "")
     rows, key = break_glass_list_page(request.actor, before=before, **filters)
     return show(
         request,
         "break_glass_uses",
-        page=BreakGlassListPage(rows, bool(filters["release"]), any(filters.values())),
+        page=BreakGlassListPage(
+            rows,
+            bool(filters["release"]),
+            any(filters.values()),
+            sees_a_part(request.actor, "release.view"),
+        ),
         key=key,
         after=before,
         reviews=REVIEWS,

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 
 from apps.console.queries.models import projects_of
 from apps.console.views.base import PageRequest, show
+from placet.kernel.filters import UNSEEN
 
 Options = Sequence[tuple[str, str]]
 NAMED = 12  # as many as are named one by one
@@ -29,7 +30,9 @@ class RefusedFilter:
     def texts(self) -> list[str]:
         """What is wrong with it, and what may be given."""
         if self.name == "project":
-            return ["None that you may see is called so: choose one of the list"]
+            return [f"{UNSEEN}: choose one of the list"]
+        if not self.options:
+            return [f"You see no {self.name} with this ID"]
         words = [word for _, word in self.options]
         few = f": {', '.join(words)}" if 0 < len(words) <= NAMED else ""
         return [f"Choose one of the list{few}"]

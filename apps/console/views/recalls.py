@@ -13,7 +13,7 @@ from apps.console.queries.recalls import after_lifting, recall_list_page, recall
 from apps.console.queries.sorting import RECALLS
 from apps.console.templatetags.placet import state_word
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
-from apps.console.views.filters import refused
+from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import show_list
 from placet.kernel.problems import FieldError, InvalidInput, Problem
 
@@ -22,18 +22,20 @@ from placet.kernel.problems import FieldError, InvalidInput, Problem
 def recalls(request: PageRequest) -> HttpResponse:
     """List what was recalled."""
     states = [(value, state_word(value)) for value in RecallState.values]
-    if answer := refused(request, "Recalls", state=lambda: states):
+    offered = {"project": project_options(request), "state": lambda: states}
+    if answer := refused(request, "Recalls", **offered):
         return answer
-    state, after = request.GET.get("state", ""), request.GET.get("after", "")
+    narrowed = {name: request.GET.get(name, "") for name in offered}
+    after = request.GET.get("after", "")
     sorting = RECALLS.of(request.GET.get("sort", ""))
-    listed, key = recall_list_page(request.actor, state=state, sorting=sorting, after=after)
+    listed, key = recall_list_page(request.actor, **narrowed, sorting=sorting, after=after)
     return show_list(
         request,
         "recalls",
         sorting=sorting,
         page=listed,
         key=key,
-        state=state,
+        **narrowed,
         states=states,
         may_recall=may_recall(request.actor),
     )

@@ -46,7 +46,8 @@ NO_RELEASE = "Open a built version and request one."
 @page
 def release_list(request: PageRequest) -> HttpResponse:
     """Show what waits on the reader, then every release they may see."""
-    offered = {"project": project_options(request), **release_choices(request.actor)}
+    chosen = release_choices(request.actor, request.GET.get("project", ""))
+    offered = {"project": project_options(request), **chosen}
     if answer := refused(request, "Releases", **offered):
         return answer
     filters, after = ReleaseFilters.of(request.GET), request.GET.get("after", "")

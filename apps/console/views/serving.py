@@ -168,8 +168,9 @@ def scale(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Change the number of replicas within what was approved."""
     row = get_endpoint(endpoint_id, request.actor)
     replicas = whole(request, "replicas")
-    scale_endpoint(row, replicas=replicas, actor=request.actor)
-    messages.success(request, f"Scaled to {counted(replicas, 'replica')}.")
+    moved = scale_endpoint(row, replicas=replicas, actor=request.actor)
+    said = "Scaled to" if moved else "Already"
+    messages.success(request, f"{said} {counted(replicas, 'replica')}.")
     return back(request)
 
 

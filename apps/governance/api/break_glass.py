@@ -10,12 +10,13 @@ from rest_framework.response import Response
 from apps.governance import actions
 from apps.governance.models import BreakGlass
 from apps.governance.queries import break_glass, visible_rows
+from apps.governance.queries.named_filters import named
 from apps.governance.rules import BreakGlassState, ReviewState
 from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
-from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.filters import refuse_unknown
 from placet.kernel.states import values_of
 
 STATES = values_of(BreakGlassState)
@@ -141,9 +142,7 @@ class BreakGlassList(ListView):
     def get(self, request: Request) -> Response:
         """List the break-glasses that you may see, newest first."""
         filters = {name: request.query_params.get(name, "") for name in FILTERS}
-        for name, known in CHOICES.items():
-            if filters[name] and filters[name] not in known:
-                raise InvalidInput(errors=[FieldError(name, f"One of {', '.join(known)}")])
+        refuse_unknown(filters, words=CHOICES, called=named(filters, self.actor, "release.view"))
         return self.page(break_glass.break_glasses(self.actor, **filters), rendered)
 
 

@@ -19,10 +19,11 @@ from apps.governance.api.environments import targets_of
 from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Release
 from apps.governance.queries import visible_rows
+from apps.governance.queries.named_filters import named
 from apps.governance.queries.release_detail import ReleaseView, release_view
 from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
 from apps.identity.models import Project
-from apps.identity.queries import project_by_slug, scope_of
+from apps.identity.queries import as_owner, project_by_slug, scope_of, sees_in
 from apps.registry.queries import version_for
 from apps.serving.api.fields import ToldRecallSerializer
 from apps.serving.hooks import keeper
@@ -30,6 +31,7 @@ from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
+from placet.kernel.filters import refuse_unknown
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
 ABOUT = {
@@ -225,9 +227,8 @@ def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
     """Return the releases that the query string asks for."""
     filters = {name: view.request.query_params.get(name, "") for name in FILTERS}
     state = filters["state"]
-    if state and state not in SHOWN_STATES:
-        detail = f"One of {', '.join(SHOWN_STATES)}"
-        raise InvalidInput(errors=[FieldError("state", detail)])
+    called = named(filters, view.actor, "release.view", project=project)
+    refuse_unknown(filters, words={"state": SHOWN_STATES}, called=called)
     if state != EndpointState.STOPPED:  # live has those that are stopped, as their "state" has it
         return visible_rows.releases(view.actor, project=project, **filters)
     rows = visible_rows.releases(view.actor, project=project, **filters | {"state": ""})
@@ -316,7 +317,9 @@ class Inbox(PlacetView):
     @extend_schema(operation_id="inbox", responses=page_of(ReleaseSerializer))
     def get(self, request: Request) -> Response:
         """List the releases that wait for your decision, the oldest first."""
-        return Response({"items": rendered(visible_rows.inbox(self.actor)), "next_cursor": None})
+        found = visible_rows.inbox(as_owner(self.actor))
+        seen = [row for row in found if sees_in(row.project_id, "release.view", self.actor)]
+        return Response({"items": rendered(seen), "next_cursor": None})
 
 
 class ReleaseDetail(PlacetView):

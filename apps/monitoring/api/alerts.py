@@ -7,11 +7,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.queries import known_projects
 from apps.monitoring import actions, queries
 from apps.monitoring.models import Alert, AlertKind, AlertState
+from apps.serving.models import Endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
+from placet.kernel.filters import refuse_unknown
 
 
 class AlertSerializer(serializers.Serializer[Any]):
@@ -76,6 +79,9 @@ class AlertList(ListView):
     @extend_schema(operation_id="alerts_list", responses=page_of(AlertSerializer))
     def get(self, request: Request) -> Response:
         """List alerts, newest first; ``state``, ``kind`` and ``endpoint`` narrow them."""
+        endpoints = Endpoint.objects.filter(project__in=known_projects(self.actor, "alert.view"))
+        words = {"state": AlertState.values, "kind": AlertKind.values}
+        refuse_unknown(request.query_params, words=words, ids={"endpoint": endpoints})
         rows = self.narrowed(queries.visible_alerts(self.actor))
         return self.page(rows, lambda page: [alert_body(row) for row in page])
 

@@ -16,6 +16,7 @@ from apps.serving.queries import get_endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.clock import rfc3339
+from placet.kernel.filters import refuse_unknown
 
 
 class PredictionSerializer(serializers.Serializer[Any]):
@@ -149,7 +150,9 @@ class Predictions(ListView):
     @extend_schema(operation_id="predictions_list", responses=page_of(PredictionSerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List captured predictions, the last stored first; ``revision`` narrows them."""
-        rows = queries.captured_predictions(get_endpoint(endpoint, self.actor), self.actor)
+        row = get_endpoint(endpoint, self.actor)
+        rows = queries.captured_predictions(row, self.actor)
+        refuse_unknown(request.query_params, ids={"revision": row.revisions.all()})
         return self.page(self.narrowed(rows), prediction_bodies)
 
 

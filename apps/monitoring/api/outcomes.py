@@ -13,6 +13,7 @@ from apps.monitoring.models import Outcome
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
+from placet.kernel.filters import refuse_unknown
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 MOST, MOST_VALUE = 1000, 1e12
@@ -85,7 +86,9 @@ class Outcomes(ListView):
     @extend_schema(operation_id="outcomes_list", responses=page_of(OutcomeSerializer))
     def get(self, request: Request, endpoint: str) -> Response:
         """List reported outcomes, the last first; ``name`` and ``revision`` narrow them."""
-        rows = queries.outcomes_of(get_endpoint(endpoint, self.actor), self.actor)
+        row = get_endpoint(endpoint, self.actor)
+        rows = queries.outcomes_of(row, self.actor)
+        refuse_unknown(request.query_params, ids={"revision": row.revisions.all()})
         return self.page(self.narrowed(rows), lambda page: [outcome_body(row) for row in page])
 
     @extend_schema(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -20,7 +19,7 @@ from apps.serving.queries import get_endpoint, visible_endpoints
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
-from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.filters import refuse_unknown
 from placet.kernel.states import values_of
 
 F = TypeVar("F", bound=Callable[..., Response])
@@ -145,22 +144,13 @@ class RolloutList(ListView):
     @extend_schema(operation_id="rollouts_list", responses=page_of(RolloutSerializer))
     def get(self, request: Request) -> Response:
         """List rollouts, newest first; ``endpoint``, ``release`` and ``state`` narrow them."""
-        self._refuse_unknown()
+        seen = {
+            "endpoint": visible_endpoints(self.actor, deleted=True),
+            "release": visible_rows.releases(self.actor),
+        }
+        words = {"state": values_of(RolloutState)}
+        refuse_unknown(request.query_params, words=words, ids=seen)
         return self.page(self.narrowed(queries.visible_rollouts(self.actor)), bodies)
-
-    def _refuse_unknown(self) -> None:
-        """Refuse what no rollout can have: none would be found, as if there were none of it."""
-        query, errors = self.request.query_params, []
-        if query.get("state", RolloutState.DONE) not in values_of(RolloutState):
-            one_of = ", ".join(values_of(RolloutState))
-            errors.append(FieldError("state", f"One of {one_of}"))
-        endpoints: QuerySet[Any] = visible_endpoints(self.actor, deleted=True)
-        seen = {"endpoint": endpoints, "release": visible_rows.releases(self.actor)}
-        for name, rows in seen.items():
-            if name in query and not rows.filter(pk=query[name]).exists():
-                errors.append(FieldError(name, f"You see no {name} with this id"))
-        if errors:
-            raise InvalidInput(errors=errors)
 
 
 class RolloutDetail(PlacetView):

@@ -188,13 +188,16 @@ def restart_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
     def raise_nonce(revision: Revision) -> dict[str, int]:
         return {"restart_nonce": revision.restart_nonce + 1}
 
-    return _change_live(endpoint, raise_nonce, ENDPOINT_RESTARTED, actor)
+    return _change_live(endpoint, raise_nonce, ENDPOINT_RESTARTED, actor)[0]
 
 
-def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> Endpoint:
-    """Set the replicas of the live revision, from 1 to the ``max_replicas`` that was approved."""
+def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> bool:
+    """Set the replicas of the live revision, from 1 to the ``max_replicas`` that was approved, and
+    tell whether there were more or fewer before: as many again are no event."""
 
     def set_replicas(revision: Revision) -> dict[str, int]:
+        if replicas == revision.replicas:
+            return {}
         approved = serving_config(revision.serving).max_replicas
         if not 1 <= replicas <= approved:
             raise ScaleNotApproved(
@@ -210,7 +213,7 @@ def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> Endpoi
             raise NoRoom(why or f"{more:,} MB more do not fit on {target.name} beside what is warm")
         return {"replicas": replicas}
 
-    return _change_live(endpoint, set_replicas, ENDPOINT_SCALED, actor)
+    return bool(_change_live(endpoint, set_replicas, ENDPOINT_SCALED, actor)[1])
 
 
 def _change_live(
@@ -218,7 +221,8 @@ def _change_live(
     change: Callable[[Revision], dict[str, int]],
     kind: EventKind,
     actor: Actor,
-) -> Endpoint:
+) -> tuple[Endpoint, dict[str, int]]:
+    """Apply what ``change`` says of the live revision; return that too. Nothing is not logged."""
     with record(actor) as log:
         row = _lock(endpoint, actor)
         if row.state != EndpointState.ACTIVE:
@@ -227,11 +231,13 @@ def _change_live(
         if live is None:
             raise NothingLive
         changes = change(live)
+        if not changes:
+            return row, changes
         if not move(live, expected=RevisionState.LIVE, to=RevisionState.LIVE, **changes):
             raise RevisionMoved
         log.add(kind, live, subject=row.pk, data={"revision": live.pk, **changes})
         desired.publish(row.target_id)
-    return row
+    return row, changes
 
 
 def require_api_key(endpoint: Endpoint, *, required: bool, actor: Actor) -> Endpoint:

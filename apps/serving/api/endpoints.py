@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity.queries import project_by_slug
-from apps.serving import actions, queries
+from apps.serving import actions, hooks, queries
 from apps.serving.api.fields import NAME, isolation_field
 from apps.serving.api.revisions import RevisionSerializer, revision_body
 from apps.serving.models import Endpoint
@@ -138,6 +138,8 @@ class EndpointList(ListView):
     def get(self, request: Request, slug: str, environment: str) -> Response:
         """List the endpoints of an environment, and what serves behind each."""
         project = project_by_slug(slug, self.actor)
+        if not any(hooks.has_environment(project.pk, environment)):
+            raise NotFound
         rows = queries.visible_endpoints(self.actor).filter(
             project=project, environment=environment
         )
@@ -248,7 +250,8 @@ class EndpointScale(PlacetView):
         """Set the replicas of the live revision, up to what its release was approved for."""
         row = queries.get_endpoint(endpoint, self.actor)
         data: Any = self.body(ScaleSerializer)
-        return answer(actions.scale_endpoint(row, replicas=data["replicas"], actor=self.actor))
+        actions.scale_endpoint(row, replicas=data["replicas"], actor=self.actor)
+        return answer(row)
 
 
 class EndpointPredict(PlacetView):

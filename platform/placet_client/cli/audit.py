@@ -32,7 +32,10 @@ GroupOption = Annotated[
     ),
 ]
 TextOption = Annotated[str, typer.Option(help="words of what events say, not of reasons: rollback")]
-PersonOption = Annotated[str, typer.Option(help="a part of the name of who did it or asked for it")]
+PersonOption = Annotated[
+    str,
+    typer.Option(help="who did it or asked for it: a part of the name, the id or e-mail address"),
+]
 ObjectOption = Annotated[
     str,
     typer.Option(

@@ -378,11 +378,13 @@ def export_decision(decision_id: str, to: Path) -> None:
 
 
 def inbox(output: OutputOption = Form.TABLE) -> None:
-    """List the releases that need your review; what else waits for you is on the page Inbox."""
+    """List what waits for you: releases to decide on or to start, rollouts that a person has to
+    let go on, policy drafts to publish. You do it in the browser."""
     with connected() as client:
-        show_list(client.releases.inbox(), COLUMNS, output)
-        say(
-            "These are releases to decide on. Releases to start, paused rollouts and policy drafts "
-            "that wait for you are at:"
-        )
+        tasks = client.everything.tasks()
+        if tasks or output is Form.JSON:
+            rows = [{**task.raw, "url": f"{client.url}{task.url}"} for task in tasks]
+            show_list(rows, ["kind", "title", "detail", "since", "url"], output)
+        else:
+            tell("Nothing waits for you, of what this token may see.")
         go_on(client, "inbox")

@@ -23,7 +23,17 @@ from placet_client.cli.command import (
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
 from placet_client.client import Client
-from placet_client.output import Form, Item, measured, print_json, show_list, show_one, tell
+from placet_client.output import (
+    Form,
+    Item,
+    counted,
+    measured,
+    print_json,
+    say,
+    show_list,
+    show_one,
+    tell,
+)
 
 ISOLATION = {
     "older": "older isolation: the host's network",
@@ -230,11 +240,17 @@ def endpoint_rollback(
 
 @endpoint.command("scale")
 def endpoint_scale(
-    reference: EndpointArgument, replicas: int, output: OutputOption = Form.TABLE
+    reference: EndpointArgument,
+    replicas: Annotated[int, typer.Argument(metavar="REPLICAS", help="how many there are to be")],
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Set the replicas, within what was approved."""
     with connected() as client:
-        scaled_endpoint = client.endpoints.scale(id_of(client, reference), replicas)
+        found = client.endpoints.get(id_of(client, reference))
+        before = [one.replicas for one in found.revisions if one.id == found.live_revision]
+        scaled_endpoint = client.endpoints.scale(found.id, replicas)
+        if before == [replicas]:
+            say(f"Already {counted(replicas, 'replica')}: nothing was changed.")
         _show_changed(client, scaled_endpoint, output)
 
 

@@ -41,9 +41,9 @@ class Audit(Noun):
         limit: int | None = None,
     ) -> Listing[AuditEvent]:
         """List the events that you may read, newest first. Times are RFC 3339; ``person`` is a part
-        of a name, ``object`` the name of an endpoint, model, version (``name:3``, all three after
-        ``project/`` too), environment, project, target, person, team or service account, ``text``
-        words of what kinds of event say, ``cause`` a recall by id, ``project`` a slug or id."""
+        of a name, an id or an address, ``object`` the name of an endpoint, model, version
+        (``name:3``, these after ``project/`` too), environment, project, target, person, team or
+        service account, ``text`` words of an event, ``cause`` a recall, ``project`` slug or id."""
         return self._list(
             AuditEvent,
             "/audit/events",

@@ -1,7 +1,7 @@
 """Finding things by what people call them."""
 
 from placet_client.nouns.base import Noun
-from placet_client.records import Hit, Search
+from placet_client.records import Hit, Search, Task, TaskList
 
 
 class Everything(Noun):
@@ -10,3 +10,8 @@ class Everything(Noun):
     def search(self, text: str) -> tuple[Hit, ...]:
         """Find by name, ``model:3``, alias, release number, id or digest: a few of each noun."""
         return self._read(Search, "/search", q=text).items
+
+    def tasks(self) -> tuple[Task, ...]:
+        """List all that waits for the token's owner, of what the token may see: releases to decide
+        on or to start, rollouts that a person has to let go on, policy drafts to publish."""
+        return self._read(TaskList, "/inbox/tasks").items

@@ -115,7 +115,7 @@ from placet_client.records.registry import (
     VersionSummary,
 )
 from placet_client.records.retention import Archive, LegalHold, Retention
-from placet_client.records.search import Hit, Search
+from placet_client.records.search import Hit, Search, Task, TaskList
 from placet_client.records.serving import (
     Disagreement,
     Disagreements,
@@ -254,6 +254,8 @@ __all__ = [
     "Tags",
     "Target",
     "TargetUse",
+    "Task",
+    "TaskList",
     "Team",
     "Timestamp",
     "TimestampDetail",

@@ -2,6 +2,8 @@
 """What a search finds."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from placet_client.records.base import Record
 
@@ -22,3 +24,24 @@ class Search(Record):
     """What was found."""
 
     items: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Record):
+    """One thing that waits for you; ``url`` is the page on which you do it."""
+
+    # A release to decide on, one to start, a rollout that goes no further, a policy draft to
+    # publish
+    kind: Any
+    id: str
+    title: str
+    detail: str
+    since: datetime | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskList(Record):
+    """What waits for you."""
+
+    items: tuple[Task, ...]

@@ -145,6 +145,22 @@ class TestByName:
         assert "release.requested.v1" not in kinds
         assert found(eve, person="nobody") == set()
 
+    def test_a_person_is_found_by_their_id_and_address(self, eve: Actor, world: World) -> None:
+        for who in (world.rita.id, world.people["Rita"].email.upper(), world.rex.id):
+            kinds = found(eve, person=who)
+            assert ("release.decided.v1" in kinds) == (who == world.rex.id)
+        assert "release.decided.v1" in found(eve, person=world.people["Rex"].email)
+        assert found(eve, person=f"per_{'0' * 32}") == set()
+
+    def test_who_does_not_see_access_finds_nobody_by_address_but_themselves(
+        self, eve: Actor, world: World
+    ) -> None:
+        seen = Grant("audit.view", Scope(world.project.pk))
+        rex = Actor(kind="person", id=world.rex.id, grants=frozenset({seen}))
+        assert found(rex, person=world.people["Ada"].email) == set()
+        assert "release.decided.v1" in found(rex, person=world.people["Rex"].email)
+        assert "release.requested.v1" in found(rex, person=world.ada.id)
+
     def test_nobody_is_left_out_because_many_are_called_so(
         self, eve: Actor, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -1,5 +1,6 @@
 """A rollout that waits for somebody, in the words of its page, and found by its endpoint's name."""
 
+import json
 import re
 from typing import Any
 
@@ -80,12 +81,29 @@ def test_what_no_rollout_can_have_is_refused_rather_than_not_found(
     assert stranger.get(f"/rollouts?endpoint={endpoint}").status_code == answer.status_code
 
 
-def test_the_inbox_says_what_it_leaves_out_and_where_that_is(
+def test_the_inbox_lists_what_the_page_lists_with_the_address_of_each(
     story: Story, going: Release, live_server: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    rollout = story.rollout(going)
     assert main(["inbox"]) == 0
     said = capsys.readouterr()
-    assert "Releases to start, paused rollouts and policy drafts that wait" in said.err
+    assert f"{live_server.url}/rollouts/{rollout.pk}/" in said.out
+    assert re.search(rf"^rollout +{going.version} to development ", said.out, re.MULTILINE)
     assert said.err.rstrip().endswith(f"→ {live_server.url}/inbox/")
     assert main(["inbox", "-o", "json"]) == 0
-    assert capsys.readouterr().out.strip() == "[]"
+    (task,) = json.loads(capsys.readouterr().out)
+    assert (task["kind"], task["id"]) == ("rollout", rollout.pk)
+    actions.abort(rollout, reason="worse", actor=story.otto)
+    story.settle()
+    assert main(["inbox"]) == 0
+    assert "Nothing waits for you, of what this token may see." in capsys.readouterr().out
+
+
+def test_who_scales_an_endpoint_is_told_what_to_give_and_that_it_has_as_many(
+    story: Story, going: Release, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = f"{going.project.slug}/development/{going.endpoint.name}"
+    assert main(["endpoint", "scale", place]) == 2
+    assert "Missing argument 'REPLICAS'" in capsys.readouterr().err
+    assert main(["endpoint", "scale", place, "1"]) == 0
+    assert "Already 1 replica: nothing was changed." in capsys.readouterr().err

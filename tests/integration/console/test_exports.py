@@ -14,6 +14,7 @@ from apps.assurance.actions import lift, place_hold, recall
 from apps.audit.actions.witnesses import add_witness
 from apps.audit.models import Archive
 from apps.console.queries.exports import TABLES
+from apps.console.templatetags.placet import state_word
 from apps.integrations.actions import add_stream
 from apps.integrations.rules import StreamTerms
 from apps.registry.actions import trust_signing_key
@@ -176,12 +177,38 @@ def test_recalls_are_taken_away_by_the_state_that_the_page_has_chosen(world: Wor
     made = [recall(**one, project=world.project, actor=world.otto) for one in (kept, withdrawn)]
     lift(made[1], reason="sound", actor=world.vera)
     reader = eve(world)
-    for row, state in zip(made, ("standing", "lifted"), strict=True):
-        assert {one["recall"] for one in rows(reader, "recalls", f"&state={state}")} == {row.pk}
+    words = {"standing": "recalled", "lifted": "withdrawn"}
+    for row, (state, word) in zip(made, words.items(), strict=True):
+        for asked in (state, word):
+            found = rows(reader, "recalls", f"&state={asked}")
+            assert {(one["recall"], one["state"]) for one in found} == {(row.pk, word)}
+        assert state_word(state).lower() == word, "as the page has it"
         shown = browser(reader).get(f"/recalls/?state={state}").content.decode()
         assert f"exports/recalls?format=csv&amp;state={state}" in shown
     assert {one["recall"] for one in rows(reader, "recalls")} == {row.pk for row in made}
     assert api(reader).get("/exports/recalls?state=over").status_code == 400
+
+
+def test_a_recall_that_reached_nothing_is_a_row_with_empty_columns(world: World) -> None:
+    idle = {"kind": "version", "what": world.version("idle").pk, "reason": "x"}
+    first = recall(**idle, project=world.project, actor=world.otto)
+    used = {"kind": "bento", "what": world.request("staging").bento_id, "reason": "x"}
+    second = recall(**used, project=world.project, actor=world.otto)
+    person = {"kind": "person", "what": world.people["Vito"].pk, "reason": "x"}
+    everywhere = recall(**person, actor=SYSTEM)
+    reader = eve(world)
+    found = {one["recall"]: one for one in rows(reader, "recalls")}
+    assert list(found) == [everywhere.pk, second.pk, first.pk], "the newest first"
+    assert (found[first.pk]["project"], found[everywhere.pk]["project"]) == ("risk", "")
+    assert found[second.pk]["endpoint"] and not found[first.pk]["endpoint"]
+    reached = list(found[first.pk])[6:]
+    assert [found[first.pk][name] for name in reached] == [None] * len(reached)
+    assert [one["recall"] for one in rows(reader, "recalls", "&project=risk")] == [
+        second.pk,
+        first.pk,
+    ]
+    assert [one["recall"] for one in rows(reader, "recalls", f"&recall={first.pk}")] == [first.pk]
+    assert rows(World("other").people["Ada"], "recalls") == []
 
 
 def test_no_cell_is_a_formula(world: World) -> None:

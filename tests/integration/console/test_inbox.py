@@ -18,7 +18,7 @@ from apps.monitoring.models import AlertKind
 from apps.rollouts.actions import resume
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
-from tests.support.factories import actor_of, browser, grant
+from tests.support.factories import ApiClient, actor_of, api, browser, grant, token_for
 from tests.support.story import Story
 from tests.support.world import OPEN, World
 
@@ -44,6 +44,52 @@ def test_a_draft_waits_for_others_who_may_publish_it(world: World) -> None:
     assert "1 policy draft waits to be published" in home and f"<td>r{row.number}</td>" in home
     stranger = World("other").people["Vito"]
     assert "Policy drafts" not in browser(stranger).get("/inbox/").content.decode()
+
+
+def tasks(client: ApiClient) -> list[tuple[str, str]]:
+    """Return what the API tells that waits, as kinds and ids; each has a page."""
+    rows = client.get("/inbox/tasks").json()["items"]
+    assert all(row["title"] and row["detail"] and row["since"] and row["url"] for row in rows)
+    return [(row["kind"], row["id"]) for row in rows]
+
+
+def test_the_api_tells_all_that_the_inbox_lists_with_its_address(story: Story) -> None:
+    world = story.world
+    story.live()
+    held = story.under_way({"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]})
+    waits = world.request("staging")
+    by_hand = world.request("staging", endpoint="other", plan={"start": "manual"})
+    world.decide(by_hand, world.rex)
+    row = draft(world)
+    rollout = story.rollout(held)
+    expected = {
+        "Rex": [("decision", waits.pk)],
+        "Vito": [("policy", row.pk)],
+        "Otto": [("start", by_hand.pk), ("rollout", rollout.pk)],
+        "Ada": [],
+    }
+    for name, listed in expected.items():
+        page, person = browser(world.people[name]), world.people[name]
+        assert tasks(api(person)) == tasks(api(token_for(person))) == listed, name
+        shown = page.get("/inbox/").content.decode().split("<main")[1]
+        for one in api(person).get("/inbox/tasks").json()["items"]:
+            assert f'href="{one["url"]}"' in shown
+            assert page.get(one["url"]).status_code == 200
+
+
+def test_a_token_is_told_of_what_waits_for_its_owner_what_it_may_see(world: World) -> None:
+    release, row = world.request("production"), draft(world)
+    vito, other = world.people["Vito"], World("other")
+    whole = [("decision", release.pk), ("policy", row.pk)]
+    assert tasks(api(token_for(vito))) == whole
+    assert tasks(api(token_for(vito, scopes=["release.view"]))) == whole[:1]
+    assert tasks(api(token_for(vito, scopes=["policy.view"]))) == whole[1:]
+    assert tasks(api(token_for(vito, project=other.project))) == []
+    assert tasks(api(token_for(other.people["Vito"]))) == []
+    asked = api(token_for(vito)).get("/inbox").json()["items"]
+    assert [one["id"] for one in asked] == [release.pk]
+    program = factories.service_account("ci", owner=vito)
+    assert tasks(api(token_for(program))) == []
 
 
 def test_a_draft_older_than_the_policy_in_force_waits_for_nobody(world: World) -> None:

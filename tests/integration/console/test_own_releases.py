@@ -12,7 +12,7 @@ from apps.governance.models import Release
 from apps.rollouts.actions import abort, pause, retry
 from apps.rollouts.models import Rollout
 from placet.kernel.clock import now
-from tests.support.factories import browser
+from tests.support.factories import api, browser
 from tests.support.story import Story
 from tests.support.world import World
 
@@ -126,6 +126,24 @@ def test_lists_do_not_say_that_a_release_waits_whose_gate_has_failed(world: Worl
     for path in ("/", "/releases/"):
         shown = page(world, "Ada", path)
         assert "Failed: " in shown and waits not in shown
+
+
+def test_what_failed_at_a_gate_is_found_by_that_word_and_not_among_what_waits(
+    world: World,
+) -> None:
+    waits = world.request("staging", endpoint="other")
+    world.policy("development", "version: 1\ngates:\n  - {gate: build, smoke_test: equal}\n")
+    failed = world.request("development", world.bento(world.version(), result="different"))
+
+    def listed(state: str) -> list[str]:
+        shown = page(world, "Ada", f"/releases/?state={state}")
+        rows = (waits.pk, failed.pk)
+        return [pk for pk in rows if f'href="/releases/{pk}/"' in shown.split("All releases")[1]]
+
+    assert (listed("failed"), listed("requested")) == ([failed.pk], [waits.pk])
+    exported = api(world.people["Ada"]).get("/exports/releases?format=json")
+    states = {row["id"]: row["state"] for row in json.loads(b"".join(exported.streaming_content))}
+    assert states == {waits.pk: "requested", failed.pk: "failed"}
 
 
 def test_an_approved_release_says_in_lists_who_starts_it(world: World) -> None:

@@ -13,7 +13,7 @@ from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.projects import project_rows
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.deciders import deciders, with_deciders
-from apps.identity.actions import delete_team
+from apps.identity.actions import create_person, delete_team
 from apps.identity.models import Project, RoleBinding, User
 from apps.identity.rules import PERMISSIONS
 from apps.registry.events import UPLOAD_STARTED
@@ -150,6 +150,17 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
     assert not RoleBinding.objects.filter(pk=held.pk).exists()
 
 
+def test_a_member_is_found_by_their_name_in_letters_of_any_size(admin: User) -> None:
+    factories.project("risk")
+    dana, add = factories.person("Dana Devlin"), "/projects/risk/members/add"
+    assert "Dana Devlin is viewer in Risk" in sent(admin, add, who="dana devlin", role="viewer")
+    small = create_person(email="small@example.com", name="dana devlin", actor=SYSTEM)
+    assert "More than one is called so" in sent(admin, add, who="DANA DEVLIN", role="reviewer")
+    sent(admin, add, who="dana devlin", role="contributor")
+    held = dict(RoleBinding.objects.exclude(project=None).values_list("role", "person"))
+    assert held == {"viewer": dana.pk, "contributor": small.pk}, "who is spelt so is meant"
+
+
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
@@ -161,7 +172,8 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
         ({"who": "ada@example.com", "role": "viewer"}, "already"),
         ({"who": "twin", "role": "viewer"}, "More than one is called so"),
         ({"who": "Ned", "role": "viewer"}, "More than one is called so"),
-        ({"who": "ned", "role": "viewer"}, "No person, team or service account"),
+        ({"who": "ned", "role": "viewer"}, "More than one is called so"),
+        ({"who": "nedd", "role": "viewer"}, "No person, team or service account"),
     ],
 )
 def test_a_refused_member_is_shown_as_they_were_typed(

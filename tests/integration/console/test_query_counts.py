@@ -184,6 +184,7 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/search?q=model",
         "/api/v1/releases",
         "/api/v1/inbox",
+        "/api/v1/inbox/tasks",
         "/api/v1/rollouts",
         "/api/v1/targets",
         "/api/v1/tokens",

@@ -2,7 +2,11 @@
 
 import pytest
 
-from tests.support.factories import api, browser, person
+from apps.assurance.actions import recall
+from apps.console.queries.exports import TABLES
+from apps.governance.actions import create_environment
+from placet.kernel.actor import SYSTEM
+from tests.support.factories import api, browser, person, token_for
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -13,6 +17,9 @@ REFUSED = [
     ("/releases/", "environment", "moon"),
     ("/releases/", "project", "nope"),
     ("/recalls/", "state", "foo"),
+    ("/recalls/", "project", "nope"),
+    ("/deployments/", "project", "nope"),
+    ("/deployments/", "environment", "moon"),
     ("/duties/", "project", "nope"),
     ("/alerts/", "project", "nope"),
     ("/endpoints/", "isolation", "strong"),
@@ -83,9 +90,131 @@ def test_the_duties_of_one_project_are_shown_and_exported_alone(world: World) ->
     assert '"risk"' in text and '"hidden"' not in text
 
 
-@pytest.mark.parametrize("query", ["releases?state=sleeping", "glasses?review=never"])
-def test_an_export_of_what_there_is_not_is_refused(query: str, world: World) -> None:
-    assert api(person("Eve", {"auditor": None})).get(f"/exports/{query}").status_code == 400
+IN_EXPORTS = [
+    (f"/exports/{name}", asked)
+    for name, table in TABLES.items()
+    for asked in table.filters
+    if asked not in ("q", "at")  # words that may be found nowhere, and a time
+]
+IN_LISTS = [
+    *(("/recalls", asked) for asked in ("project", "kind", "state")),
+    *(("/deployments", asked) for asked in ("project", "environment")),
+    *(("/releases", asked) for asked in ("state", "environment", "model", "endpoint")),
+    *(("/projects/risk/releases", asked) for asked in ("environment", "model", "endpoint")),
+    *(("/break-glass", asked) for asked in ("project", "state", "review")),
+    *(("/alerts", asked) for asked in ("state", "kind", "endpoint")),
+    *(("/rollouts", asked) for asked in ("state", "release", "endpoint")),
+]
+
+
+@pytest.mark.parametrize(("path", "name"), [*IN_EXPORTS, *IN_LISTS])
+def test_files_and_the_api_refuse_at_its_field_what_names_nothing(
+    path: str, name: str, world: World
+) -> None:
+    client = api(person("Eve", {"auditor": None, "operator": None}))
+    answer = client.get(f"{path}?{name}=nope")
+    assert answer.status_code == 400, answer.content
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == name and error["detail"]
+    assert client.get(f"{path}?{name}=").status_code == 200, "nothing is asked for"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/exports/releases?project=risk&environment=staging&model=churn&endpoint=churn",
+        "/exports/versions?project=risk&model=churn",
+        "/exports/deployments?project=risk&environment=staging",
+        "/releases?environment=staging&model=churn&endpoint=churn",
+        "/deployments?project=risk&environment=staging",
+        "/recalls?project=risk&kind=person&state=withdrawn",
+        "/recalls?state=lifted",
+    ],
+)
+def test_what_is_there_may_be_asked_for_even_where_nothing_is_found(
+    path: str, world: World
+) -> None:
+    world.live()
+    assert api(world.people["Vera"]).get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("/exports/releases", "project", "hidden"),
+        ("/exports/releases", "model", "secret"),
+        ("/exports/deployments", "environment", "moon"),
+        ("/releases", "model", "secret"),
+        ("/deployments", "project", "hidden"),
+        ("/recalls", "project", "hidden"),
+        ("/break-glass", "project", "hidden"),
+    ],
+)
+def test_what_is_not_visible_is_refused_in_the_words_of_what_is_not_there(
+    path: str, name: str, value: str, world: World
+) -> None:
+    hidden = World("hidden")
+    hidden.version("secret")
+    create_environment(hidden.project, name="moon", position=9, actor=SYSTEM)
+    client = api(person("Ann", {"viewer": world.project}))
+    answers = [client.get(f"{path}?{name}={one}") for one in (value, "nope")]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert answers[0].json()["errors"] == answers[1].json()["errors"]
+
+
+def test_the_endpoints_of_an_environment_that_is_not_there_are_not_found(world: World) -> None:
+    client = api(world.people["Vera"])
+    assert client.get("/projects/risk/environments/staging/endpoints").json()["items"] == []
+    assert client.get("/projects/risk/environments/moon/endpoints").status_code == 404
+
+
+def test_what_an_endpoint_captured_of_a_revision_that_is_not_there_is_refused(
+    world: World,
+) -> None:
+    path = f"/endpoints/{world.live().endpoint_id}"
+    for name in ("outcomes", "predictions"):
+        answer = api(world.people["Otto"]).get(f"{path}/{name}?revision=rev_1")
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "revision")
+
+
+def test_a_token_that_reads_releases_alone_narrows_them_to_a_project(world: World) -> None:
+    token = token_for(world.people["Vera"], scopes=["release.view"])
+    for path in ("/exports/releases?project=risk", "/break-glass?project=risk"):
+        assert api(token).get(path).status_code == 200
+    assert api(token).get("/exports/releases?project=nope").status_code == 400
+
+
+def test_an_environment_is_looked_for_in_the_project_that_is_given(world: World) -> None:
+    other = World("other")
+    create_environment(other.project, name="moon", position=9, actor=SYSTEM)
+    reader = person("Eve", {"auditor": None})
+    for path in ("/exports/releases", "/deployments"):
+        assert api(reader).get(f"{path}?project=other&environment=moon").status_code == 200
+        assert api(reader).get(f"{path}?project=risk&environment=moon").status_code == 400
+    for path in ("/releases/", "/deployments/"):
+        shown(browser(reader), f"{path}?project=other&environment=moon", 200)
+        refused = shown(browser(reader), f"{path}?project=risk&environment=moon")
+        assert '<option value="staging" >' in refused or '<option value="staging">' in refused
+
+
+def test_emergency_releases_of_a_release_that_is_not_visible_are_refused(world: World) -> None:
+    there = World("hidden").request("staging").pk
+    client = browser(person("Ann", {"viewer": world.project}))
+    for asked in (there, "rel_1"):
+        assert "You see no release with this ID" in shown(client, f"/break-glass/?release={asked}")
+    own = world.request("staging").pk
+    assert "For this release" in shown(client, f"/break-glass/?release={own}", 200)
+
+
+def test_recalls_are_narrowed_to_a_project_with_their_file(world: World) -> None:
+    said = {"kind": "bento", "reason": "x", "actor": SYSTEM}
+    for place in (world, World("other")):
+        recall(**said, what=place.request("staging").bento_id, project=place.project)
+    client = browser(person("Eve", {"auditor": None}))
+    page = shown(client, "/recalls/?project=risk", 200)
+    assert "All recalls in risk" in page and "exports/recalls?format=csv&amp;project=risk" in page
+    row = 'href="/recalls/rcl_'
+    assert (page.count(row), shown(client, "/recalls/", 200).count(row)) == (1, 2)
 
 
 @pytest.mark.parametrize(

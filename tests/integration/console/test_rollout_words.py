@@ -1,5 +1,6 @@
 """What pages say of a rollout: which revision it left for which, who paused it, who said why."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.series import series_of
 from apps.serving.windows import KEEP_DAYS
 from placet.kernel.clock import now, rfc3339
-from tests.support.factories import browser
+from tests.support.factories import api, browser
 from tests.support.page_text import text_of
 from tests.support.story import Story
 
@@ -66,6 +67,45 @@ def test_a_rollout_that_its_plan_has_paused_says_which_step_waits(story: Story) 
     release = story.under_way(MANUAL)
     for name, said in pages(story, release).items():
         assert "‖ Paused by its plan: step 2 waits for an operator to resume it" in said, name
+
+
+def test_lists_say_paused_of_a_release_whose_rollout_is_and_find_it_by_that_word(
+    story: Story,
+) -> None:
+    release = story.under_way(TIMED)
+
+    def listed() -> dict[str, bool]:
+        return {
+            state: f'href="/releases/{release.pk}/"' in shown
+            for state in ("rolling_out", "paused")
+            for shown in [seen(f"/releases/?state={state}")]
+        }
+
+    def seen(path: str) -> str:
+        return browser(story.people["Otto"]).get(path).content.decode().split("<main")[1]
+
+    assert listed() == {"rolling_out": True, "paused": False}
+    assert "◷ Rolling out" in page(story, "/releases/?state=rolling_out")
+    actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
+    assert listed() == {"rolling_out": False, "paused": True}
+    said = page(story, "/releases/?state=paused")
+    assert "‖ Paused" in said and "◷ Rolling out" not in said
+    exported = api(story.people["Otto"]).get("/exports/releases?format=json&state=paused")
+    (row,) = json.loads(b"".join(exported.streaming_content))
+    assert (row["id"], row["state"]) == (release.pk, "paused")
+
+
+def test_lists_say_paused_of_a_release_that_its_plan_has_paused(story: Story) -> None:
+    story.under_way(MANUAL)
+    assert "‖ Paused" in page(story, "/releases/?state=paused")
+    assert "No matches" in page(story, "/releases/?state=rolling_out")
+
+
+def test_a_printed_release_has_no_button_to_its_rollout(story: Story) -> None:
+    path = f"/releases/{story.under_way(MANUAL).pk}/"
+    shown = browser(story.people["Otto"]).get(path).content.decode()
+    before, _, _ = shown.partition("Open rollout")
+    assert '<div class="card-footer d-print-none">' in before[-200:]
 
 
 def test_the_head_of_a_release_is_out_of_date_once_its_rollout_is_paused(story: Story) -> None:

@@ -17,7 +17,7 @@ from apps.registry.actions import set_alias
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
 from tests.support.factories import api, browser
-from tests.support.world import World
+from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
 MOST = 12
@@ -62,8 +62,9 @@ def test_everything_is_found_by_what_people_know_of_it(live: Release) -> None:
     version = live.version
     set_alias(version.model, name="champion", version=version, actor=SYSTEM)
     released = ("release", f"Risk release {live.number}")
-    assert found(eve, "chur") == [("model", "churn"), released, ("endpoint", "churn")]
-    assert found(eve, "churn:1") == found(eve, "risk/churn:1") == [("version", "churn:1")]
+    built = ("build", "Build of churn:1")
+    assert found(eve, "chur") == [("model", "churn"), released, ("endpoint", "churn"), built]
+    assert found(eve, "churn:1") == found(eve, "risk/churn:1") == [("version", "churn:1"), built]
     assert found(eve, "champ") == found(eve, "churn:champ") == [("version", "churn:1")]
     assert found(eve, version.artifact_digest) == [("version", "churn:1")]
     assert found(eve, version.artifact_digest[7:15]) == [("version", "churn:1")]
@@ -71,7 +72,8 @@ def test_everything_is_found_by_what_people_know_of_it(live: Release) -> None:
     assert found(eve, str(live.number)) == [("release", f"Risk release {live.number}")]
     assert found(eve, "risk")[:1] == [("project", "Risk")]
     assert found(eve, "local") == [("target", "local")]
-    assert found(eve, "produc") == [("environment", "production")]
+    policy = ("policy", "Policy r1 of production")
+    assert found(eve, "produc") == [("environment", "production"), policy]
     assert ("person", "Vera risk") in found(eve, "vera")
     for row, kind in ((live, "release"), (version, "version"), (live.endpoint, "endpoint")):
         assert [k for k, _ in found(eve, row.pk)] == [kind]
@@ -163,7 +165,7 @@ def test_recalls_builds_and_policies_are_found_by_id_by_who_may_see_them(world: 
     everywhere = recall(**said, actor=SYSTEM)
     policy = PolicyRevision.objects.filter(environment__name="staging").latest("number")
     auditor = factories.person("Eve", {"auditor": None})
-    assert found(auditor, everywhere.pk) == [("recall", "Recall of a person's decisions")]
+    assert found(auditor, everywhere.pk) == [("recall", "Recall of Vito risk's decisions")]
     assert found(auditor, build.pk) == [("build", f"Build of {version}")]
     assert found(auditor, policy.pk) == [("policy", f"Policy r{policy.number} of staging")]
     stranger = World("other").people["Ada"]
@@ -172,6 +174,50 @@ def test_recalls_builds_and_policies_are_found_by_id_by_who_may_see_them(world: 
         assert browser(auditor).get(hit["url"]).status_code == 200
         assert found(stranger, one.pk) == []
     assert found(factories.person("Ed", {"auditor": world.project}), everywhere.pk) == []
+
+
+def test_recalls_builds_and_policies_are_found_by_what_people_call_them(world: World) -> None:
+    version = world.version()
+    Build.objects.create(version=version, project=world.project, requested_by="system")
+    said = {"kind": "person", "what": world.people["Vito"].pk, "reason": "x"}
+    recall(**said, actor=SYSTEM)
+    recall(kind="version", what=version.pk, reason="x", project=world.project, actor=world.otto)
+    number = PolicyRevision.objects.filter(environment__name="staging").latest("number").number
+    eve, stranger = factories.person("Eve", {"auditor": None}), World("other").people["Ada"]
+    person, of_version = (
+        ("recall", "Recall of Vito risk's decisions"),
+        ("recall", "Recall of churn:1"),
+    )
+    build, policy = ("build", "Build of churn:1"), ("policy", f"Policy r{number} of staging")
+    for text, hits in {
+        "vito": [person],
+        "VITO risk": [person],
+        "churn": [of_version, build],
+        "churn:1": [of_version, build],
+        "risk/churn:1": [of_version, build],
+        "churn:2": [],
+        "other/churn:1": [],
+        "risk churn": [of_version, build],
+        "stagin": [policy],
+        f"policy r{number} staging": [policy],
+        "xy": [],
+    }.items():
+        kinds = ("recall", "build", "policy")
+        rows = [hit for hit in found(eve, text) if hit[0] in kinds]
+        mine = [hit for hit in rows if hit[0] != "policy" or hit == policy]
+        assert mine[: len(hits) or None] == hits, text
+        assert not [hit for hit in found(stranger, text) if hit in (person, of_version, build)]
+    ed = factories.person("Ed", {"auditor": world.project})
+    assert person not in found(ed, "vito") and of_version in found(ed, "churn:1")
+
+
+def test_a_policy_that_another_one_has_replaced_is_found_by_its_id_alone(world: World) -> None:
+    old = PolicyRevision.objects.filter(environment__name="staging").latest("number")
+    new = world.policy("staging", OPEN)
+    eve = factories.person("Eve", {"auditor": world.project})
+    titles = [title for kind, title in found(eve, "policy staging") if kind == "policy"]
+    assert titles == [f"Policy r{new.number} of staging"]
+    assert found(eve, old.pk) == [("policy", f"Policy r{old.number} of staging")]
 
 
 def test_people_and_teams_are_found_where_members_names_them(world: World) -> None:
@@ -241,7 +287,8 @@ def test_each_of_several_words_may_stand_in_another_field(world: World) -> None:
     one = ("release", f"Risk release {release.number}")
     for text in ("demand approval", "approval demand", "demand requested", "demand till"):
         assert found(eve, text) == [one], text
-    assert found(eve, "demand risk") == [("model", "demand"), one]
+    built = ("build", "Build of demand:1")
+    assert found(eve, "demand risk") == [("model", "demand"), one, built]
     assert found(eve, "till staging") == [one, ("endpoint", "till")]
     assert ("environment", "staging") in found(eve, "risk stag")
     assert ("person", "Vera risk") in found(eve, "risk vera")

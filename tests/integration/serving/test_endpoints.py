@@ -16,7 +16,7 @@ from apps.serving.models import Endpoint, EndpointKey, Revision, Target
 from apps.serving.prediction import turns
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
-from tests.support.factories import ApiClient, api, person
+from tests.support.factories import ApiClient, api, browser, person
 from tests.support.story import Story
 from tests.support.world import World
 
@@ -98,6 +98,23 @@ def test_replicas_are_scaled_up_to_what_was_approved(
     assert otto.post(path, {"replicas": 3}).json()["revisions"][0]["replicas"] == 3
     story.settle(rounds=1)
     assert [r["replicas"] for r in story.node.revisions().values()] == [3]
+
+
+def test_scaling_to_as_many_replicas_as_there_are_is_no_event(
+    live: Release, otto: ApiClient, story: Story
+) -> None:
+    path = f"/endpoints/{live.endpoint_id}/scale"
+    events = Event.objects.filter(kind="endpoint.scaled.v1")
+    assert otto.post(path, {"replicas": 2}).status_code == 200
+    assert events.count() == 1
+    again = otto.post(path, {"replicas": 2})
+    assert (again.status_code, again.json()["revisions"][0]["replicas"]) == (200, 2)
+    assert events.count() == 1
+    page = browser(story.people["Otto"])
+    for count, says in ((2, "Already 2 replicas."), (1, "Scaled to 1 replica.")):
+        shown = page.post(path, {"replicas": str(count)}, follow=True)
+        assert says in shown.content.decode()
+    assert events.count() == 2
 
 
 def test_a_stopped_endpoint_stops_on_the_node_and_starts_again_without_approval(

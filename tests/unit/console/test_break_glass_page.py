@@ -124,6 +124,11 @@ def test_a_list_says_what_it_has(of_release: bool, filtered: bool, said: tuple[s
     assert (found.title, found.none) == said
 
 
+def test_who_sees_some_projects_is_told_that_none_is_in_those() -> None:
+    found = BreakGlassListPage([], of_release=False, filtered=False, partial=True)
+    assert found.none == "None in the projects you may see"
+
+
 def test_every_page_says_whether_it_is_broken() -> None:
     opened, broken = (
         BreakGlassBanner(cast("Any", SimpleNamespace(state=state)))

@@ -1,32 +1,35 @@
 """Releases and what decides about them, as tables."""
 
 from collections.abc import Iterator
+from heapq import merge
 from typing import Any
 
-from apps.assurance.models import RecallEffect, RecallState
+from django.db.models import Exists, OuterRef
+
+from apps.assurance.models import Recall, RecallEffect
 from apps.assurance.queries import visible_recalls
-from apps.assurance.queries.outcomes import did, outcome, told_id
+from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
 from apps.assurance.queries.visible_recalls import as_done
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
-from apps.console.queries.release_rows import check_filters, own
+from apps.console.queries.release_rows import WORDS, own
+from apps.console.queries.release_words import listed_as, listed_state, with_words
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import break_glass_views, break_glasses
 from apps.governance.queries.duties import duties_of, visible_duties
-from apps.governance.queries.shown_states import shown_as
 from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReviewState
 from placet.kernel.actor import Actor
-from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.states import values_of
 
 
 def _releases(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     who, state = filters.get("who", ""), filters.get("state", "")
     narrowed = {name: value for name, value in filters.items() if name not in ("who", "state")}
-    for batch in in_batches(own(shown_as(releases(actor, **narrowed), state), who, actor)):
+    found = listed_as(releases(actor, **narrowed), state)
+    for batch in in_batches(with_words(own(found, who, actor))):
         decided: dict[str, list[Decision]] = {row.pk: [] for row in batch}
         valid = Decision.objects.filter(release__in=batch, voided_reason="")
         for decision in valid.order_by("created_at"):
@@ -51,33 +54,34 @@ def _duties(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 
 def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    rows = RecallEffect.objects.filter(recall__in=visible_recalls(actor)).select_related(
+    """Yield what each recall reached, and once each that reached nothing, the newest first."""
+    recalls = visible_recalls(actor)
+    if recall := filters.get("recall"):
+        recalls = recalls.filter(pk=recall)
+    if state := state_asked(filters):
+        recalls = recalls.filter(state=state)
+    rows = RecallEffect.objects.filter(recall__in=recalls).select_related(
         "recall", "project", "endpoint", "release", "target"
     )
+    bare = recalls.filter(~Exists(RecallEffect.objects.filter(recall=OuterRef("pk"))))
     if project := filters.get("project"):
-        rows = rows.filter(project__slug=project)
-    if recall := filters.get("recall"):
-        rows = rows.filter(recall=recall)
-    if state := filters.get("state"):
-        rows = rows.filter(recall__state=state)
-    found: Any = as_done(rows).order_by("-pk")
-    for row in found.iterator(chunk_size=BATCH):
+        rows, bare = rows.filter(project__slug=project), bare.filter(project__slug=project)
+    reached = _reached(as_done(rows).order_by("-recall", "-pk"), actor)
+    without = ((None, recall) for recall in bare.order_by("-pk").iterator(chunk_size=BATCH))
+    yield from merge(reached, without, key=lambda parts: parts[1].pk, reverse=True)
+
+
+def _reached(rows: Any, actor: Actor) -> Iterator[tuple[Any, ...]]:
+    for row in rows.iterator(chunk_size=BATCH):
         row.revoked_by = told_id(row.revoking, actor)
         yield row, row.recall
 
 
-def _check_state(filters: Filters) -> None:
-    """Refuse a state that no recall has."""
-    if filters.get("state") and filters["state"] not in RecallState.values:
-        detail = f"One of {', '.join(RecallState.values)}"
-        raise InvalidInput(errors=[FieldError("state", detail)])
-
-
-def _check_review(filters: Filters) -> None:
-    """Refuse what no review can be."""
-    if filters.get("review", "") not in ("", *values_of(ReviewState)):
-        detail = f"One of {', '.join(values_of(ReviewState))}"
-        raise InvalidInput(errors=[FieldError("review", detail)])
+def _of_recall(row: RecallEffect | None, recall: Recall) -> str:
+    """Return the project in which something was reached, or in which what reached nothing counts;
+    '' where that is everywhere."""
+    place = row.project if row else recall.project
+    return place.slug if place else ""
 
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
@@ -90,7 +94,7 @@ RELEASES = ListTable(
     {
         "project": lambda row, decided, names: row.project.slug,
         "release": lambda row, decided, names: row.number,
-        "state": lambda row, decided, names: row.shown_state,
+        "state": lambda row, decided, names: listed_state(row),
         "model": lambda row, decided, names: row.version.model.name,
         "version": lambda row, decided, names: row.version.number,
         "bento": lambda row, decided, names: row.bento_id,
@@ -111,7 +115,8 @@ RELEASES = ListTable(
     },
     ("project", "state", "environment", "model", "endpoint", "who"),
     _releases,
-    check_filters,
+    "release.view",
+    WORDS,
 )
 POLICIES = ListTable(
     {
@@ -127,6 +132,7 @@ POLICIES = ListTable(
     },
     ("project",),
     _policies,
+    "policy.view",
 )
 DUTIES = ListTable(
     {
@@ -147,31 +153,34 @@ DUTIES = ListTable(
     },
     ("project",),
     _duties,
+    "access.view",
 )
 RECALLS = ListTable(
     {
         "recall": lambda row, recall: recall.pk,
         "kind": lambda row, recall: recall.kind,
         "what": lambda row, recall: recall.what,
-        "state": lambda row, recall: recall.state,
+        "state": lambda row, recall: RECALL_WORDS[recall.state],
         "recalled_at": lambda row, recall: recall.created_at,
-        "project": lambda row, recall: row.project.slug,
-        "environment": lambda row, recall: row.endpoint.environment,
-        "endpoint": lambda row, recall: row.endpoint.name,
-        "release": lambda row, recall: row.release.number,
-        "target": lambda row, recall: row.target.name,
-        "action": lambda row, recall: did(row),
-        "outcome": lambda row, recall: outcome(row),
-        "revoked_by": lambda row, recall: row.revoked_by,
-        "confirmation": lambda row, recall: row.state,
-        "confirmed_at": lambda row, recall: row.confirmed_at,
-        "receipt": lambda row, recall: row.receipt,
-        "contradiction": lambda row, recall: row.contradiction,
-        "id": lambda row, recall: row.pk,
+        "project": _of_recall,
+        "environment": lambda row, recall: row and row.endpoint.environment,
+        "endpoint": lambda row, recall: row and row.endpoint.name,
+        "release": lambda row, recall: row and row.release.number,
+        "target": lambda row, recall: row and row.target.name,
+        "action": lambda row, recall: row and did(row),
+        "outcome": lambda row, recall: row and outcome(row),
+        "revoked_by": lambda row, recall: row and row.revoked_by,
+        "confirmation": lambda row, recall: row and row.state,
+        "confirmed_at": lambda row, recall: row and row.confirmed_at,
+        "receipt": lambda row, recall: row and row.receipt,
+        "contradiction": lambda row, recall: row and row.contradiction,
+        "id": lambda row, recall: row and row.pk,
     },
     ("project", "recall", "state"),
     _recalls,
-    check=_check_state,
+    "recall.view",
+    ids={"recall": visible_recalls},
+    parse=state_asked,
 )
 BREAK_GLASSES = ListTable(
     {
@@ -197,7 +206,9 @@ BREAK_GLASSES = ListTable(
     },
     ("project", "review", "release"),
     _break_glasses,
-    _check_review,
+    "release.view",
+    {"review": values_of(ReviewState)[1:]},  # not that there is none
+    {"release": releases},
 )
 TABLES = {
     "releases": RELEASES,

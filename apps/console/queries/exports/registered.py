@@ -60,6 +60,7 @@ MODELS = ListTable(
     },
     ("project", "q"),
     _models,
+    "model.view",
 )
 VERSIONS = ListTable(
     {
@@ -81,6 +82,7 @@ VERSIONS = ListTable(
     },
     ("project", "model"),
     _versions,
+    "version.view",
 )
 SIGNERS = ListTable(
     {

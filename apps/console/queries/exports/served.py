@@ -10,6 +10,7 @@ from apps.console.queries.tables import Filters, ListTable, in_batches
 from apps.console.queries.targets import named_targets, target_rows
 from apps.console.templatetags.placet import percent
 from apps.serving.queries import RevisionStatus
+from apps.serving.rules import ISOLATION
 from placet.kernel.actor import Actor
 from placet.kernel.clock import rfc3339
 
@@ -85,6 +86,8 @@ ENDPOINTS = ListTable(
     },
     ("project", "isolation"),
     _endpoints,
+    "endpoint.view",
+    {"isolation": tuple(ISOLATION)},
 )
 TARGETS = ListTable(
     {
@@ -153,6 +156,7 @@ DEPLOYMENTS = ListTable(
     },
     ("at", "project", "environment"),
     _deployments,
-    check=lambda filters: instant_of(filters.get("at", "")),
+    "endpoint.view",
+    parse=lambda filters: instant_of(filters.get("at", "")),
 )
 TABLES = {"endpoints": ENDPOINTS, "targets": TARGETS, "deployments": DEPLOYMENTS}

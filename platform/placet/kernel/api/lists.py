@@ -37,7 +37,7 @@ class ListView(PlacetView):
     def narrowed(self, rows: models.QuerySet[M]) -> models.QuerySet[M]:
         """Keep the rows whose columns hold what the query string says, where it names a filter."""
         query = self.request.query_params
-        return rows.filter(**{name: query[name] for name in self.filters if name in query})
+        return rows.filter(**{name: query[name] for name in self.filters if query.get(name)})
 
     def page(
         self,

@@ -1,0 +1,43 @@
+"""What waits for a person, of every kind."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.console.queries.inbox import TASKS, tasks_of
+from placet.kernel.api.views import PlacetView
+
+
+class TaskSerializer(serializers.Serializer[Any]):
+    """One thing that waits for you; ``url`` is the page on which you do it."""
+
+    kind = serializers.ChoiceField(
+        choices=list(TASKS),
+        help_text="A release to decide on, one to start, a rollout that goes no further, a policy "
+        "draft to publish",
+    )
+    id = serializers.CharField()
+    title = serializers.CharField()
+    detail = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+    url = serializers.CharField()
+
+
+class TaskListSerializer(serializers.Serializer[Any]):
+    """What waits for you."""
+
+    items = TaskSerializer(many=True)
+
+
+class TaskList(PlacetView):
+    """All that waits for whoever asks."""
+
+    @extend_schema(operation_id="inbox_tasks", responses=TaskListSerializer)
+    def get(self, request: Request) -> Response:
+        """List all that waits for you, as the page Inbox does: releases to decide on or to start,
+        rollouts that a person has to let go on, policy drafts to publish. By a token: what waits
+        for its owner, of what the token may see."""
+        return Response({"items": TaskSerializer(tasks_of(self.actor), many=True).data})

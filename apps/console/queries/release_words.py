@@ -1,0 +1,104 @@
+"""How a release stands, in the words of lists: what its gates answer, and what has paused it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
+
+from apps.console.queries.page_parts import Sign, people_of
+from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
+from apps.governance import gates, rules
+from apps.governance.gates.facts import GateResult
+from apps.governance.models import UNFINISHED_STATES, Release
+from apps.governance.queries.by_clock import gates_now, with_clock
+from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
+from apps.governance.rules import ReleaseState
+from apps.identity.queries import name_in
+from apps.rollouts.models import Rollout
+from apps.rollouts.pauses import paused
+from apps.rollouts.states import ENDED_STATES, RolloutKind
+
+BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
+PAUSED = "paused"  # what is rolling out, and goes no further until a person lets it
+_NEXT = SHOWN_STATES.index(ReleaseState.ROLLING_OUT) + 1
+LISTED_STATES = (*SHOWN_STATES[:_NEXT], PAUSED, *SHOWN_STATES[_NEXT:])
+BEFORE = {  # by the word that is asked for: the state of what may be told by it, beside its own
+    ReleaseState.REQUESTED: ReleaseState.REQUESTED,
+    ReleaseState.FAILED: ReleaseState.REQUESTED,
+    ReleaseState.ROLLING_OUT: ReleaseState.ROLLING_OUT,
+    PAUSED: ReleaseState.ROLLING_OUT,
+}
+# what is read along of a rollout, besides its beginning, to say how it stands
+GOING = ("kind", "state", "step", "step_times", "phase_times", "paused_by", "from_revision_id")
+
+
+def with_words(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
+    """Have releases, with their policy and environment, bring what :func:`listed_state` and
+    :func:`going` tell from."""
+    rows = Rollout.objects.filter(release=OuterRef("pk")).exclude(state__in=ENDED_STATES)
+    rows = rows.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
+    columns = {name: name for name in (*GOING, "created_at")}
+    told = JSONObject(pauser=name_in("paused_by"), **columns)
+    return with_clock(releases).annotate(going=Subquery(rows.values(json=told)[:1]))
+
+
+def going(release: Any) -> Any:
+    """Return the rollout of a release that is under way, as far as it was read along, with who has
+    paused it (``pauser``); ``None`` where none is."""
+    told = getattr(release, "going", None)
+    if release.state != ReleaseState.ROLLING_OUT or not told:
+        return None
+    began = datetime.fromisoformat(told["created_at"])
+    row: Any = Rollout(release=release, created_at=began, **{name: told[name] for name in GOING})
+    row.pauser = told["pauser"]
+    return row
+
+
+def listed_state(release: Release) -> str:
+    """Return how a release that was read :func:`with_words` stands, by the name of its word: one
+    whose gate has failed does not wait, for nobody opens that gate, and one that is paused is not
+    rolling out."""
+    if release.state == ReleaseState.REQUESTED:
+        sign = gate_sign(release)
+        return ReleaseState.FAILED if sign and sign.tone == "fail" else release.state
+    rollout = going(release)
+    if rollout and paused(rollout, rollout.pauser):
+        return PAUSED
+    return release.shown_state
+
+
+def listed_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:
+    """Leave only what lists tell by this word, if one is given. What gates and rollouts say is in
+    no column: of the few that are open each is asked."""
+    if state not in BEFORE:
+        return shown_as(rows, state)
+    asked = with_words(rows.filter(state=BEFORE[state]))
+    found = Q(pk__in=[row.pk for row in asked if listed_state(row) == state])
+    return rows.filter(found | Q(state=state) if state == ReleaseState.FAILED else found)
+
+
+def gate_sign(release: Release) -> Sign | None:
+    """Say how the gates of a release that is not decided stood last, and of one that somebody has
+    to start who does; ``None`` of others."""
+    if release.state not in UNFINISHED_STATES:
+        return None
+    if release.state == ReleaseState.APPROVED:
+        return None if release.plan.get("start") == "on_approval" else BY_HAND
+    held = gates.holding_back(gates_now(release))
+    if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
+        return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
+    return _waiting(held) if held else Sign("pass", "✓", "Gates passed")
+
+
+def _waiting(held: list[GateResult]) -> Sign:
+    """Say whom a release waits for, and the clock or what else besides."""
+    roles, last = sorted(rules.missing_roles(held)), None
+    said = [f"Waiting for {people_of(roles)}"] if roles else []
+    if others := held_by_other_than_people(held):
+        times = [at for at in map(passes_at, others) if at]
+        last = max(times) if len(times) == len(others) else None
+        titles = ", ".join(gate["title"] for gate in others)
+        many = "" if len(others) > 1 else "es"
+        said.append(f"{titles}: pass{many}" if last else titles)
+    return Sign("wait", "◷", "; ".join(said), True, last)
