@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.console.queries.home_page import PausedRow
-from apps.console.queries.own_releases import OwnRequest, Startable, followed
+from apps.console.queries.own_releases import OwnRequest, Startable, followed, requests_title
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable
 from apps.governance.rules import ROLE_OF
@@ -29,6 +29,11 @@ class InboxPage:
         if not self.inbox.is_cut:
             return ""
         return f"These are the oldest {INBOX_LIMIT}. Newer ones come as they are decided."
+
+    @property
+    def requests_title(self) -> str:
+        """What stands above them."""
+        return requests_title(self.requests)
 
     @property
     def size(self) -> int:
