@@ -7,6 +7,7 @@ from django.db.models.functions import Coalesce, NullIf
 from django.urls import reverse
 
 from apps.assurance.queries import visible_recalls
+from apps.assurance.queries.visible_recalls import person_recalled
 from apps.builds.models import Build
 from apps.console.queries.recall_items import item_link, recalled_item
 from apps.console.queries.search_terms import MOST, Hit, SearchTerms
@@ -78,13 +79,15 @@ def _members(terms: SearchTerms, actor: Actor) -> list[Hit]:
 
 def recalls(terms: SearchTerms, actor: Actor) -> list[Hit]:
     """A recall by its id."""
-    rows: Any = visible_recalls(actor).filter(pk=terms.id).annotate(item=recalled_item())
+    rows: Any = visible_recalls(actor).filter(pk=terms.id)
+    rows = rows.annotate(item=recalled_item(), person=person_recalled())
     return [_recall(row) for row in rows]
 
 
 def _recall(row: Any) -> Hit:
     item = item_link(row)
-    what = item.text if item else row.get_kind_display().lower()
+    kind = f"the decisions of {row.person}" if row.person else row.get_kind_display().lower()
+    what = item.text if item else kind
     where = row.project.name if row.project else "All projects"
     detail = f"{where}, {state_word(row.state).lower()}"
     return Hit("recall", row.pk, f"Recall of {what}", detail, reverse("recall", args=[row.pk]))

@@ -163,7 +163,7 @@ def test_recalls_builds_and_policies_are_found_by_id_by_who_may_see_them(world: 
     everywhere = recall(**said, actor=SYSTEM)
     policy = PolicyRevision.objects.filter(environment__name="staging").latest("number")
     auditor = factories.person("Eve", {"auditor": None})
-    assert found(auditor, everywhere.pk) == [("recall", "Recall of a person's decisions")]
+    assert found(auditor, everywhere.pk) == [("recall", "Recall of the decisions of Vito risk")]
     assert found(auditor, build.pk) == [("build", f"Build of {version}")]
     assert found(auditor, policy.pk) == [("policy", f"Policy r{policy.number} of staging")]
     stranger = World("other").people["Ada"]

@@ -6,7 +6,7 @@ from typing import Any
 from apps.assurance.models import RecallEffect, RecallState
 from apps.assurance.queries import visible_recalls
 from apps.assurance.queries.outcomes import did, outcome, told_id
-from apps.assurance.queries.visible_recalls import as_done
+from apps.assurance.queries.visible_recalls import as_done, person_recalled
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
@@ -60,7 +60,7 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
         rows = rows.filter(recall=recall)
     if state := filters.get("state"):
         rows = rows.filter(recall__state=state)
-    found: Any = as_done(rows).order_by("-pk")
+    found: Any = as_done(rows).annotate(person=person_recalled("recall__")).order_by("-pk")
     for row in found.iterator(chunk_size=BATCH):
         row.revoked_by = told_id(row.revoking, actor)
         yield row, row.recall
@@ -153,6 +153,7 @@ RECALLS = ListTable(
         "recall": lambda row, recall: recall.pk,
         "kind": lambda row, recall: recall.kind,
         "what": lambda row, recall: recall.what,
+        "what_name": lambda row, recall: row.person,
         "state": lambda row, recall: recall.state,
         "recalled_at": lambda row, recall: recall.created_at,
         "project": lambda row, recall: row.project.slug,
