@@ -39,6 +39,7 @@ class OrganisationMember:
     passkey: bool = False  # one that counts is enrolled
     line: str = ""  # of defence
     reports_to: tuple[str, ...] | None = None  # up to the top; None where that is not known
+    decides: bool = True  # False: their decisions were recalled; whatever else they do counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,8 @@ def environment_access(
                 may |= _given(binding, by_token, environment)
             if signed and person.id in organisation.vouchers:
                 may.add(VOUCH)
+        if not person.decides:
+            may -= DECISIONS
         passkey = person.passkey and person.active and signed
         if may or passkey:
             decided = bool(past.get(person.id, set()) & {REVIEW, APPROVE})
