@@ -330,9 +330,8 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
     view = with_story_in_words(release_view(release_id, actor, with_end))
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
-    begun = view.release.state != ReleaseState.REQUESTED
     rows = with_last_words(rows.select_related("to_revision", "from_revision"), actor)
-    rollout = rows.first() if begun else None
+    rollout = rows.first() if view.release.state != ReleaseState.REQUESTED else None
     compared = view.live if view.changes.compared_with else None
     back = way_back(view)
     return ReleasePage(

@@ -2,7 +2,7 @@
 who could have a release approved."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -183,11 +183,6 @@ def look(*, past: bool = True) -> OrganisationView:
         )
         for mailbox, (pk, _, _, active, signs, *_) in zip(mailboxes, rows, strict=True)
     )
-    shared = Counter(mailboxes)
-    names = {
-        pk: f"{name or email} ({email})" if shared[mailbox] > 1 else name or email
-        for mailbox, (pk, name, email, *_) in zip(mailboxes, rows, strict=True)
-    }
     written = PolicyRevision.objects.select_related("environment__project").defer("source")
     published = written.filter(state=PolicyState.PUBLISHED).order_by("environment_id", "-number")
     policies = {p.environment_id: p for p in published.distinct("environment_id")}
@@ -196,7 +191,17 @@ def look(*, past: bool = True) -> OrganisationView:
         people, bindings, _teams(), services, tuple(_past() if past else ())
     )
     pinned = frozenset(keystore.ring().passkeys)
+    names = _names(mailboxes, [row[:3] for row in rows])
     return OrganisationView(organisation, names, policies, pinned, withheld, absent, recalled)
+
+
+def _names(mailboxes: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> dict[str, str]:
+    """Return what people are called by their ids: with the address where they share a mailbox."""
+    shared = Counter(mailboxes)
+    return {
+        pk: f"{name or email} ({email})" if shared[mailbox] > 1 else name or email
+        for mailbox, (pk, name, email) in zip(mailboxes, rows, strict=True)
+    }
 
 
 def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:

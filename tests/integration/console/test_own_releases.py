@@ -57,7 +57,7 @@ def test_who_approved_reads_what_a_recall_ended_as_who_asked_does(world: World, 
         assert f"/releases/{release.pk}/" in shown and "leaky labels" in shown
         assert "by Vera risk" in shown and part in shown
     assert "Your requests, approvals and rollouts" in page(world, "Rex", path)
-    assert f"/releases/{other.pk}/" not in own(world, "Rex", path), "he decided nothing on it"
+    assert f"/releases/{other.pk}/" not in own(world, "Rex", path), "Rex decided nothing on it"
     assert own(world, "Rita", path) == ""
 
 

@@ -85,18 +85,18 @@ def test_duties_waits_for_the_recall_to_be_withdrawn_where_nobody_else_can(world
     place = world.environment("staging")
     (duty,) = duties_of([place])
     assert (duty.state, duty.recalled) == ("kept", ())
-    assert not any("Vera" in step for step in duty.path), "Vito decides in her place"
+    assert not any("Vera" in step for step in duty.path), "Vito decides in place of Vera"
     alone(world)
     (duty,) = duties_of([place])
     assert (duty.state, duty.recalled, duty.now) == ("waiting", ("Vera risk",), None)
-    assert (duty.fewest, duty.path) == (None, []), "she can do none of it"
+    assert (duty.fewest, duty.path) == (None, []), "Vera can do none of it"
     assert DutyRow(duty).could == (
         "Nobody can do it until the recall of the decisions of Vera risk is withdrawn, or someone "
         "else holds the role."
     )
 
 
-def test_duties_says_that_the_policy_could_be_changed_first_even_by_her_own_draft(
+def test_duties_says_that_the_policy_could_be_changed_first_even_by_a_draft_of_theirs(
     world: World,
 ) -> None:
     """A recall takes decisions: what Vera drafts Vito may publish."""
@@ -110,13 +110,13 @@ def test_duties_says_that_the_policy_could_be_changed_first_even_by_her_own_draf
     assert DutyRow(duty).could.startswith(f"{said} Rex risk is withdrawn")
 
 
-def test_a_role_that_lets_few_people_through_once_she_decides_again_is_refused(
+def test_a_role_that_lets_few_people_through_once_somebody_decides_again_is_refused(
     world: World,
 ) -> None:
     alone(world)
     ann = factories.actor_of(factories.person("Ann", {"admin": None}))
-    her = r"Vera risk publishes that policy \(whose decisions were recalled\)"
-    with pytest.raises(BypassOpened, match=her):
+    path = r"Vera risk publishes that policy \(whose decisions were recalled\)"
+    with pytest.raises(BypassOpened, match=path):
         grant_role(role="operator", person=world.people["Ada"], project=world.project, actor=ann)
 
 
@@ -208,7 +208,7 @@ def test_the_preview_says_which_releases_lose_a_decision(world: World) -> None:
     assert "Of 1 release that waits this voids what was decided:" in page
     said = f"{release.version} to staging , Risk release {release.number}: decision void; approval"
     assert f"{said} needed again if too few are left" in page
-    assert f"Risk release {other.number}" not in page, "on which he decided nothing"
+    assert f"Risk release {other.number}" not in page, "on which Vito decided nothing"
     asked = f"/recalls/preview?kind=person&what={world.vito.id}"
     told = factories.api(world.people["Oda"]).get(asked)
     (voided,) = told.json()["voided"]
