@@ -162,6 +162,8 @@ def _awaited(held: EnvironmentAccess, ready: EnvironmentAccess) -> _Awaited:
     if held == ready or not all(_anybody_may(held, act) for act in acts):
         return _Awaited()
     wanting = {act for act in acts if not _anybody_may(ready, act)}
+    if not wanting and not duties.locked_out(ready):
+        return _Awaited()
     could, can = duties.ways(held), duties.ways(ready)
     policy_first = can == {duties.POLICY} and not wanting
     if duties.QUORUM in could and (policy_first or not can):
