@@ -86,6 +86,10 @@ class ApprovalPolicy:
         """Return what is asked of those who decide as ``role``, the stricter first."""
         return [rule for rule in self.rules if rule.role == role]
 
+    def asks(self, role: str) -> bool:
+        """Tell whether an approval as ``role`` is asked for, so that anybody gives one."""
+        return any(rule.role == role for rule in self.rules)
+
     def passkey(self, role: str = "") -> bool:
         """Tell whether only passkeys count for ``role``; for any at all when it is ''."""
         return any(rule.passkey for rule in self.rules if role in ("", rule.role))

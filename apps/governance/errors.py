@@ -117,6 +117,12 @@ class NoRole(Forbidden):
     code, title = "no_role", "You have no role that can decide on this release"
 
 
+class ApprovalNotAsked(Forbidden):
+    """The policy asks for no approval of the role that the person decides as."""
+
+    code, title = "approval_not_asked", "The policy does not ask for your approval"
+
+
 class NoBreakGlass(Forbidden):
     """The policy lets nobody break the glass."""
 

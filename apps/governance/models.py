@@ -1,7 +1,6 @@
 """Environments, policies, releases, decisions, comments and freezes."""
 
 from functools import cached_property
-from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Q
@@ -49,14 +48,6 @@ class Environment(Audited):
         return self.name
 
 
-class Brought(NamedTuple):
-    """What the publication of a policy brought about: how many releases moved to it, and how many
-    decisions on them count no more."""
-
-    releases: int
-    decisions: int
-
-
 class PolicyRevision(Audited):
     """A numbered policy document of one environment: ``draft → published | withdrawn``, both
     final. The log keeps the source sealed: comments in it may name people."""
@@ -78,7 +69,6 @@ class PolicyRevision(Audited):
     published_by = models.CharField(max_length=40, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    brought = Brought(0, 0)  # of one that was published just now, until it is read again
 
     class Meta:
         constraints = [

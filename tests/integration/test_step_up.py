@@ -472,7 +472,8 @@ def test_a_passkey_that_signs_is_asked_for_nothing_else() -> None:
     draft = governance.draft_policy(world.environment("staging"), source=SIGNED, actor=world.vera)
     question = governance.ask_to_publish(draft, actor=vito)
     assertion = answer(world.keys["Vito"], question)
-    assert governance.publish_policy(draft, assertion=assertion, actor=vito).state == "published"
+    done = governance.publish_policy(draft, assertion=assertion, actor=vito)
+    assert done.policy.state == "published"
 
 
 def test_a_passkey_that_signs_something_else_does_not_make_a_session_fresh() -> None:

@@ -90,7 +90,8 @@ from apps.governance.models import (
 )
 from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.deciders import deciders, with_deciders
-from apps.governance.queries.duties import look, visible_duties
+from apps.governance.queries.duties import visible_duties
+from apps.governance.queries.organisation import look
 from apps.governance.queries.sharing import shared_last
 from apps.governance.queries.standstill import standstill
 from apps.identity import actions as access

@@ -13,7 +13,8 @@ import pytest
 from apps.governance import actions, duties
 from apps.governance.duties import ShortestPath
 from apps.governance.models import Decision, PolicyRevision, Release
-from apps.governance.queries.duties import duties_of, look
+from apps.governance.queries.duties import duties_of
+from apps.governance.queries.organisation import look
 from apps.identity import actions as access
 from apps.identity.models import ServiceAccount, Team, User
 from apps.registry.actions import create_model, create_version

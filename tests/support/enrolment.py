@@ -142,4 +142,4 @@ class Signers(World):
         draft = deciding.draft_policy(self.environment(environment), source=source, actor=self.vera)
         question = deciding.ask_to_publish(draft, actor=self.vito)
         assertion = answer(self.keys["Vito"], question)
-        return deciding.publish_policy(draft, assertion=assertion, actor=self.vito)
+        return deciding.publish_policy(draft, assertion=assertion, actor=self.vito).policy

@@ -161,7 +161,7 @@ class World:
     def policy(self, environment: str, source: str) -> PolicyRevision:
         """Have Vera draft a policy and Vito publish it."""
         draft = actions.draft_policy(self.environment(environment), source=source, actor=self.vera)
-        return actions.publish_policy(draft, actor=self.vito)
+        return actions.publish_policy(draft, actor=self.vito).policy
 
     def request(
         self, environment: str = "staging", bento: Bento | None = None, /, **changes: Any

@@ -18,12 +18,12 @@ from apps.assurance.models import (
 )
 from apps.assurance.queries.impact import (
     RecallReach,
-    RecallSubject,
     check_place,
     reach,
     stopping_among,
     subject_of,
     touched_by,
+    voided_by,
 )
 from apps.assurance.queries.visible_recalls import targets_told
 from apps.assurance.rules import SIGNERS
@@ -278,11 +278,6 @@ def _effect(
 
 def _uncount(reached: RecallReach) -> None:
     """Void decisions on releases that have not started and do not fall by it."""
-    subject: RecallSubject = reached.subject
-    if subject.kind not in SIGNERS:
-        return
-    waiting = Release.objects.filter(touched_by(subject), state__in=UNFINISHED_STATES)
-    gone = [release.pk for release in reached.releases]
-    held = waiting.exclude(pk__in=gone).values("pk")
+    held = voided_by(reached).values("pk")
     for release in lock_releases(Release.objects.filter(pk__in=held)):
-        governance.uncount(release, subject.uncounted)
+        governance.uncount(release, reached.subject.uncounted)

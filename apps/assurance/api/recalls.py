@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from apps.assurance import actions, queries
 from apps.assurance.actions.reporting import report_of
+from apps.assurance.api.previews import PreviewSerializer, preview_body
 from apps.assurance.models import (
     EffectAction,
     EffectState,
@@ -21,9 +22,8 @@ from apps.assurance.models import (
     RecallKind,
     RecallState,
 )
-from apps.assurance.queries import RecallReach, ReleaseImpact
 from apps.assurance.queries.named_items import RecallItem, named_item, recallable
-from apps.assurance.queries.outcomes import did, foreseen, outcome, state_asked, told_id, would
+from apps.assurance.queries.outcomes import did, outcome, state_asked, told_id
 from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
 from apps.governance.queries.named_filters import named
@@ -71,6 +71,9 @@ class RecallSerializer(serializers.Serializer[Any]):
     project = serializers.CharField(allow_null=True, help_text="null: it counts everywhere")
     kind = serializers.ChoiceField(choices=RecallKind.values)
     what = serializers.CharField()
+    what_name = serializers.CharField(
+        allow_null=True, help_text="Of the person whose decisions it takes back"
+    )
     reason = serializers.CharField()
     state = serializers.ChoiceField(choices=RecallState.values)
     recalled_by = serializers.CharField()
@@ -124,41 +127,6 @@ class EffectSerializer(serializers.Serializer[Any]):
     contradiction = serializers.CharField()
 
 
-class ForeseenSerializer(serializers.Serializer[Any]):
-    """What would become of one release."""
-
-    project = serializers.CharField()
-    environment = serializers.CharField()
-    endpoint = serializers.CharField()
-    endpoint_name = serializers.CharField()
-    release = serializers.CharField()
-    release_number = serializers.IntegerField()
-    release_state = serializers.CharField()
-    target = serializers.CharField()
-    action = serializers.ChoiceField(
-        choices=EffectAction.values, allow_null=True, help_text="null: it has ended before"
-    )
-    outcome = serializers.CharField(help_text="What would be done or has been before, in words")
-    revoked_by = serializers.CharField(
-        allow_null=True,
-        help_text="The recall that revoked it before; null also where that is not visible to you",
-    )
-    fallback = serializers.CharField(allow_null=True)
-    aborted_rollout = serializers.CharField(
-        allow_null=True, help_text="Of another release, that is to replace this one"
-    )
-    ran = serializers.BooleanField(help_text="Its node must confirm that nothing runs any more")
-
-
-class PreviewSerializer(serializers.Serializer[Any]):
-    """What a recall would reach; nothing was written."""
-
-    kind = serializers.ChoiceField(choices=RecallKind.values)
-    what = serializers.CharField()
-    bentos = serializers.ListField(child=serializers.CharField())
-    releases = ForeseenSerializer(many=True)
-
-
 def recall_bodies(rows: Iterable[Any]) -> list[dict[str, Any]]:
     """Return recalls with their counts as JSON values."""
     recalls = list(rows)
@@ -172,6 +140,7 @@ def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
         "project": row.project.slug if row.project else None,
         "kind": row.kind,
         "what": row.what,
+        "what_name": row.person or None,
         "reason": texts.get(row.reason_sealed, ""),
         "state": row.state,
         "recalled_by": row.recalled_by,
@@ -220,47 +189,13 @@ def effect_body(row: RecallEffect, actor: Actor) -> dict[str, Any]:
     }
 
 
-def preview_body(
-    found: RecallReach, places: Iterable[ReleaseImpact], actor: Actor
-) -> dict[str, Any]:
-    """Return what would be reached as JSON values."""
-    subject = found.subject
-    return {
-        "kind": subject.kind,
-        "what": subject.what,
-        "bentos": list(found.bentos),
-        "releases": [_foreseen(impact, actor) for impact in places],
-    }
-
-
-def _foreseen(impact: ReleaseImpact, actor: Actor) -> dict[str, Any]:
-    release, back = impact.release, impact.fallback
-    state, number = release.state, back.number if back else None
-    return {
-        "project": release.project.slug,
-        "environment": release.environment.name,
-        "endpoint": release.endpoint_id,
-        "endpoint_name": release.endpoint.name,
-        "release": release.pk,
-        "release_number": release.number,
-        "release_state": release.state,
-        "target": release.endpoint.target.name,
-        "action": would(state, str(impact.action)),
-        "outcome": foreseen(state, impact.action, number, impact.along, impact.serving),
-        "revoked_by": told_id(impact.revoking, actor),
-        "fallback": back.pk if back else None,
-        "aborted_rollout": impact.along["id"] if impact.along else None,
-        "ran": bool(impact.revisions),
-    }
-
-
 def previewed(actor: Actor, *, kind: str, what: str, project: str | None) -> dict[str, Any]:
     """Return what a recall would reach, for who may recall it."""
     item = _named(actor, kind, what, project)
     reached = queries.foresee(
         actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring()
     )
-    return preview_body(reached, queries.preview(reached), actor)
+    return preview_body(reached, actor)
 
 
 def _named(actor: Actor, kind: str, what: str, project: str | None) -> RecallItem:

@@ -9,6 +9,7 @@ from apps.assurance.queries.impact import (
     preview,
     reach,
     subject_of,
+    voided_by,
 )
 from apps.assurance.queries.visible_recalls import (
     effects_of,
@@ -43,6 +44,7 @@ __all__ = [
     "targets_told",
     "unanswered",
     "visible_recalls",
+    "voided_by",
     "whose_decisions",
     "with_counts",
 ]

@@ -16,6 +16,7 @@ from apps.assurance.queries.outcomes import recalls_that_revoked
 from apps.assurance.rules import FORMS, IN_PROJECT, SIGNERS, written
 from apps.builds.models import Bento
 from apps.governance.models import Environment, Release
+from apps.governance.queries.uncounting import uncounting
 from apps.governance.rules import REVOCABLE, ReleaseState
 from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
@@ -214,6 +215,15 @@ def touched_by(subject: RecallSubject) -> Q:
         | Q(policy__envelope__contains=keyid)
         | Q(break_glasses__signatures__envelope__contains=keyid)
     )
+
+
+def voided_by(found: RecallReach) -> QuerySet[Release, Any]:
+    """Return the releases that wait and do not fall, of which decisions or emergency releases go
+    void, as :func:`~apps.governance.queries.uncounting.uncounting` has them."""
+    if found.subject.kind not in SIGNERS:
+        return Release.objects.none()
+    gone = [release.pk for release in found.releases]
+    return uncounting(found.subject.uncounted).exclude(pk__in=gone)
 
 
 def _fallen(subject: RecallSubject, ring: KeyRing) -> list[Release]:

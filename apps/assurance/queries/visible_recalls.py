@@ -3,6 +3,8 @@
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     BooleanField,
+    Case,
+    CharField,
     Count,
     F,
     Func,
@@ -11,6 +13,7 @@ from django.db.models import (
     QuerySet,
     TextField,
     Value,
+    When,
 )
 from django.db.models.functions import Cast, JSONObject
 
@@ -26,7 +29,7 @@ from apps.assurance.models import (
 from apps.assurance.queries.aborted_along import aborted_along
 from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.identity.models import ApproverPasskey
-from apps.identity.queries import visible
+from apps.identity.queries import name_in, visible
 from apps.registry.queries import large_of
 from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import Actor
@@ -50,15 +53,24 @@ def recalls_matching(
 
 
 def with_counts(rows: QuerySet[Recall]) -> QuerySet[Recall]:
-    """Add ``reached``, ``confirmed``, ``open_count`` and ``contradicted`` to recalls: releases."""
+    """Add ``reached``, ``confirmed``, ``open_count`` and ``contradicted`` to recalls: releases. And
+    whose decisions each took back (``person``)."""
     ran = ~Q(effects__state=EffectState.NEVER_RAN)
-    return rows.annotate(
+    return rows.annotate(person=person_recalled()).annotate(
         reached=Count("effects"),
         ran=Count("effects", filter=ran),
         confirmed=Count("effects", filter=Q(effects__state=EffectState.CONFIRMED)),
         open_count=Count("effects", filter=Q(effects__state__in=UNCONFIRMED)),
         contradicted=Count("effects", filter=Q(effects__state=EffectState.CONTRADICTED)),
     )
+
+
+def person_recalled(recall: str = "") -> Case:
+    """Return the name of the person whose decisions a recall takes back, '' where it is of
+    something else, as a column of a query that reads recalls, or has one as ``recall`` with its
+    ``__``."""
+    of_person = When(**{f"{recall}kind": RecallKind.PERSON}, then=name_in(f"{recall}what"))
+    return Case(of_person, default=Value(""), output_field=CharField())
 
 
 def get_recall(recall_id: str, actor: Actor) -> Recall:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.passkeys import Signing, signing
+from apps.governance.independence import RECALLED, sentence
 from apps.governance.models import BreakGlass, Release
 from apps.governance.queries.break_glass import (
     BreakGlassSigner,
@@ -90,6 +91,7 @@ class BreakGlassPage(ShownBreakGlass):
     may_end: bool
     may_review: bool
     signing: Signing | None  # how the reader confirms it; None: as they are signed in
+    cannot_count: str = ""  # why they do not, whose role and standing would let them
 
     @property
     def buttons(self) -> list[Button]:
@@ -178,7 +180,8 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     view = break_glass_views([get_break_glass(glass_id, actor)])[0]
     release = view.glass.release
     rule = release.policy.break_glass
-    confirms = may_confirm(view, actor)
+    asked, barred = may_confirm(view, actor), view.glass.reader_recalled  # type: ignore[attr-defined]
+    confirms = asked and not barred
     return BreakGlassPage(
         view=view,
         rule=rule,
@@ -186,6 +189,7 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
         may_end=may_end(view, actor),
         may_review=may_review(view, actor),
         signing=_confirming(view.glass.pk, release, rule, actor) if rule and confirms else None,
+        cannot_count=sentence("You", [RECALLED]) if asked and barred else "",
     )
 
 

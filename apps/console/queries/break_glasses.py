@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from apps.console.queries.break_glass_page import ShownBreakGlass
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
+from apps.governance.independence import RECALLED, sentence
 from apps.governance.models import Release
 from apps.governance.queries.break_glass import (
     break_glass_views,
@@ -106,10 +108,11 @@ def break_glass_list_page(
     return [BreakGlassRow(view) for view in break_glass_views(glasses)], key
 
 
-def break_glass_form(release: Release, actor: Actor) -> BreakGlassForm | None:
-    """Return what the form shows where ``actor`` may open one for ``release``; else ``None``."""
+def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:
+    """Return what the form shows where ``actor`` may open one for ``release``, which they were not
+    kept from by a recall; else ``None``."""
     rule = release.policy.break_glass
-    if rule is None or not may_open(release, actor):
+    if rule is None or release.reader_recalled or not may_open(release, actor):
         return None
     hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]
     challenge = f"releases/{release.pk}/break-glass/challenge"
@@ -117,3 +120,10 @@ def break_glass_form(release: Release, actor: Actor) -> BreakGlassForm | None:
     environment = release.environment.name
     signed = signing(environment, challenge, fields, actor, demanded=rule.passkey)
     return BreakGlassForm(release, rule, [*hours, rule.hours], signed)
+
+
+def break_glass_barred(release: Any, actor: Actor) -> str:
+    """Say why ``actor``, whose role lets them, opens none for ``release``; '' where they can, or it
+    lets them not."""
+    barred = release.reader_recalled and may_open(release, actor)
+    return sentence("You", [RECALLED]) if barred else ""

@@ -10,7 +10,7 @@ from apps.governance.queries.duties import BreakGlassDuty, Duty
 
 STATES = {
     "bypass": Sign("fail", "✕", "Fewer than required"),
-    "locked_out": Sign("fail", "✕", "Nobody can approve"),
+    "locked_out": Sign("fail", "✕", "Policy can't be met"),
     "waiting": Sign("wait", "▲", "Nobody can do it yet"),
     "no_policy": Sign("plain", "–", "No policy"),
     "kept": Sign("pass", "✓", "OK"),
@@ -71,6 +71,8 @@ class DutyRow:
         """How it stands."""
         if self.duty.state == "kept" and not self.duty.requesters:
             return Sign("wait", "▲", "Nobody can request")
+        if self.duty.state == "waiting" and self.duty.policy_first:
+            return Sign("wait", "▲", "Policy can't be met yet")
         return STATES[self.duty.state]
 
     @property
@@ -112,7 +114,8 @@ class DutyRow:
         if names := self.duty.recalled:
             decisions = f"the recall of the decisions of {in_a_row(names, 'and')} is withdrawn"
             ways.append(f"until {decisions}, or someone else holds the role")
-        return " or ".join(ways)
+        changed = "without changing the policy first " if self.duty.policy_first else ""
+        return f"{changed}{' or '.join(ways)}"
 
     @property
     def _done(self) -> str:
@@ -121,9 +124,19 @@ class DutyRow:
         ways += ["set up a second factor"] if self.duty.waits_for else []
         do = in_a_row(ways, "or")
         if len(people) == 1:
-            return f"until {people[0]}{', who was invited,' if invited else ''} has {do}"
-        were = ", who were invited," if len(invited) == len(people) else ""
+            return f"until {people[0]}{self._came('was')} has {do}"
+        were = self._came("were") if len(invited) == len(people) else ""
         return f"until enough of {in_a_row(people, 'and')}{were} have {do}"
+
+    def _came(self, was: str) -> str:
+        """Say how those came to have an account who did not sign in since."""
+        again, ways = self.duty.let_in_again, []
+        if len(again) < len(self.duty.invited):
+            ways.append("invited")
+        if again:
+            days = sorted({f"{at:%Y-%m-%d}" for at in again})
+            ways.append(f"let in again on {in_a_row(days, 'and')}")
+        return f", who {was} {' or '.join(ways)}," if ways else ""
 
     @property
     def _awaited(self) -> tuple[str, ...]:

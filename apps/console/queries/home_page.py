@@ -10,7 +10,7 @@ from apps.console.queries.alerts import alert_rows
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
-from apps.console.queries.own_releases import OwnRequest, Startable, followed
+from apps.console.queries.own_releases import OwnRequest, Startable, followed, requests_title
 from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.standstill import Stuck, standstill
@@ -81,6 +81,11 @@ class HomePage:
             wrong = [f"{wrong[0]} in all projects"]
         said = [*wrong, *self.waits, *self.stands_still]
         return in_a_row(said) if said else "you're all caught up"
+
+    @property
+    def requests_title(self) -> str:
+        """What stands above the reader's requests."""
+        return requests_title(self.requests)
 
     @property
     def waits(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from apps.console.queries.home_page import PausedRow
-from apps.console.queries.own_releases import OwnRequest, Startable, followed
+from apps.console.queries.own_releases import OwnRequest, Startable, followed, requests_title
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, waiting_on
 from apps.governance.rules import ROLE_OF
@@ -34,6 +34,11 @@ class InboxPage:
         if not self.inbox.is_cut:
             return ""
         return f"These are the oldest {INBOX_LIMIT}. Newer ones come as they are decided."
+
+    @property
+    def requests_title(self) -> str:
+        """What stands above them."""
+        return requests_title(self.requests)
 
     @property
     def size(self) -> int:

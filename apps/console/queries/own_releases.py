@@ -1,11 +1,12 @@
-"""What became of the releases that somebody asked for, and what they can start themselves."""
+"""What became of the releases that somebody asked for, or let out and a recall ended, and what they
+can start themselves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, When
 
 from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
@@ -13,12 +14,15 @@ from apps.console.queries.release_rows import with_rejection, with_requester
 from apps.console.queries.release_words import going, with_words
 from apps.console.queries.rollout_words import paused
 from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
-from apps.governance.models import OPEN_STATES, Release
+from apps.governance.models import OPEN_STATES, Decision, Release
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of, sees_in, visible
+from apps.rollouts.actions.after_recall import GOING_OUT
+from apps.rollouts.models import Rollout
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet_verify.statements import APPROVE
 
 DAYS = 14  # so long the outcome of a request is shown
 SHOWN = 10
@@ -34,9 +38,9 @@ OUTCOMES = (
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
-    """A release that its reader asked for, and what became of it."""
+    """A release that its reader asked for, or let out, and what became of it."""
 
-    release: Any  # with ``rejection``, ``revoking`` and ``going``
+    release: Any  # with ``rejection``, ``revoking`` and ``going``, and who had a part in it
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -64,6 +68,14 @@ class OwnRequest:
         if self.release.state == ReleaseState.REVOKED and self.release.revoking:
             return RECALLED[self.release.revoking["kind"]]
         return str(self.release.ended_reason) if self.release.state in OUTCOMES else ""
+
+    @property
+    def part(self) -> str:
+        """What the reader did for it, who did not ask for it."""
+        release = self.release
+        did = ["approved it"] if release.approved else []
+        did += ["started its rollout"] if release.started else []
+        return f"You {' and '.join(did)}" if did and not release.asked else ""
 
     @property
     def first_why(self) -> str:
@@ -112,19 +124,30 @@ class Followed:
     own: Sequence[OwnRequest]  # newest first
 
 
+def requests_title(rows: Sequence[OwnRequest]) -> str:
+    """Return what stands above releases that somebody asked for, or let out."""
+    others = any(row.part for row in rows)
+    return "Your requests, approvals and rollouts" if others else "Your requests"
+
+
 def followed(actor: Actor) -> Followed:
     """Return the releases that ``actor`` can start, and those they asked for that are open or came
-    to an end lately: in one query, and one more where one was rejected or recalled."""
+    to an end lately, or let out and a recall ended lately: in one query, and one more where one was
+    rejected or recalled."""
     since = now() - timedelta(days=DAYS)
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
-    mine = Q(requester=actor.accountable) & lately
+    asked, approved, started = Q(requester=actor.accountable), _approved(actor), _started(actor)
+    mine = asked & lately | _by_recall(since) & (Q(approved) | Q(started))
     first = visible(Release.objects.filter(mine | is_startable(actor)), actor, view="release.view")
     few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
     rows = with_rejection(with_requester(releases(actor).filter(one_of(few))))
     rows = with_words(rows).annotate(
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
+        asked=Case(When(asked, then=True), default=False),
+        approved=approved,
+        started=started,
         stopper=stopper("endpoint"),
         revoking=recall_that_revoked(),
     )
@@ -138,6 +161,22 @@ def followed(actor: Actor) -> Followed:
         [Startable(row, texts.get(why, "")) for row, why in startable],
         [OwnRequest(row, texts) for row in own],
     )
+
+
+def _by_recall(since: datetime) -> Q:
+    """Select what a recall ended since then."""
+    return Q(ended_at__gte=since) & (
+        Q(state=ReleaseState.REVOKED) | Q(state=ReleaseState.ABORTED, ended_reason=GOING_OUT)
+    )
+
+
+def _approved(actor: Actor) -> Exists:
+    decided = Decision.objects.filter(release=OuterRef("pk"), person=actor.accountable)
+    return Exists(decided.filter(verdict=APPROVE))
+
+
+def _started(actor: Actor) -> Exists:
+    return Exists(Rollout.objects.filter(release=OuterRef("pk"), started_by=actor.id))
 
 
 def _texts(rows: Sequence[Any], sealed: Sequence[str], actor: Actor) -> dict[str, str]:

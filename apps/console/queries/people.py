@@ -72,8 +72,9 @@ class PersonRow:
         if not self.person.is_active:
             return Sign("plain", "–", "Deactivated")
         if self.person.awaited:
-            again = " again" if self.person.last_login else ""
-            return Sign("plain", "◷", f"Not yet signed in{again}")
+            at = self.person.reactivated_at
+            again = f"Let in again on {at:%Y-%m-%d}, not signed in since" if at else ""
+            return Sign("plain", "◷", again or "Not yet signed in")
         return Sign("pass", "✓", "Active")
 
 

@@ -1,7 +1,8 @@
 """One person: their teams, their roles, how they sign in, and what they did lately."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -9,9 +10,12 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, JSONObject
 from django.urls import reverse
 
-from apps.audit.queries import EventFilter, newest
+from apps.assurance.models import RecallKind
+from apps.assurance.queries import standing_recalls
+from apps.audit.queries import EventFilter, newest, unseal
 from apps.console.queries.events import EventLine, named_lines
-from apps.console.queries.page_parts import Link, counted
+from apps.console.queries.links import recall_url
+from apps.console.queries.page_parts import Banner, Link, counted
 from apps.console.queries.people import (
     PersonRow,
     PlaceGroups,
@@ -25,13 +29,14 @@ from apps.governance.models import Decision, Release
 from apps.governance.queries.visible_rows import releases
 from apps.identity.models import ApiToken, User
 from apps.identity.queries import (
+    name_in,
     visible,
     visible_people,
     visible_roles,
     visible_services,
     visible_teams,
 )
-from apps.identity.trust.second_factor import withheld
+from apps.identity.trust.second_factor import not_signed_in, withheld
 from apps.registry.queries import large_of
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -53,11 +58,37 @@ class PersonPage:
     decisions: Sequence[Decision]
     requests: Sequence[Release]
     lines: Sequence[EventLine]
+    recall_reason: str = ""  # why their decisions were recalled, for who may see that
 
     @property
     def row(self) -> PersonRow:
         """The person as in the list of all."""
         return PersonRow(self.person)
+
+    @property
+    def standing(self) -> str:
+        """Continues the line below their name: why they cannot come in, or have not come."""
+        if not self.person.is_active:
+            return "deactivated"
+        return not_signed_in(self.person.reactivated_at) if self.person.awaited else ""
+
+    @property
+    def recall(self) -> Banner | None:
+        """That their decisions were recalled, when and why, as far as the reader may see it; where
+        it is read in full."""
+        told = self.person.recall
+        if not told:
+            return None
+        whose = "Your decisions" if self.is_self else f"The decisions of {self.person}"
+        they = "you decide" if self.is_self else "they decide"
+        at = datetime.fromisoformat(told["at"])
+        begins = f"{whose} were recalled on {at:%Y-%m-%d}"
+        url = recall_url(told["id"], None, self.actor)
+        why = (
+            f": “{self.recall_reason}” ({told['name']})." if url else "; why is not visible to you."
+        )
+        text = f"{begins}{why} Until that is withdrawn {they} nothing."
+        return Banner("danger", text, [Link("Open recall", url)] if url else [])
 
     @property
     def role_choices(self) -> list[tuple[str, str]]:
@@ -133,7 +164,23 @@ def person_page(person_id: str, actor: Actor) -> PersonPage:
         decisions=_decisions(person, actor),
         requests=list(releases(actor).filter(requester=person.pk)[:FEW]),
         lines=_lines(person, actor),
+        recall_reason=_reason(person.recall, actor),
     )
+
+
+def _recall() -> Subquery:
+    """Return the standing recall of a person's decisions, as a column of the query that reads
+    them."""
+    rows = standing_recalls().filter(kind=RecallKind.PERSON, what=OuterRef("pk"))
+    columns = {"at": "created_at", "reason": "reason_sealed"}
+    told = JSONObject(id="pk", name=name_in("recalled_by"), **columns)
+    return Subquery(rows.values(json=told)[:1])
+
+
+def _reason(told: Mapping[str, str] | None, actor: Actor) -> str:
+    """Return why decisions were recalled, for who may see that (one query where they were)."""
+    seen = told is not None and recall_url(told["id"], None, actor)
+    return unseal(told["reason"]) if told and seen else ""
 
 
 def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
@@ -145,6 +192,7 @@ def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
         person=OuterRef("pk"), revoked_at=None, expires_at__gt=now()
     ).values("person")
     return described(people).annotate(
+        recall=_recall(),
         teams=ArraySubquery(teams.order_by("name").values(json=JSONObject(id="pk", name="name"))),
         services=ArraySubquery(services.order_by("name").values("name")),
         tokens=Coalesce(Subquery(tokens.annotate(count=Count("pk")).values("count")), 0),

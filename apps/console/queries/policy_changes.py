@@ -10,6 +10,7 @@ from apps.console.queries.comparison import diff_lines
 from apps.console.queries.page_parts import counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.policies import asked_for
+from apps.governance.actions.policies import Published
 from apps.governance.models import PolicyRevision
 from placet.kernel.line_diff import line_diff
 
@@ -98,9 +99,9 @@ def _spelled(value: Any) -> str:
     return Truncator(str(value)).chars(MEMBER)
 
 
-def published(policy: PolicyRevision) -> str:
+def published(done: Published) -> str:
     """Say that a policy, just published, is in force, and what became of releases."""
-    releases, decisions = policy.brought
+    policy, releases, decisions = done
     active = f"Policy r{policy.number} is active."
     if not releases:
         return active

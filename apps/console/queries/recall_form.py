@@ -2,20 +2,30 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.urls import reverse
 
 from apps.assurance.models import EffectAction, RecallKind
-from apps.assurance.queries import RecallReach, RecallSubject, ReleaseImpact, foresee, preview
+from apps.assurance.queries import (
+    RecallReach,
+    RecallSubject,
+    ReleaseImpact,
+    foresee,
+    preview,
+    voided_by,
+)
 from apps.assurance.queries.named_items import named_item, recallable
 from apps.assurance.queries.outcomes import DONE, foreseen, would
 from apps.assurance.rules import IN_PROJECT
 from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.recall_items import EarlierRecall, earlier_recall, none_affected
+from apps.governance.rules import ReleaseState
 from apps.identity.models import Project, User
 from apps.identity.queries import visible, visible_people
 from apps.monitoring.queries import requests_of
 from apps.registry.models import ModelVersion
+from apps.registry.queries import large_of
 from placet.kernel import keystore
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
@@ -23,6 +33,7 @@ from placet.kernel.problems import NeedsPermission
 
 RECALL = "recall.create"
 SAME_FILES = 10  # versions that are named
+VOIDED = 20  # releases that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,30 @@ class ImpactRow:
 
 
 @dataclass(frozen=True, slots=True)
+class VoidedRow:
+    """A release that waits, of which something would count no more."""
+
+    release: Any  # with what of it, as ``voided_by`` reads it
+
+    @property
+    def link(self) -> Link:
+        """Where it is read, by what it would deploy where."""
+        release = self.release
+        text = f"{release.version} to {release.environment.name}"
+        return Link(text, reverse("release", args=[release.pk]))
+
+    @property
+    def what(self) -> str:
+        """Continues the line: which release that is, and what of it goes."""
+        gone = ["decision void"] if self.release.voids else []
+        gone += ["emergency release ended"] if self.release.ends else []
+        again = "; approval needed again if too few are left"
+        approved = self.release.voids and self.release.state == ReleaseState.APPROVED
+        place = f"{self.release.project.name} release {self.release.number}"
+        return f"{place}: {' and '.join(gone)}{again if approved else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class RecallForm:
     """What the form to recall something shows."""
 
@@ -76,6 +111,7 @@ class RecallForm:
     found: RecallReach | None = None
     rows: tuple[ImpactRow, ...] = ()  # what would be reached
     same_files: tuple[Link, ...] = ()  # other versions of just these files, that the reader sees
+    voided: tuple[VoidedRow, ...] = ()  # what waits and would lose a decision: one more than shown
 
     @property
     def endpoints(self) -> int:
@@ -97,6 +133,18 @@ class RecallForm:
         """What stands before those versions."""
         which = "another version" if len(self.same_files) == 1 else "other versions"
         return f"The same files are in {which} too, which this recall does not reach:"
+
+    @property
+    def voided_shown(self) -> tuple[VoidedRow, ...]:
+        """The first of the releases that would lose one."""
+        return self.voided[:VOIDED]
+
+    @property
+    def voided_say(self) -> str:
+        """What stands before them."""
+        many = f"more than {VOIDED}" if len(self.voided) > VOIDED else str(len(self.voided))
+        waits = "release that waits" if len(self.voided) == 1 else "releases that wait"
+        return f"Of {many} {waits} this voids what was decided:"
 
     @property
     def aborted(self) -> str:
@@ -147,7 +195,15 @@ def recall_form(actor: Actor, *, kind: str = "", what: str = "", project: str = 
     item = named_item(actor, projects, kind=kind, what=what, project=project)
     reach = foresee(actor, kind=kind, what=item.what, project=item.project, ring=keystore.ring())
     rows = tuple(_impact_rows(preview(reach), actor))
-    return RecallForm(kinds, projects, people, reach, rows, same_files(reach.subject, actor))
+    same = same_files(reach.subject, actor)
+    return RecallForm(kinds, projects, people, reach, rows, same, _voided(reach))
+
+
+def _voided(reach: RecallReach) -> tuple[VoidedRow, ...]:
+    """Return what waits and would lose a decision (one query, none where nobody's are recalled)."""
+    rows = voided_by(reach).select_related("project", "environment", "version__model")
+    rows = rows.defer(*large_of("version")).order_by("pk")
+    return tuple(VoidedRow(row) for row in rows[: VOIDED + 1])
 
 
 def same_files(subject: RecallSubject, actor: Actor) -> tuple[Link, ...]:

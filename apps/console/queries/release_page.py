@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
-from apps.console.queries.break_glasses import BreakGlassForm, break_glass_form
+from apps.console.queries.break_glasses import BreakGlassForm, break_glass_barred, break_glass_form
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
@@ -142,7 +142,8 @@ class ReleasePage:
     @property
     def cannot_count(self) -> str:
         """Why the reader's decision would not count, where that is not told by a banner."""
-        return "" if self.is_excluded else self.view.you_cannot_count
+        deciding = "" if self.is_excluded else self.view.you_cannot_count
+        return deciding or break_glass_barred(self.release, self.actor)
 
     @property
     def decisions(self) -> list[DecisionRow]:
@@ -329,9 +330,8 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
     view = with_story_in_words(release_view(release_id, actor, with_end))
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
-    begun = view.release.state != ReleaseState.REQUESTED
     rows = with_last_words(rows.select_related("to_revision", "from_revision"), actor)
-    rollout = rows.first() if begun else None
+    rollout = rows.first() if view.release.state != ReleaseState.REQUESTED else None
     compared = view.live if view.changes.compared_with else None
     back = way_back(view)
     return ReleasePage(

@@ -52,9 +52,10 @@ def ask_first(
 
 def _lost(found: Lockouts) -> Iterator[str]:
     lost = (
-        ("no release can be approved in", found.approving),
-        ("nobody can request a release in", found.requesting),
+        ("no release can be approved in", found.approving, " under the policy in force"),
+        ("nobody can request a release in", found.requesting, ""),
     )
-    for what, places in lost:
+    for what, places, then in lost:
         if places:
-            yield f"{what} {in_a_row([f'{one.project.name} / {one.name}' for one in places])}"
+            named = in_a_row([f"{one.project.name} / {one.name}" for one in places])
+            yield f"{what} {named}{then}"

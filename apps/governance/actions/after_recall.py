@@ -1,14 +1,13 @@
 """What a recall does to releases: ends them, or takes decisions back. Called by assurance, which
 has authorised the person, inside its unit of work and with the releases held."""
 
-from django.db.models import Q
-
 from apps.audit.actions import Recorder, record
 from apps.governance import gates, rules
 from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.events import RELEASE_REVOKED, RELEASE_UNCOUNTED
 from apps.governance.models import BreakGlassSignature, Decision, Release
+from apps.governance.queries.uncounting import signed_by
 from apps.governance.rules import ReleaseState
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
@@ -39,12 +38,9 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
         rows = Decision.objects.select_for_update(of=("self",), no_key=True).select_related(
             "release__environment"
         )
-        gone = [
-            row
-            for row in rows.filter(release=release, voided_reason="").order_by("pk")
-            if row.person in uncounted.people
-            or (row.assertion or {}).get("credential") in uncounted.passkeys
-        ]
+        gone = list(
+            rows.filter(signed_by(uncounted), release=release, voided_reason="").order_by("pk")
+        )
         for row in gone:
             row.voided_reason = RECALLED
             row.save(update_fields=["voided_reason"])
@@ -66,6 +62,6 @@ def uncount(release: Release, uncounted: Uncounted) -> int:
 def _end_uncounted_break_glass(release: Release, uncounted: Uncounted, log: Recorder) -> None:
     """End what is open to break the glass for ``release``, when somebody signed it who does not
     count."""
-    signed = Q(person__in=uncounted.people) | Q(assertion__credential__in=list(uncounted.passkeys))
-    if BreakGlassSignature.objects.filter(signed, glass__release=release).exists():
+    own = BreakGlassSignature.objects.filter(signed_by(uncounted), glass__release=release)
+    if own.exists():
         end_break_glasses_of(release, log)

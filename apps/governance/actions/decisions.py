@@ -16,6 +16,7 @@ from apps.governance.actions.requests import open_request, still_bound
 from apps.governance.approvals import Decider
 from apps.governance.errors import (
     AlreadyDecided,
+    ApprovalNotAsked,
     Changed,
     Expired,
     NoRole,
@@ -160,6 +161,8 @@ def _deciding(
     held = _held(row, actor)
     standing = standing_now(row, actor.accountable)
     role = _role(row, row.decider(actor.accountable, standing), held, seen, actor)
+    if verdict == APPROVE and not row.policy.approvals.asks(role):
+        raise ApprovalNotAsked(f"The policy asks for no approval as {role}: reject it, or comment")
     return _Deciding(
         actor=actor,
         about=f"decide {row.pk}",

@@ -10,7 +10,7 @@ from apps.governance.duties import EnvironmentAccess, ShortestPath
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.gates import approvals
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.duties import OrganisationView, look
+from apps.governance.queries.organisation import OrganisationView, look
 from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
 from placet_verify.permit.quorum import said

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Max
@@ -26,7 +26,6 @@ from apps.governance.events import (
 )
 from apps.governance.models import (
     UNFINISHED_STATES,
-    Brought,
     Decision,
     Environment,
     PolicyRevision,
@@ -47,6 +46,15 @@ from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import PasskeyPolicy, PolicyStatement
 
 POLICY_CHANGED = "policy_changed"
+
+
+class Published(NamedTuple):
+    """A policy that was put into force: how many releases moved to it, and how many decisions on
+    them count no more."""
+
+    policy: PolicyRevision
+    releases: int
+    decisions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +144,13 @@ def ask_to_publish(policy: PolicyRevision, *, passkey: str = "", actor: Actor) -
 
 def publish_policy(
     policy: PolicyRevision, *, assertion: Mapping[str, Any] | None = None, actor: Actor
-) -> PolicyRevision:
+) -> Published:
     """Put a draft into force: signed, final, and at once binding for every unfinished release.
 
     By an approver of the environment, in a browser session, who is not the drafter. Decisions on
     unfinished releases no longer count, because they were made under other rules. ``assertion`` is
     a passkey's answer to :func:`ask_to_publish`: a policy that demands passkeys is neither
-    published nor replaced without. What is returned says in ``brought`` what moved.
+    published nor replaced without. What is returned says what moved, too.
     """
     _check_session(actor)
     signer, ring = keystore.signer("decision"), keystore.ring()
@@ -154,8 +162,7 @@ def publish_policy(
         moved = _unfinished(row.environment)
         log.add(POLICY_PUBLISHED, row, data={"number": row.number, "moved": len(moved)})
         dropped = sum(_move_release(release, row, signer, log) for release in moved)
-        row.brought = Brought(len(moved), dropped)
-        return row
+        return Published(row, len(moved), dropped)
 
 
 def publish_new(environment: Environment, *, source: str, actor: Actor) -> PolicyRevision:
@@ -163,7 +170,8 @@ def publish_new(environment: Environment, *, source: str, actor: Actor) -> Polic
     if actor.kind != "system":
         raise Forbidden("A policy must be published by someone other than its author")
     with record(SYSTEM):
-        return publish_policy(draft_policy(environment, source=source, actor=SYSTEM), actor=SYSTEM)
+        draft = draft_policy(environment, source=source, actor=SYSTEM)
+        return publish_policy(draft, actor=SYSTEM).policy
 
 
 def current_policy(environment: Environment) -> PolicyRevision | None:

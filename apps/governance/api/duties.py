@@ -25,8 +25,9 @@ class DutySerializer(serializers.Serializer[Any]):
     """How few people could have a release approved in an environment.
 
     ``state`` is kept, bypass (fewer than demanded), locked_out (nobody could satisfy the policy),
-    waiting (nobody can until people who were invited have signed in, people have set up a second
-    factor, or a recall of somebody's decisions is withdrawn) or no_policy. ``people`` are who they
+    waiting (nobody can under the policy in force until people who were invited or let in again have
+    signed in, people have set up a second factor, or a recall of somebody's decisions is withdrawn)
+    or no_policy. ``people`` are who they
     seem to be; ``hired`` is a smaller number with an access admin who adds people that do not
     exist. ``null``: no set of so few was found.
     """

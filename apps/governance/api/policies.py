@@ -163,7 +163,7 @@ class PolicyPublish(PlacetView):
         """Publish a draft that somebody else wrote. Unfinished releases move to it at once."""
         policy = policy_of(slug, name, number, self.actor)
         data: Any = self.body(PublicationSerializer)
-        published = actions.publish_policy(policy, **data, actor=self.actor)
+        published = actions.publish_policy(policy, **data, actor=self.actor).policy
         return Response(PolicySerializer(published).data)
 
 

@@ -202,6 +202,9 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     cannot_count = BarredSerializer(many=True)
     missing_roles = serializers.ListField(child=serializers.CharField())
     can_decide = serializers.BooleanField()
+    can_approve = serializers.BooleanField(
+        help_text="Whether the policy asks for an approval of the role that you decide as"
+    )
     you_decide_as = serializers.CharField()
     you_cannot_count = serializers.CharField(help_text="Why not, or ''")
     requester_name = serializers.CharField()

@@ -7,6 +7,7 @@ from apps.governance.duties.organisation import (
     GLASS,
     MAKE,
     OF_USE,
+    PUBLISH,
     REQUEST,
     SIGNS_AS,
     Account,
@@ -19,7 +20,7 @@ from apps.governance.duties.organisation import (
     environment_access,
     mailbox,
 )
-from apps.governance.duties.paths import PathStep, demanded, permission_for
+from apps.governance.duties.paths import POLICY, QUORUM, PathStep, demanded, permission_for
 from apps.governance.duties.search import (
     SMALL,
     ShortestPath,
@@ -28,6 +29,7 @@ from apps.governance.duties.search import (
     opened,
     opened_by_break_glass,
     unmet,
+    ways,
 )
 from apps.governance.duties.sentences import (
     FACTOR_FIRST,
@@ -44,6 +46,9 @@ __all__ = [
     "GLASS",
     "MAKE",
     "OF_USE",
+    "POLICY",
+    "PUBLISH",
+    "QUORUM",
     "RECALLED_FIRST",
     "REQUEST",
     "SIGNS_AS",
@@ -68,4 +73,5 @@ __all__ = [
     "permission_for",
     "sentences",
     "unmet",
+    "ways",
 ]

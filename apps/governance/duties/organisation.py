@@ -39,6 +39,7 @@ class OrganisationMember:
     passkey: bool = False  # one that counts is enrolled
     line: str = ""  # of defence
     reports_to: tuple[str, ...] | None = None  # up to the top; None where that is not known
+    decides: bool = True  # False: their decisions were recalled; whatever else they do counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,22 +237,23 @@ def environment_access(
                 may |= _given(binding, by_token, environment)
             if signed and person.id in organisation.vouchers:
                 may.add(VOUCH)
+        may.difference_update(() if person.decides else DECISIONS)
         passkey = person.passkey and person.active and signed
         if may or passkey:
-            decided = bool(past.get(person.id, set()) & {REVIEW, APPROVE})
-            stands = _stands(person, access, decided=decided)
+            stands = _stands(person, access, past.get(person.id, set()))
             accounts.append(Account(person.id, person.mailbox, frozenset(may), passkey, *stands))
     return replace(access, accounts=tuple(accounts))
 
 
 def _stands(
-    person: OrganisationMember, access: EnvironmentAccess, *, decided: bool
+    person: OrganisationMember, access: EnvironmentAccess, done: set[str]
 ) -> tuple[str, Branch | None]:
     """Return line of defence and branch of a person, where the policy asks for them.
 
     Who decided on a release that is unfinished may have stood elsewhere then, and that counts on:
     they are taken to have stood where it helps.
     """
+    decided = bool(done & {REVIEW, APPROVE})
     line = "second" if decided else person.line
     branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
     return (

@@ -33,6 +33,7 @@ from apps.governance.rules import APPROVER
 from placet_verify.permit.quorum import ApprovalRule, excluded
 from placet_verify.permit.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
 
+QUORUM, POLICY = "quorum", "policy"  # the ways in: people decide, or change the policy first
 NOBODY = "made up "  # begins the id of an account of somebody who does not exist
 MADE_UP = frozenset({MAKE, EDIT, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS, VOUCH})
 # whose draft somebody put other files into: the author whom the release names
@@ -129,6 +130,13 @@ def _broken(step: PathStep) -> PathStep:
 def by_quorum(team: Sequence[Account], access: EnvironmentAccess) -> bool:
     """Tell whether ``team`` has a release approved without changing the policy."""
     return _Hand(team, None).by_quorum(access.rules) is not None
+
+
+def ways_of(team: Sequence[Account], access: EnvironmentAccess) -> frozenset[str]:
+    """Return by which of the two ways ``team`` has a release approved."""
+    hand = _Hand(team, None)
+    found = {QUORUM: hand.by_quorum(access.rules), POLICY: hand.by_policy(access)}
+    return frozenset(way for way, steps in found.items() if steps is not None)
 
 
 def _made_up(access: EnvironmentAccess, boss: Account) -> list[Account]:

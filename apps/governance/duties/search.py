@@ -22,7 +22,7 @@ from apps.governance.duties.organisation import (
     Branch,
     EnvironmentAccess,
 )
-from apps.governance.duties.paths import PathStep, by_quorum, demanded, path
+from apps.governance.duties.paths import PathStep, by_quorum, demanded, path, ways_of
 from placet_verify.permit.quorum import ApprovalRule
 
 SMALL = 4  # sets of more people than this are not looked for: changing the policy takes no more
@@ -87,6 +87,13 @@ def locked_out(access: EnvironmentAccess) -> bool:
     of.
     """
     return not by_quorum(_everybody(access), access)
+
+
+def ways(access: EnvironmentAccess) -> frozenset[str]:
+    """Return the ways by which everybody together has a release approved: by the ``QUORUM``, by
+    changing the ``POLICY`` first. As in :func:`locked_out` somebody who makes and asks is thought
+    of."""
+    return ways_of(_everybody(access), access)
 
 
 def unmet(access: EnvironmentAccess) -> list[tuple[ApprovalRule, int]]:

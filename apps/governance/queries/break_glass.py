@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, Value
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
 from apps.identity.queries import people_names, scope_of, visible
 from apps.registry.queries import large_of
+from apps.serving.hooks import keeper
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
@@ -69,7 +70,8 @@ class BreakGlassView:
 def break_glasses(
     actor: Actor, *, project: str = "", state: str = "", review: str = "", release: str = ""
 ) -> QuerySet[BreakGlass]:
-    """Return the break-glasses that ``actor`` may see; every filter that is given must match.
+    """Return the break-glasses that ``actor`` may see, each with whether nothing counts that they
+    sign (``reader_recalled``); every filter that is given must match.
 
     ``review`` is ``open`` (overdue ones too), ``overdue`` or ``closed``.
     """
@@ -82,6 +84,7 @@ def break_glasses(
         "release__policy",
     ).defer(*large_of("release__version"))
     rows = rows.prefetch_related(Prefetch("signatures", signed))
+    rows = rows.annotate(reader_recalled=keeper().uncounts(Value(actor.accountable)))
     wanted = {"project__slug": project, "state": state, "release": release}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     if review in (ReviewState.OPEN, ReviewState.OVERDUE):

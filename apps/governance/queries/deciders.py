@@ -3,6 +3,7 @@ access there."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -15,7 +16,12 @@ from apps.governance.queries.people import NamedPerson
 from apps.governance.rules import PolicyState
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of
-from apps.identity.trust.second_factor import has_passkey, never_came, without_factor
+from apps.identity.trust.second_factor import (
+    has_passkey,
+    never_came,
+    not_signed_in,
+    without_factor,
+)
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor
 
@@ -63,9 +69,12 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
     ).annotate(
         holder=Coalesce("person", "team__memberships__person"),
         holder_name=Coalesce("person__name", "team__memberships__person__name"),
+        let_in_again=Coalesce(
+            "person__reactivated_at", "team__memberships__person__reactivated_at"
+        ),
     )
     active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
-    lacks = without_factor("holder"), has_passkey("holder"), never_came("holder")
+    lacks = without_factor("holder"), has_passkey("holder"), never_came("holder"), "let_in_again"
     asked = *lacks, keeper().uncounts(OuterRef("holder"))
     once = held.filter(active).values(named=JSONArray("holder_name", "holder", *asked)).distinct()
     return once.order_by("named")[: MOST + 1]
@@ -96,8 +105,9 @@ def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
 
 
 def _named(row: Sequence[Any], role: str) -> NamedPerson:
-    name, pk, demanding, signs, absent, recalled = row
-    lacks = tuple(demanding), signs, not absent, recalled
+    name, pk, demanding, signs, absent, let_in_again, recalled = row
+    again = datetime.fromisoformat(let_in_again) if let_in_again else None
+    lacks = tuple(demanding), signs, not_signed_in(again) if absent else "", recalled
     return NamedPerson(pk, name or NAMELESS, (role,), *lacks)
 
 

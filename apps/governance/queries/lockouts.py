@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from apps.governance import duties, rules
 from apps.governance.duties import Binding, EnvironmentAccess, Organisation
 from apps.governance.models import Environment
-from apps.governance.queries.duties import look
+from apps.governance.queries.organisation import look
 from apps.identity.models import RoleBinding, Team, User
 from apps.identity.rules.permissions import roles_with
 from apps.identity.trust.second_factor import factors

@@ -15,13 +15,13 @@ from apps.governance.queries.standing import Standings
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import (
-    NOT_SIGNED_IN,
     NOT_YET,
     PASSKEY,
     SECOND_FACTOR,
     has_passkey,
-    needs_first,
     never_came,
+    not_signed_in,
+    told_of,
     without_factor,
 )
 from apps.serving.hooks import keeper
@@ -39,7 +39,7 @@ class NamedPerson:
     roles: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     has_passkey: bool = True
-    has_come: bool = True  # they signed in once, or can
+    absence: str = ""  # that they have not signed in, since they were invited or let in again
     is_recalled: bool = False  # no decision of theirs counts
     needs: str = ""
 
@@ -55,8 +55,8 @@ class NamedPerson:
             return replace(self, needs=WHY[RECALLED])
         missing = [SECOND_FACTOR] if role in self.withheld else []
         missing += [PASSKEY] if passkey and not self.has_passkey else []
-        lacks = " and ".join(missing) if self.has_come else NOT_SIGNED_IN
-        return replace(self, needs=needs_first(lacks, self.id, actor, where))
+        lacks = f"needs {' and '.join(missing)} first" if missing else ""
+        return replace(self, needs=told_of(self.absence or lacks, self.id, actor, where))
 
 
 def who_can_decide(people: Sequence[NamedPerson], most: int, *, is_cut: bool = False) -> str:
@@ -80,7 +80,9 @@ def who_can_decide(people: Sequence[NamedPerson], most: int, *, is_cut: bool = F
 
 
 def _of_several(needs: str) -> str:
-    return f"have {needs[4:]}" if needs == NOT_SIGNED_IN else needs.replace("needs", "need", 1)
+    for one, several in (("needs ", "need "), ("was ", "were "), ("has ", "have ")):
+        needs = needs.replace(one, several, 1)
+    return needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
     bindings = _bindings(release)
     reviews, approves = (_held_by(bindings, role) for role in (rules.REVIEWER, rules.APPROVER))
     users = (
-        User.objects.only("name", "email", "is_active")
+        User.objects.only("name", "email", "is_active", "reactivated_at")
         .annotate(
             reviews=ExpressionWrapper(reviews, BooleanField()),
             approves=ExpressionWrapper(approves, BooleanField()),
@@ -119,7 +121,8 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
         held = ((rules.REVIEWER, row.reviews), (rules.APPROVER, row.approves))
         roles = tuple(role for role, holds in held if holds)
         if row.is_active and roles:
-            lacks = tuple(row.demanding), row.signs, not row.absent, row.recalled
+            absence = not_signed_in(row.reactivated_at) if row.absent else ""
+            lacks = tuple(row.demanding), row.signs, absence, row.recalled
             deciders.append(NamedPerson(row.pk, names[row.pk], roles, *lacks))
     if services := {i for i in wanted if i.startswith("svc_")}:
         names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))

@@ -179,7 +179,7 @@ class ReleaseView:
     @property
     def can_approve(self) -> bool:
         """Tell whether the policy asks for an approval of the role that the reader decides as."""
-        return bool(self.release.policy.approvals.rules_for(self.you_decide_as))
+        return self.release.policy.approvals.asks(self.you_decide_as)
 
 
 def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = None) -> ReleaseView:

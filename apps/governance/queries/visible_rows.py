@@ -169,7 +169,9 @@ def release(release_id: str, actor: Actor, read_along: ReadAlong | None = None) 
 def whole_releases(
     rows: QuerySet[Release], actor: Actor, read_along: ReadAlong | None
 ) -> QuerySet[Release]:
-    """Return those of ``rows`` that ``actor`` may see, with all that a release's page needs."""
+    """Return those of ``rows`` that ``actor`` may see, with all that a release's page needs, and
+    whether no decision of theirs counts (``reader_recalled``)."""
+    rows = rows.annotate(reader_recalled=keeper().uncounts(Value(actor.accountable)))
     rows = rows.select_related(
         "project",
         "environment",

@@ -4,6 +4,7 @@ A factor is an authenticator app or a passkey or security key to sign in with; r
 are none. Programs have no factors, so a role of a service account is never withheld.
 """
 
+from datetime import datetime
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -84,20 +85,25 @@ def never_came(person: str) -> Exists:
     return Exists(invited.filter(pk=OuterRef(person)))
 
 
+def not_signed_in(let_in_again: datetime | None) -> str:
+    """Say, behind a name, that somebody never came, who was invited, or ``let_in_again`` then."""
+    if let_in_again is None:
+        return NOT_SIGNED_IN
+    return f"was let in again on {let_in_again:%Y-%m-%d} and has not signed in since"
+
+
 def may_learn_what_lacks(person_id: str, actor: Actor, where: Scope) -> bool:
     """Tell whether ``actor`` may be told that a person with a role ``where`` has no second factor,
     or no passkey to sign with: to others it would name the accounts that a password alone opens."""
     return person_id == actor.accountable or actor.can("access.view", where)
 
 
-def needs_first(lacks: str, person_id: str, actor: Actor, where: Scope) -> str:
-    """Return what ``actor`` is told of a person with a role ``where`` that does not count while
-    they lack something or never signed in, in words that follow a name; '' where they do not."""
-    if not lacks:
-        return ""
-    if not may_learn_what_lacks(person_id, actor, where):
-        return NOT_YET
-    return lacks if lacks == NOT_SIGNED_IN else f"needs {lacks} first"
+def told_of(why: str, person_id: str, actor: Actor, where: Scope) -> str:
+    """Return what ``actor`` is told of ``why`` a person with a role ``where`` cannot decide yet; ''
+    where they can."""
+    if not why or may_learn_what_lacks(person_id, actor, where):
+        return why
+    return NOT_YET
 
 
 def people_without(reader: str) -> dict[str, tuple[int, bool]]:

@@ -99,6 +99,12 @@ def recall_preview(
     aborts = f" It aborts {counted(along, 'rollout')} of {others}." if along else ""
     builds = counted(len(preview.bentos), "Bento")
     tell(f"A recall affects {builds} and {affected}{ended}.{aborts}")
+    if preview.voided:
+        waiting = ", ".join(
+            f"release {one.release_number} of {one.project} to {one.environment}"
+            for one in preview.voided
+        )
+        tell(f"It voids what was decided on {waiting}.")
 
 
 @recall.command("create")
@@ -158,6 +164,8 @@ def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
         return body
     if "state" in body:
         body["state"] = STATES.get(body["state"], body["state"])
+    if body.get("what_name"):
+        body["what"] = f"{body['what_name']} ({body['what']})"
     if body.get("outcome", "").lower() == "already revoked":
         body["outcome"] += f" by {body['revoked_by'] or 'a recall that is not visible to you'}"
     return body

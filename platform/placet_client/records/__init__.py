@@ -93,6 +93,7 @@ from placet_client.records.recalls import (
     RecallEffect,
     RecallPreview,
     Receipt,
+    Voided,
 )
 from placet_client.records.registry import (
     Alias,
@@ -265,6 +266,7 @@ __all__ = [
     "Upload",
     "Version",
     "VersionSummary",
+    "Voided",
     "Wheel",
     "Whoami",
     "Witness",

@@ -53,8 +53,9 @@ class Duty(Record):
     """How few people could have a release approved in an environment.
 
     ``state`` is kept, bypass (fewer than demanded), locked_out (nobody could satisfy the policy),
-    waiting (nobody can until people who were invited have signed in, people have set up a second
-    factor, or a recall of somebody's decisions is withdrawn) or no_policy. ``people`` are who they
+    waiting (nobody can under the policy in force until people who were invited or let in again have
+    signed in, people have set up a second factor, or a recall of somebody's decisions is withdrawn)
+    or no_policy. ``people`` are who they
     seem to be; ``hired`` is a smaller number with an access admin who adds people that do not
     exist. ``None``: no set of so few was found.
     """
@@ -294,6 +295,7 @@ class ReleaseDetail(Record):
     cannot_count: tuple[Barred, ...]
     missing_roles: tuple[str, ...]
     can_decide: bool
+    can_approve: bool  # Whether the policy asks for an approval of the role that you decide as
     you_decide_as: str
     you_cannot_count: str  # Why not, or ''
     requester_name: str

@@ -15,6 +15,7 @@ class Recall(Record):
     project: str | None  # None: it counts everywhere
     kind: str
     what: str
+    what_name: str | None  # Of the person whose decisions it takes back
     reason: str
     state: str
     recalled_by: str
@@ -85,6 +86,19 @@ class Foreseen(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voided(Record):
+    """A release that waits, of which something would count no more."""
+
+    project: str
+    environment: str
+    release: str
+    release_number: int
+    release_state: str
+    decision: bool  # Decisions on it would be void
+    emergency_release: bool  # Its emergency release would end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecallPreview(Record):
     """What a recall would reach; nothing was written."""
 
@@ -92,6 +106,7 @@ class RecallPreview(Record):
     what: str
     bentos: tuple[str, ...]
     releases: tuple[Foreseen, ...]
+    voided: tuple[Voided, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

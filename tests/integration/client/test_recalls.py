@@ -87,6 +87,31 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     assert "withdrawn" in capsys.readouterr().out
 
 
+def test_whose_decisions_were_recalled_is_named_wherever_recalls_are_listed(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served = story.release("staging")
+    story.approve(served, by="Rita")
+    story.settle()
+    waiting = story.world.request("staging", endpoint="other")
+    story.world.decide(waiting, story.rita)
+    story.people["Olga"] = factories.person("Olga", {"operator": None})
+    become(story.world, "Olga", live_server.url, monkeypatch)
+    assert main(["recall", "preview", "person", story.rita.id]) == 0
+    said = f"It voids what was decided on release {waiting.number} of risk to staging."
+    assert said in capsys.readouterr().out
+    assert main(["recall", "create", "person", story.rita.id, "--reason", "coerced"]) == 0
+    assert f"Rita risk ({story.rita.id})" in capsys.readouterr().out
+    assert main(["recall", "list"]) == 0
+    assert "Rita risk" in capsys.readouterr().out
+    table: Any = factories.api(story.people["Olga"]).get("/exports/recalls?format=json")
+    rows = json.loads(b"".join(table.streaming_content))
+    assert {(row["what"], row["what_name"]) for row in rows} == {(story.rita.id, "Rita risk")}
+
+
 def test_a_revision_that_a_recall_ended_is_told_as_its_page_tells_it(
     story: Story,
     live_server: Any,

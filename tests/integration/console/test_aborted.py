@@ -9,6 +9,7 @@ from apps.assurance.actions import recall
 from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.rollouts import actions
+from apps.rollouts.models import Rollout
 from apps.serving.models import Revision
 from placet.kernel.clock import now
 from placet_client.cli import main
@@ -35,6 +36,7 @@ def test_a_recall_says_which_rollout_of_another_release_it_aborts_and_then_that_
 ) -> None:
     live = story.live(plan={"keep_warm_seconds": 600})
     going = story.under_way(CANARY)
+    Rollout.objects.filter(release=going).update(started_by=story.otto.id)
     named = f"{live.project.slug}/{live.version}"
     other = f"release {going.number} ({going.version})"
     become(story.world, "Otto", live_server.url, monkeypatch)
@@ -60,6 +62,7 @@ def test_a_recall_says_which_rollout_of_another_release_it_aborts_and_then_that_
     assert main(["recall", "effects", row.pk]) == 0
     assert done in capsys.readouterr().out
     client = factories.api(story.people["Otto"])
+    assert "You started its rollout" in page(story, "/inbox/"), "and is told what became of it"
     (effect,) = client.get(f"/recalls/{row.pk}/effects").json()["items"]
     assert (effect["release"], effect["aborted_rollout"]) == (live.pk, rollout.pk)
     table: Any = client.get(f"/exports/recalls?recall={row.pk}")

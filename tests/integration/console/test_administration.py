@@ -186,9 +186,14 @@ def test_who_was_let_in_again_keeps_their_last_sign_in_and_is_said_not_to_have_c
     User.objects.filter(pk=ada.pk).update(last_login=before)
     deactivate_person(ada, actor=SYSTEM)
     reactivate_person(ada, actor=SYSTEM)
-    page = text_of(desk.get(f"/people/{ada.pk}/").content.decode())
+    raw = desk.get(f"/people/{ada.pk}/").content.decode()
+    page = text_of(raw)
     assert re.search(r"Last sign-in or token use\s+\(ago\)\s+Reactivated\s+\(ago\)", page)
-    assert "Not yet signed in again" in text(desk.get("/administration/?q=Ada"))
+    ada.refresh_from_db()
+    today = f"{ada.reactivated_at:%Y-%m-%d}"
+    again = f"Let in again on {today}, not signed in since"
+    assert again in desk.get("/administration/?q=Ada").content.decode()
+    assert f"was let in again on {today} and has not signed in since" in raw
     told = reader.get(f"/people/{ada.pk}").json()
     assert datetime.fromisoformat(told["last_sign_in_at"]) == before
     assert datetime.fromisoformat(told["reactivated_at"]) > before

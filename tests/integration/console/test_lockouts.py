@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from apps.governance.queries.duties import OrganisationView
+from apps.governance.queries.organisation import OrganisationView
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding, SecondFactorDemand, Team, TeamMember, User
 from placet.kernel.actor import SYSTEM
@@ -19,6 +19,7 @@ from tests.support.world import World
 pytestmark = pytest.mark.django_db
 ACCESS = OrganisationView.access
 NOBODY = "After this no release can be approved in Risk / production"
+UNDER = "under the policy in force"
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_the_last_who_can_request_is_removed_by_who_was_told_what_follows(
     for name in ("Alan", "Vera", "Vito"):
         revoke_role(role_of(world, name), actor=SYSTEM)
     said = sent(desk, f"/administration/teams/{crew.pk}/delete")
-    assert f"{NOBODY}, and nobody can request a release in Risk / development" in said
+    assert f"{NOBODY} {UNDER}, and nobody can request a release in Risk / development" in said
 
 
 def test_a_demand_says_where_nobody_can_approve_until_they_have_a_second_factor(
@@ -119,7 +120,7 @@ def test_a_demand_says_where_nobody_can_approve_until_they_have_a_second_factor(
 ) -> None:
     path = "/administration/roles/approver/demand"
     until = "until those who hold the role have set one up"
-    assert f"{NOBODY} {until}" in sent(desk, path)
+    assert f"{NOBODY} {UNDER} {until}" in sent(desk, path)
     assert not SecondFactorDemand.objects.exists()
     signs_in_with(world.people["Vera"], authenticator())
     assert NOBODY not in sent(desk, path)

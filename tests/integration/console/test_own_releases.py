@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.assurance.actions import recall
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.rollouts.actions import abort, pause, retry
@@ -41,6 +42,23 @@ def test_who_asked_reads_that_it_was_rejected_by_whom_and_why(world: World, path
     assert "The &lt;b&gt;data&lt;/b&gt; is stale" in shown
     assert ("and old" in shown) == (path == "/inbox/")  # home has the first line
     assert own(world, "Rex", path) == ""  # it is no request of theirs
+
+
+@pytest.mark.parametrize("path", ["/", "/inbox/"])
+def test_who_approved_reads_what_a_recall_ended_as_who_asked_does(world: World, path: str) -> None:
+    release = world.request("staging")
+    other = world.request("staging", release.bento, endpoint="other")
+    world.decide(release, world.rex)
+    assert own(world, "Rex", path) == ""
+    what = {"kind": "version", "what": release.version_id, "project": world.project}
+    recall(**what, reason="leaky labels", actor=world.vera)
+    for name, part in (("Ada", ""), ("Rex", "You approved it")):
+        shown = own(world, name, path)
+        assert f"/releases/{release.pk}/" in shown and "leaky labels" in shown
+        assert "by Vera risk" in shown and part in shown
+    assert "Your requests, approvals and rollouts" in page(world, "Rex", path)
+    assert f"/releases/{other.pk}/" not in own(world, "Rex", path), "Rex decided nothing on it"
+    assert own(world, "Rita", path) == ""
 
 
 def test_home_and_inbox_stay_within_twelve_queries_with_a_rejection(world: World) -> None:

@@ -160,7 +160,7 @@ def test_a_policy_published_during_a_decision_leaves_no_decision_under_the_wrong
     rex, vito, shown = world.rex, world.vito, release.request_digest
     results = at_once(
         lambda: actions.decide(release, verdict="approve", statement_digest=shown, actor=rex).role,
-        lambda: actions.publish_policy(draft, actor=vito).state,
+        lambda: actions.publish_policy(draft, actor=vito).policy.state,
     )
     assert results[1] == "published"
     assert results[0] in ("reviewer", errors.Changed)

@@ -5,6 +5,7 @@ import pytest
 from apps.audit.models import Event
 from apps.governance import actions, errors
 from apps.governance.models import Decision, Release
+from apps.governance.queries import release_view
 from apps.identity.actions import deactivate_person, grant_role
 from apps.identity.errors import NeedsSession
 from apps.identity.models import User
@@ -93,6 +94,19 @@ def test_the_owner_of_the_service_account_that_asked_cannot_approve(world: World
     world.decide(release, world.rita)
     release.refresh_from_db()
     assert release.state == "approved"
+
+
+def test_nobody_gives_an_approval_that_the_policy_does_not_ask_for(world: World) -> None:
+    """Staging asks for a reviewer. An approver may say no there, as the page offers."""
+    release = world.request("staging")
+    shown = release_view(release.pk, world.vera)
+    assert (shown.can_decide, shown.can_approve) == (True, False)
+    with pytest.raises(errors.ApprovalNotAsked, match="asks for no approval as approver"):
+        world.decide(release, world.vera)
+    assert not release.decisions.exists()
+    world.decide(release, world.vera, "reject")
+    release.refresh_from_db()
+    assert release.state == "rejected"
 
 
 def test_a_contributor_and_a_stranger_do_not_decide(world: World) -> None:

@@ -15,7 +15,8 @@ from apps.console.queries.duties import DutyRow
 from apps.governance import actions as governance
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.policy_templates import TEMPLATES
-from apps.governance.queries.duties import Duty, OrganisationView, duties_of
+from apps.governance.queries.duties import Duty, duties_of
+from apps.governance.queries.organisation import OrganisationView
 from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials, log_person
 from apps.identity.events import PERSON_UPDATED
@@ -312,10 +313,10 @@ def test_where_all_who_could_decide_need_a_second_factor_first_the_verdict_is_no
     assert (staging.state, staging.waits_for) == ("waiting", ("Rex risk", "Rita risk"))
     eve = factories.browser(factories.person("Eve", roles={"auditor": None}))
     said = " ".join(text_of(eve.get("/duties/").content.decode()).split())
-    assert "▲ Nobody can do it yet" in said
+    assert "▲ Policy can't be met yet" in said
     assert (
-        "2 could do it, but nobody can do it until enough of Rex risk and Rita risk have set up a "
-        "second factor:"
+        "2 could do it, but nobody can do it without changing the policy first until enough of Rex "
+        "risk and Rita risk have set up a second factor:"
     ) in said
     has_factor(world, "Rita")
     (staging,) = duties_of([world.environment("staging")])
@@ -341,10 +342,10 @@ def test_where_all_who_could_decide_never_signed_in_the_verdict_is_not_ok(world:
     )
     eve = factories.browser(factories.person("Eve", roles={"auditor": None}))
     said = " ".join(text_of(eve.get("/duties/").content.decode()).split())
-    assert "▲ Nobody can do it yet" in said
+    assert "▲ Policy can't be met yet" in said
     assert (
-        "2 could do it, but nobody can do it until enough of Rex risk and Rita risk, who were "
-        "invited, have signed in:"
+        "2 could do it, but nobody can do it without changing the policy first until enough of Rex "
+        "risk and Rita risk, who were invited, have signed in:"
     ) in said
     User.objects.filter(pk=rita.pk).update(last_login=now())
     (staging,) = duties_of([world.environment("staging")])
@@ -359,9 +360,46 @@ def test_who_was_let_in_again_and_has_no_way_to_sign_in_is_waited_for(world: Wor
         assert User.objects.get(pk=world.people[name].pk).last_login, "it is not forgotten"
     (staging,) = duties_of([world.environment("staging")])
     assert (staging.state, staging.invited) == ("waiting", ("Rex risk", "Rita risk"))
+    at = f"{User.objects.get(pk=world.people['Rex'].pk).reactivated_at:%Y-%m-%d}"
+    since = f"was let in again on {at} and has not signed in since"
+    assert f"Rex risk approves it as reviewer ({since})" in staging.path
+    assert f"Rex risk and Rita risk, who were let in again on {at}, have" in DutyRow(staging).could
     User.objects.filter(pk=world.people["Rita"].pk).update(last_login=now())
     (staging,) = duties_of([world.environment("staging")])
     assert (staging.state, staging.invited) == ("kept", ())
+
+
+def never_came(world: World, *names: str) -> None:
+    """Have these people be invited, and not come."""
+    people = User.objects.filter(pk__in=[world.people[name].pk for name in names])
+    people.update(last_login=None)
+
+
+def test_where_others_could_change_the_policy_nobody_is_said_to_be_unable_without_that(
+    world: World,
+) -> None:
+    never_came(world, "Rex", "Rita")
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.invited, staging.policy_first) == (("Rex risk", "Rita risk"), True)
+    never_came(world, "Vito")
+    (staging,) = duties_of([world.environment("staging")])
+    assert staging.policy_first, "Otto drafts what Vera publishes"
+    never_came(world, "Vera")
+    (staging,) = duties_of([world.environment("staging")])
+    everybody = ("Rex risk", "Rita risk", "Vera risk", "Vito risk")
+    assert (staging.invited, staging.policy_first) == (everybody, False)
+    assert "nobody can do it until enough of Rex risk, Rita risk, Vera" in DutyRow(staging).could
+
+
+def test_who_asked_before_and_has_not_come_since_keeps_nobody_from_approving_that(
+    world: World,
+) -> None:
+    world.request("staging")
+    never_came(world, "Ada", "Alan")
+    (staging,) = duties_of([world.environment("staging")])
+    assert (staging.state, staging.invited) == ("kept", ()), "what waits already can be approved"
+    duty = production(world)
+    assert (duty.state, duty.invited) == ("waiting", ("Ada risk", "Alan risk"))
 
 
 def test_who_never_signed_in_is_counted_as_somebody_who_could(world: World, ann: Actor) -> None:

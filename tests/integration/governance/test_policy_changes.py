@@ -39,7 +39,7 @@ def test_the_drafter_does_not_publish_and_another_approver_does(world: World) ->
     assert (draft.number, draft.state) == (2, "draft")
     with pytest.raises(errors.OwnDraft):
         actions.publish_policy(draft, actor=world.vera)
-    published = actions.publish_policy(draft, actor=world.vito)
+    published = actions.publish_policy(draft, actor=world.vito).policy
     assert (published.state, published.published_by) == ("published", world.people["Vito"].pk)
     with pytest.raises(errors.NotDraft):
         actions.publish_policy(draft, actor=world.vito)

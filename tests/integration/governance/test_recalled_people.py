@@ -4,18 +4,20 @@ import pytest
 
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
+from apps.console.queries.duties import DutyRow
 from apps.governance.actions import draft_policy, publish_policy
-from apps.governance.errors import LockedOut
+from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.models import PolicyRevision
 from apps.governance.queries import menu, release_view
 from apps.governance.queries.duties import duties_of
 from apps.governance.queries.standstill import standstill
 from apps.governance.queries.visible_rows import publishable, waiting_on
-from apps.identity.actions import revoke_role
-from apps.identity.models import RoleBinding
+from apps.identity.actions import grant_role, revoke_role
+from apps.identity.models import RoleBinding, User
 from apps.serving.errors import Recalled
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
+from tests.support.break_glass import fragile, opened
 from tests.support.page_text import text_of
 from tests.support.world import OPEN, World
 
@@ -32,9 +34,9 @@ def world(world: World) -> World:
     return world
 
 
-def taken_back(person: str) -> None:
-    oda = factories.actor_of(factories.person("Oda", {"operator": None}))
-    recall(kind="person", what=person, reason="coerced", actor=oda)
+def taken_back(person: str, by: str = "Oda") -> None:
+    operator = factories.actor_of(factories.person(by, {"operator": None}))
+    recall(kind="person", what=person, reason="coerced", actor=operator)
 
 
 def alone(world: World) -> None:
@@ -83,10 +85,39 @@ def test_duties_waits_for_the_recall_to_be_withdrawn_where_nobody_else_can(world
     place = world.environment("staging")
     (duty,) = duties_of([place])
     assert (duty.state, duty.recalled) == ("kept", ())
+    assert not any("Vera" in step for step in duty.path), "Vito decides in place of Vera"
     alone(world)
     (duty,) = duties_of([place])
     assert (duty.state, duty.recalled, duty.now) == ("waiting", ("Vera risk",), None)
-    assert duty.path[-1] == "Vera risk approves it as approver (whose decisions were recalled)"
+    assert (duty.fewest, duty.path) == (None, []), "Vera can do none of it"
+    assert DutyRow(duty).could == (
+        "Nobody can do it until the recall of the decisions of Vera risk is withdrawn, or someone "
+        "else holds the role."
+    )
+
+
+def test_duties_says_that_the_policy_could_be_changed_first_even_by_a_draft_of_theirs(
+    world: World,
+) -> None:
+    """A recall takes decisions: what Vera drafts Vito may publish."""
+    world.policy("staging", "version: 1\ngates:\n  - {gate: approvals, role: reviewer, count: 1}\n")
+    taken_back(world.rex.id, by="Olaf")
+    for name in ("Rita", "Otto"):
+        revoke_role(RoleBinding.objects.get(person=world.people[name]), actor=SYSTEM)
+    (duty,) = duties_of([world.environment("staging")])
+    assert (duty.state, duty.recalled, duty.policy_first) == ("waiting", ("Rex risk",), True)
+    said = "Nobody can do it without changing the policy first until the recall of the decisions of"
+    assert DutyRow(duty).could.startswith(f"{said} Rex risk is withdrawn")
+
+
+def test_a_role_that_lets_few_people_through_once_somebody_decides_again_is_refused(
+    world: World,
+) -> None:
+    alone(world)
+    ann = factories.actor_of(factories.person("Ann", {"admin": None}))
+    path = r"Vera risk publishes that policy \(whose decisions were recalled\)"
+    with pytest.raises(BypassOpened, match=path):
+        grant_role(role="operator", person=world.people["Ada"], project=world.project, actor=ann)
 
 
 def test_a_release_that_only_they_could_approve_stands_still(world: World) -> None:
@@ -147,3 +178,83 @@ def test_nobody_is_offered_to_give_their_own_decisions_back(world: World) -> Non
     path = f"/recalls/{Recall.objects.get().pk}/"
     assert "Withdraw recall…" not in shown(world, "Vera", path)
     assert "Withdraw recall…" in text_of(eva.get(path).content.decode())
+
+
+def test_nobody_starts_or_co_signs_an_emergency_release_whose_decisions_were_recalled(
+    world: World,
+) -> None:
+    fragile(world)
+    release = world.request("staging")
+    path = f"/releases/{release.pk}/"
+    assert "Start emergency release…" in shown(world, "Rob", path)
+    glass = opened(world, release)
+    assert "Co-sign…" in shown(world, "Vito", f"/break-glass/{glass.pk}/")
+    page = shown(world, "Vera", f"/break-glass/{glass.pk}/")
+    assert "Co-sign…" not in page and f"You cannot count: {WHY}" in page
+    taken_back(world.people["Rob"].pk, by="Olaf")
+    page = shown(world, "Rob", path)
+    assert "Start emergency release…" not in page and f"You cannot count: {WHY}" in page
+    with pytest.raises(Recalled, match="you decide nothing"):
+        opened(world, release)
+
+
+def test_the_preview_says_which_releases_lose_a_decision(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.vito)
+    other = world.request("staging", endpoint="other")
+    world.people["Oda"] = User.objects.get(name="Oda")
+    path = f"/recalls/new/?kind=person&what={world.vito.id}"
+    page = shown(world, "Oda", path)
+    assert "Of 1 release that waits this voids what was decided:" in page
+    said = f"{release.version} to staging , Risk release {release.number}: decision void; approval"
+    assert f"{said} needed again if too few are left" in page
+    assert f"Risk release {other.number}" not in page, "on which Vito decided nothing"
+    asked = f"/recalls/preview?kind=person&what={world.vito.id}"
+    told = factories.api(world.people["Oda"]).get(asked)
+    (voided,) = told.json()["voided"]
+    assert (voided["release"], voided["decision"], voided["emergency_release"]) == (
+        release.pk,
+        True,
+        False,
+    )
+    taken_back(world.vito.id, by="Olaf")
+    assert release.decisions.get().voided_reason == "recalled"
+    assert "this voids what was decided" not in shown(world, "Oda", path), "it is void already"
+
+
+def test_the_preview_says_which_emergency_release_would_end(world: World) -> None:
+    fragile(world)
+    glass = opened(world, world.request("staging"))
+    world.people["Oda"] = User.objects.get(name="Oda")
+    page = shown(world, "Oda", f"/recalls/new/?kind=person&what={world.people['Rob'].pk}")
+    assert f"release {glass.release.number}: emergency release ended" in page
+
+
+def test_the_page_of_a_person_says_when_and_why_their_decisions_were_recalled(
+    world: World,
+) -> None:
+    at = "(date)"
+    world.people["Oda"] = User.objects.get(name="Oda")
+    world.people["Ann"] = factories.person("Ann", {"admin": None})
+    factories.grant(world.people["Oda"], {"auditor": None})
+    path = f"/people/{world.people['Vera'].pk}/"
+    page = shown(world, "Oda", path)
+    assert f"The decisions of Vera risk were recalled on {at} : “coerced” (Oda)." in page
+    assert "Open recall" in page
+    page = shown(world, "Ann", path)
+    assert f"recalled on {at} ; why is not visible to you." in page and "coerced" not in page
+    assert "Open recall" not in page
+    own = shown(world, "Vera", path)
+    assert "Your decisions were recalled on" in own and "you decide nothing" in own
+    assert "were recalled" not in shown(world, "Ann", f"/people/{world.people['Vito'].pk}/")
+
+
+def test_lists_of_recalls_name_the_person(world: World) -> None:
+    world.people["Oda"] = User.objects.get(name="Oda")
+    page = shown(world, "Oda", "/recalls/")
+    assert "Vera risk" in page and "per_" not in page
+    client = factories.api(world.people["Oda"])
+    (listed,) = client.get("/recalls").json()["items"]
+    assert (listed["what"], listed["what_name"]) == (world.vera.id, "Vera risk")
+    found = shown(world, "Oda", f"/search/?q={listed['id']}")
+    assert "Recall of the decisions of Vera risk" in found

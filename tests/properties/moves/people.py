@@ -106,7 +106,7 @@ class People(Parts):
         row, person = rows[which % len(rows)], self.world.people[who]
         with self.move("publish"):
             place = row.environment.name
-            new = governing.publish_policy(row, actor=self.actor(who))
+            new = governing.publish_policy(row, actor=self.actor(who)).policy
             assert self.oracle.holds(person.pk, "approver", place), "is no approver"
             assert new.drafted_by != person.pk or self.forged
             demands = next(one for one in POLICIES if source(one) == new.source)

@@ -1,6 +1,7 @@
 """How the page of duties says how few people could get a release approved."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,7 @@ def found(people: int | None) -> ShortestPath | None:
         (None, 0, None, False, ("No policy", "Risk", "people")),
         (2, 2, 1, False, ("Fewer than required", "Risk · policy r2", "people")),
         (2, 1, 1, False, ("OK", "Risk · policy r2", "person")),
-        (2, 2, None, True, ("Nobody can approve", "Risk · policy r2", "people")),
+        (2, 2, None, True, ("Policy can't be met", "Risk · policy r2", "people")),
     ],
 )
 def test_how_an_environment_stands(
@@ -96,6 +97,43 @@ def test_who_was_invited_and_has_not_signed_in_is_waited_for(
     duty = Duty(PLACE, 1, 2, None, [], None, [], False, waits_for=waits, invited=invited)
     row = DutyRow(duty)
     assert (row.sign.text, row.could) == ("Nobody can do it yet", f"Nobody can do it {until}.")
+
+
+AT, LATER = datetime(2026, 11, 3, 9, tzinfo=UTC), datetime(2026, 11, 4, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("invited", "again", "until"),
+    [
+        (("Ravi",), (AT,), "until Ravi, who was let in again on 2026-11-03, has signed in"),
+        (
+            ("A", "B"),
+            (AT, LATER),
+            "until enough of A and B, who were let in again on 2026-11-03 and 2026-11-04, have "
+            "signed in",
+        ),
+        (
+            ("A", "B"),
+            (AT,),
+            "until enough of A and B, who were invited or let in again on 2026-11-03, have signed "
+            "in",
+        ),
+    ],
+)
+def test_who_was_let_in_again_is_not_said_to_have_been_invited(
+    invited: tuple[str, ...], again: tuple[datetime, ...], until: str
+) -> None:
+    duty = Duty(PLACE, 1, 2, None, [], None, [], False, invited=invited, let_in_again=again)
+    assert DutyRow(duty).could == f"Nobody can do it {until}."
+
+
+def test_where_others_could_change_the_policy_first_it_is_the_policy_that_cannot_be_met() -> None:
+    waiting = Duty(PLACE, 1, 2, None, [], None, [], False, waits_for=("A",), policy_first=True)
+    row = DutyRow(waiting)
+    assert (row.sign.text, row.could) == (
+        "Policy can't be met yet",
+        "Nobody can do it without changing the policy first until A has set up a second factor.",
+    )
 
 
 def test_whose_decisions_were_recalled_is_waited_for_or_somebody_else_with_the_role() -> None:

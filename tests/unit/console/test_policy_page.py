@@ -14,6 +14,7 @@ from apps.console.queries.policy_changes import PolicyChanges, published
 from apps.console.queries.policy_page import Draft
 from apps.console.queries.policy_revision import PastPolicy
 from apps.console.queries.policy_trial import PolicyTrial, Trial, shortages
+from apps.governance.actions.policies import Published
 from apps.governance.gates import GATES
 from apps.governance.queries.deciders import RoleHolders
 from apps.governance.queries.people import NamedPerson
@@ -195,7 +196,8 @@ def test_who_may_publish_and_whose_decisions_were_recalled_is_told_why_not() -> 
     ],
 )
 def test_who_published_is_told_what_moved(moved: tuple[int, int], said: str) -> None:
-    assert published(cast("Any", SimpleNamespace(number=3, brought=moved))) == said
+    row = cast("Any", SimpleNamespace(number=3))
+    assert published(Published(row, *moved)) == said
 
 
 @pytest.mark.parametrize("state", ["waiting", "failed", "error"])

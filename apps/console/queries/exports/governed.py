@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from apps.assurance.models import Recall, RecallEffect
 from apps.assurance.queries import visible_recalls
 from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
-from apps.assurance.queries.visible_recalls import as_done
+from apps.assurance.queries.visible_recalls import as_done, person_recalled
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
@@ -66,8 +66,10 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     bare = recalls.filter(~Exists(RecallEffect.objects.filter(recall=OuterRef("pk"))))
     if project := filters.get("project"):
         rows, bare = rows.filter(project__slug=project), bare.filter(project__slug=project)
-    reached = _reached(as_done(rows).order_by("-recall", "-pk"), actor)
-    without = ((None, recall) for recall in bare.order_by("-pk").iterator(chunk_size=BATCH))
+    done = as_done(rows).annotate(person=person_recalled("recall__"))
+    reached = _reached(done.order_by("-recall", "-pk"), actor)
+    bare = bare.annotate(person=person_recalled()).order_by("-pk")
+    without = ((None, recall) for recall in bare.iterator(chunk_size=BATCH))
     yield from merge(reached, without, key=lambda parts: parts[1].pk, reverse=True)
 
 
@@ -160,6 +162,7 @@ RECALLS = ListTable(
         "recall": lambda row, recall: recall.pk,
         "kind": lambda row, recall: recall.kind,
         "what": lambda row, recall: recall.what,
+        "what_name": lambda row, recall: (row or recall).person,
         "state": lambda row, recall: RECALL_WORDS[recall.state],
         "recalled_at": lambda row, recall: recall.created_at,
         "project": _of_recall,

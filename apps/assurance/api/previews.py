@@ -1,0 +1,109 @@
+"""What a recall would reach, over the API."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.assurance.models import EffectAction, RecallKind
+from apps.assurance.queries import RecallReach, ReleaseImpact, preview, voided_by
+from apps.assurance.queries.outcomes import foreseen, told_id, would
+from placet.kernel.actor import Actor
+
+
+class ForeseenSerializer(serializers.Serializer[Any]):
+    """What would become of one release."""
+
+    project = serializers.CharField()
+    environment = serializers.CharField()
+    endpoint = serializers.CharField()
+    endpoint_name = serializers.CharField()
+    release = serializers.CharField()
+    release_number = serializers.IntegerField()
+    release_state = serializers.CharField()
+    target = serializers.CharField()
+    action = serializers.ChoiceField(
+        choices=EffectAction.values, allow_null=True, help_text="null: it has ended before"
+    )
+    outcome = serializers.CharField(help_text="What would be done or has been before, in words")
+    revoked_by = serializers.CharField(
+        allow_null=True,
+        help_text="The recall that revoked it before; null also where that is not visible to you",
+    )
+    fallback = serializers.CharField(allow_null=True)
+    aborted_rollout = serializers.CharField(
+        allow_null=True, help_text="Of another release, that is to replace this one"
+    )
+    ran = serializers.BooleanField(help_text="Its node must confirm that nothing runs any more")
+
+
+class VoidedSerializer(serializers.Serializer[Any]):
+    """A release that waits, of which something would count no more."""
+
+    project = serializers.CharField()
+    environment = serializers.CharField()
+    release = serializers.CharField()
+    release_number = serializers.IntegerField()
+    release_state = serializers.CharField()
+    decision = serializers.BooleanField(help_text="Decisions on it would be void")
+    emergency_release = serializers.BooleanField(help_text="Its emergency release would end")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What a recall would reach; nothing was written."""
+
+    kind = serializers.ChoiceField(choices=RecallKind.values)
+    what = serializers.CharField()
+    bentos = serializers.ListField(child=serializers.CharField())
+    releases = ForeseenSerializer(many=True)
+    voided = VoidedSerializer(many=True)
+
+
+def preview_body(found: RecallReach, actor: Actor) -> dict[str, Any]:
+    """Return what would be reached as JSON values."""
+    subject = found.subject
+    return {
+        "kind": subject.kind,
+        "what": subject.what,
+        "bentos": list(found.bentos),
+        "releases": [_foreseen(impact, actor) for impact in preview(found)],
+        "voided": [_voided(release) for release in _waiting(found)],
+    }
+
+
+def _waiting(found: RecallReach) -> QuerySet[Any]:
+    rows = voided_by(found).select_related("project", "environment")
+    return rows.only("number", "state", "project__slug", "environment__name").order_by("pk")
+
+
+def _voided(release: Any) -> dict[str, Any]:
+    return {
+        "project": release.project.slug,
+        "environment": release.environment.name,
+        "release": release.pk,
+        "release_number": release.number,
+        "release_state": release.state,
+        "decision": release.voids,
+        "emergency_release": release.ends,
+    }
+
+
+def _foreseen(impact: ReleaseImpact, actor: Actor) -> dict[str, Any]:
+    release, back = impact.release, impact.fallback
+    state, number = release.state, back.number if back else None
+    return {
+        "project": release.project.slug,
+        "environment": release.environment.name,
+        "endpoint": release.endpoint_id,
+        "endpoint_name": release.endpoint.name,
+        "release": release.pk,
+        "release_number": release.number,
+        "release_state": release.state,
+        "target": release.endpoint.target.name,
+        "action": would(state, str(impact.action)),
+        "outcome": foreseen(state, impact.action, number, impact.along, impact.serving),
+        "revoked_by": told_id(impact.revoking, actor),
+        "fallback": back.pk if back else None,
+        "aborted_rollout": impact.along["id"] if impact.along else None,
+        "ran": bool(impact.revisions),
+    }
