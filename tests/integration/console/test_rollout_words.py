@@ -1,7 +1,7 @@
 """What pages say of a rollout: which revision it left for which, who paused it, who said why."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -240,18 +240,22 @@ def test_requests_from_before_a_step_and_after_it_was_aborted_are_none_of_it(
     assert "(time) to (time) of its last step" in page(story, f"/rollouts/{row.pk}/")
 
 
+def _began(row: Rollout, at: datetime) -> None:
+    times = {index: rfc3339(at) for index in row.step_times}
+    Rollout.objects.filter(pk=row.pk).update(step_times=times)
+
+
 def test_a_step_under_way_says_from_when_to_when_it_is_counted_and_first_that_it_is_not(
     story: Story,
 ) -> None:
     release = story.under_way(TIMED)
     row = story.rollout(release)
     path = f"/rollouts/{row.pk}/"
+    _began(row, now())
     said = page(story, path).partition("| Metrics |")[0]
     assert "Nothing is counted yet. The first (span) are counted at (time) ." in said
     assert "Target" in said and "Observed" not in said and "Requests" not in said
-    began = now() - timedelta(minutes=2)
-    times = {index: rfc3339(began) for index in row.step_times}
-    Rollout.objects.filter(pk=row.pk).update(step_times=times)
+    _began(row, now() - timedelta(minutes=2))
     answered(row.from_revision_id, 20, 30)
     said = page(story, path).partition("| Metrics |")[0]
     assert "(time) to (time) ; what came since is not counted yet" in said
