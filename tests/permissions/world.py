@@ -362,11 +362,13 @@ def governance(world: World) -> None:
             "endpoint": "new",
         },
         "POST /api/v1/releases/{release}/decisions": {
-            "verdict": "approve",
+            "verdict": "reject",  # each who decides may; an approval is asked of some
+            "comment": "no",
             "statement_digest": waiting.request_digest,
         },
         "POST /api/v1/releases/{release}/decisions/challenge": {
-            "verdict": "approve",
+            "verdict": "reject",  # each who decides may; an approval is asked of some
+            "comment": "no",
             "statement_digest": waiting.request_digest,
         },
         "POST /api/v1/releases/{release}/comments": {"text": "?"},
@@ -580,7 +582,8 @@ def pages(world: World) -> None:
             "bento": shown.bento_id,
         },
         "POST /releases/{release_id}/decide": {
-            "verdict": "approve",
+            "verdict": "reject",  # each who decides may; an approval is asked of some
+            "comment": "no",
             "statement_digest": shown.request_digest,
         },
         "POST /releases/{release_id}/comment": {"comment": "?"},
