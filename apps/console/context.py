@@ -43,7 +43,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     page_menu = (
         menu(actor, partial(with_frame, actor=actor, chosen=chosen(request)))
         if listed is None
-        else Menu(Counter(row.project_id for row in listed.rows), listed.glasses, listed.beside)
+        else Menu(Counter(row.project_id for row in listed.counted), listed.glasses, listed.beside)
     )
     tasks: Tasks | None = getattr(request, "tasks", None)  # by a page that lists them
     frame = frame_of(page_menu.beside, actor, chosen(request), tasks)

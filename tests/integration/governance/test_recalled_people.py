@@ -129,6 +129,19 @@ def test_a_release_that_only_they_could_approve_stands_still(world: World) -> No
     assert (stuck.environment.name, stuck.roles) == ("staging", ("approver",))
 
 
+def test_home_and_inbox_say_once_that_who_was_recalled_decides_on_nothing(world: World) -> None:
+    world.request("staging")
+    alone(world)
+    factories.grant(world.people["Vera"], {"auditor": world.project})
+    home, box = shown(world, "Vera", "/"), shown(world, "Vera", "/inbox/")
+    assert "Nobody can approve" in home and f"You cannot count: {WHY}" in home
+    assert "other reviewers" not in home, "there are none"
+    assert "No releases need your review." in box and "all caught up" not in box
+    vera = factories.browser(world.people["Vera"])
+    for path in ("/", "/inbox/", "/models/"):
+        assert "releases that wait for your role" not in vera.get(path).content.decode(), path
+
+
 def test_the_last_other_approver_is_removed_by_who_was_told_what_follows(world: World) -> None:
     desk = factories.browser(factories.person("Ann", {"admin": None}))
     role = RoleBinding.objects.get(person=world.people["Vito"])
