@@ -87,6 +87,19 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     assert "withdrawn" in capsys.readouterr().out
 
 
+def test_a_recall_that_reached_nothing_says_so(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bento = world.bento(world.version())
+    found = recall(kind="bento", what=bento.pk, reason="x", project=world.project, actor=world.otto)
+    become(world, "Otto", live_server.url, monkeypatch)
+    assert main(["recall", "effects", found.pk]) == 0
+    assert capsys.readouterr().out == "It reached no release.\n"
+
+
 def test_whose_decisions_were_recalled_is_named_wherever_recalls_are_listed(
     story: Story,
     live_server: Any,
