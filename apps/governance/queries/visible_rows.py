@@ -227,13 +227,6 @@ class Waiting:
         return [*self.needed, *(row for row, _ in self.barred)]
 
     @property
-    def counted(self) -> list[Any]:
-        """Those that wait for this person's role, as :func:`menu` counts them: none for somebody
-        whose decisions were recalled."""
-        rows: list[Any] = self.rows
-        return [row for row in rows if not row.recalled]
-
-    @property
     def size(self) -> int:
         """How many releases wait."""
         return len(self.rows)
