@@ -102,7 +102,7 @@ def either(roles: Sequence[str]) -> str:
 
 def people_of(missing: Mapping[str, int]) -> str:
     """Return how many of which role are waited for: ``an approver and two reviewers``."""
-    return listed([people(n, role) if n > 1 else _one(role) for role, n in sorted(missing.items())])
+    return listed([people(n, role) if n > 1 else _one(role) for role, n in missing.items()])
 
 
 def _one(role: str) -> str:

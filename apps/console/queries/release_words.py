@@ -93,7 +93,7 @@ def gate_sign(release: Release) -> Sign | None:
 
 def _waiting(held: list[GateResult]) -> Sign:
     """Say whom a release waits for, and the clock or what else besides."""
-    missing, last = rules.missing_people(held), None
+    missing, last = dict(sorted(rules.missing_people(held).items())), None
     said = [f"Waiting for {people_of(missing)}"] if missing else []
     if others := held_by_other_than_people(held):
         times = [at for at in map(passes_at, others) if at]
