@@ -43,7 +43,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     page_menu = (
         menu(actor, partial(with_frame, actor=actor, chosen=chosen(request)))
         if listed is None
-        else Menu(Counter(row.project_id for row in listed.rows), listed.glasses, listed.beside)
+        else Menu(_waiting_for_role(listed), listed.glasses, listed.beside)
     )
     tasks: Tasks | None = getattr(request, "tasks", None)  # by a page that lists them
     frame = frame_of(page_menu.beside, actor, chosen(request), tasks)
@@ -56,6 +56,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "form_page": partial(form_page, request),  # asked by the page of a refusal
         "nearest": partial(page_above, request.path, actor),
     }
+
+
+def _waiting_for_role(listed: Waiting) -> Counter[str]:
+    """Count what is listed as :func:`menu` does: nothing for who was recalled."""
+    rows: list[Any] = listed.rows
+    return Counter(row.project_id for row in rows if not row.recalled)
 
 
 def account_menu(actor: Actor) -> list[Link]:

@@ -58,7 +58,7 @@ GLASS_USED = event_kind(
 )
 GLASS_ENDED = event_kind("break_glass.ended", "The emergency release of release {number} ended")
 GLASS_LAPSED = event_kind(
-    "break_glass.lapsed", "The emergency release of release {number} lapsed without co-signature"
+    "break_glass.lapsed", "The emergency release of release {number} ended before it took effect"
 )
 GLASS_REVIEWED = event_kind(
     "break_glass.reviewed",

@@ -99,11 +99,19 @@ def served_until(
 
 def missing_roles(results: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the roles that still lack an approval, by the results of the gates."""
-    return {
-        str(r["facts"].get("role"))
-        for r in results
-        if r["gate"] == "approvals" and r["facts"].get("missing", 0) > 0
-    }
+    return set(missing_people(results))
+
+
+def missing_people(results: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many approvals roles still lack, by the results of the gates; of several gates for
+    a role the most, for an approval counts for each of them."""
+    found: dict[str, int] = {}
+    for result in results:
+        facts = result["facts"]
+        if result["gate"] == "approvals" and (missing := facts.get("missing", 0)) > 0:
+            role = str(facts.get("role"))
+            found[role] = max(missing, found.get(role, 0))
+    return found
 
 
 def quorum_met(results: Iterable[Mapping[str, Any]]) -> bool:

@@ -29,6 +29,7 @@ UNPRINTABLE = re.compile(
 # Of a second: a table has none.
 FRACTION = re.compile(r"(?<=^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(?=(Z|[+-]\d\d:\d\d)$)")
 Item = Mapping[str, Any] | Record
+NONE = "No results that you may see."
 
 
 class Form(StrEnum):
@@ -53,8 +54,11 @@ def plain(text: str) -> str:
     return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def show_list(items: Iterable[Item], columns: Sequence[str], form: Form) -> None:
-    """Print a list: as JSON whole, as a table with ``columns`` (dots reach inside)."""
+def show_list(
+    items: Iterable[Item], columns: Sequence[str], form: Form, *, none: str = NONE
+) -> None:
+    """Print a list: as JSON whole, as a table with ``columns`` (dots reach inside); ``none`` is
+    said of an empty one."""
     rows = [_body(item) for item in items]
     if form is Form.JSON:
         print_json(rows)
@@ -68,7 +72,7 @@ def show_list(items: Iterable[Item], columns: Sequence[str], form: Form) -> None
     if rows:
         _draw(table)
     else:
-        console.print("No results that you may see.")
+        console.print(none)
 
 
 def show_one(item: Item, form: Form, brief: Sequence[str] = ()) -> None:

@@ -235,7 +235,7 @@ def _tell_stopped(row: Recall, version: str, endpoint: Endpoint, *, stop: bool) 
     else."""
     itself = row.kind == RecallKind.VERSION
     what = (
-        "was recalled" if itself else f"falls under a recall ({RecallKind(row.kind).label.lower()})"
+        "was recalled" if itself else f"fell under a recall ({RecallKind(row.kind).label.lower()})"
     )
     why = "its environment asks for that" if stop else "there was nothing to fall back to"
     open_alert(

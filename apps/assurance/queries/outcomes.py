@@ -21,6 +21,7 @@ RECALL_WORDS: dict[str, str] = {  # how a recall stands, as pages, lists and fil
     RecallState.STANDING: "recalled",
     RecallState.LIFTED: "withdrawn",
 }
+RECALL_STATES = {word: state for state, word in RECALL_WORDS.items()}
 WOULD: dict[str, str] = {
     EffectAction.STOPPED: "stop the endpoint",
     EffectAction.ENDED: "revoke",
@@ -31,11 +32,10 @@ def state_asked(given: Mapping[str, str]) -> str:
     """Return in which state recalls are asked for, as it is stored; '' where in any. It is given
     by its word, or as it is stored: as the API tells it. Raises :class:`InvalidInput` for others.
     """
-    known = {word: state for state, word in RECALL_WORDS.items()}
     state = given.get("state", "")
-    if state and state not in known and state not in RECALL_WORDS:
-        raise InvalidInput(errors=[FieldError("state", f"One of {', '.join(known)}")])
-    return known.get(state, state)
+    if state and state not in RECALL_STATES and state not in RECALL_WORDS:
+        raise InvalidInput(errors=[FieldError("state", f"One of {', '.join(RECALL_STATES)}")])
+    return RECALL_STATES.get(state, state)
 
 
 def recalls_that_revoked(releases: Iterable[str]) -> dict[str, Mapping[str, Any]]:

@@ -6,6 +6,7 @@ from django.db.models import (
     Case,
     CharField,
     Count,
+    Exists,
     F,
     Func,
     OuterRef,
@@ -46,9 +47,13 @@ def visible_recalls(actor: Actor) -> QuerySet[Recall]:
 def recalls_matching(
     actor: Actor, *, project: str = "", kind: str = "", state: str = ""
 ) -> QuerySet[Recall]:
-    """Return the recalls that ``actor`` may see; every filter that is given must match."""
-    wanted = {"project__slug": project, "kind": kind, "state": state}
+    """Return the recalls that ``actor`` may see; every filter that is given must match. A recall is
+    of a ``project`` that it was made for, and of each where it reached something."""
+    wanted = {"kind": kind, "state": state}
     rows = visible_recalls(actor)
+    if project:
+        there = RecallEffect.objects.filter(recall=OuterRef("pk"), project__slug=project)
+        rows = rows.filter(Q(project__slug=project) | Exists(there))
     return rows.filter(**{name: value for name, value in wanted.items() if value})
 
 

@@ -9,7 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 
-from apps.assurance.models import EffectAction, RecallEffect
+from apps.assurance.models import EffectAction, RecallEffect, RecallState
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.endpoint_forms import figures_now
 from apps.console.queries.links import recall_url
@@ -23,6 +23,7 @@ from placet.kernel.actor import Actor, Scope
 
 SHOWN = 100
 ABOUT_SLO = (AlertKind.OBJECTIVE, AlertKind.NO_DATA)
+FALLS = "falls under a recall"  # which older alerts say also once it is withdrawn
 RECALL_ID = re.compile(r" \(rcl_\w+\)")  # which older alerts name what was recalled by
 SORTS = (("", "Unacknowledged first"), ("-opened", "Newest first"), ("opened", "Oldest first"))
 
@@ -43,7 +44,10 @@ class AlertRow:
     @property
     def summary(self) -> str:
         """What is wrong."""
-        return RECALL_ID.sub("", self.alert.summary)
+        summary = RECALL_ID.sub("", self.alert.summary).replace(FALLS, "fell under a recall")
+        if self.recall and self.alert.recall.get("state") == RecallState.LIFTED:
+            return f"{summary}. The recall was withdrawn since then"
+        return summary
 
     @property
     def recall(self) -> Link | None:
@@ -163,7 +167,7 @@ def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
         action=EffectAction.STOPPED,
         recall__created_at__lte=OuterRef("opened_at"),
     )
-    said = JSONObject(id="recall", project="recall__project")
+    said = JSONObject(id="recall", project="recall__project", state="recall__state")
     recall = Subquery(stopped.order_by("-pk").values(json=said)[:1])
     named = {"keeper": name_in("acknowledged_by"), "resolver": name_in("resolved_by")}
     return alerts.annotate(recall=recall, **named)

@@ -1,10 +1,12 @@
 """The page of one break-glass, and the banner of open ones, as the templates print them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.urls import reverse
 
+from apps.console.queries.break_glass_recalls import EndedByRecall, recalls_that_ended
 from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.independence import RECALLED, sentence
@@ -20,8 +22,12 @@ from apps.governance.queries.break_glass import (
 )
 from apps.governance.queries.visible_rows import VisibleBreakGlass
 from apps.governance.rules import BreakGlassState, ReleaseState, ReviewState
+from apps.identity.rules.permissions import roles_with
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
+
+REVIEWERS = " or ".join(roles_with("break_glass.review"))
+ONCE = "Once it is co-signed, the rollout can start until"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class SignerRow:
     """One person who opened or confirmed it, in words."""
 
     signer: BreakGlassSigner
+    void: bool = False  # a recall took it back, and ended the emergency release with that
 
     @property
     def opened(self) -> bool:
@@ -58,6 +65,7 @@ class ShownBreakGlass:
     """What a page and a list show of a break-glass alike."""
 
     view: BreakGlassView
+    recall: EndedByRecall | None = field(default=None, kw_only=True)  # that ended it
 
     @property
     def glass(self) -> BreakGlass:
@@ -67,6 +75,8 @@ class ShownBreakGlass:
     @property
     def state(self) -> str:
         """How it stands: confirmed, the glass is broken."""
+        if self.recall and self.glass.state != BreakGlassState.REVIEWED:
+            return "ended_by_recall"
         return "broken" if self.glass.state == BreakGlassState.CONFIRMED else self.glass.state
 
     @property
@@ -116,7 +126,8 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def signers(self) -> list[SignerRow]:
         """Those who have signed."""
-        return [SignerRow(signer) for signer in self.view.signers]
+        void = self.recall.people if self.recall else frozenset()
+        return [SignerRow(signer, signer.person in void) for signer in self.view.signers]
 
     @property
     def missing(self) -> str:
@@ -130,9 +141,29 @@ class BreakGlassPage(ShownBreakGlass):
         return self.view.review == ReviewState.CLOSED
 
     @property
-    def due(self) -> str:
-        """Continues the sentence that says when its review is due."""
-        return "is" if self.view.review == ReviewState.OPEN else "was"
+    def review_by(self) -> str:
+        """Who closes its review, once it has ended."""
+        who = f"by someone with the role {REVIEWERS} who was not involved in this release"
+        begins = "Closed" if self.glass.ended_at else "Can be reviewed once it has ended,"
+        return f"{begins} {who}; {'is' if self.view.review == ReviewState.OPEN else 'was'} due"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is started by it any more."""
+        return bool(self.glass.ended_at) or self.glass.until <= self.view.now
+
+    @property
+    def allows(self) -> str:
+        """Begins the sentence on what it allows, or allowed; '' where it never took effect."""
+        begins = "The rollout can start until" if self.glass.confirmed_at else ONCE
+        if not self.is_over:
+            return begins
+        return "The rollout could start until" if self.glass.confirmed_at else ""
+
+    @property
+    def allowed_until(self) -> datetime:
+        """When that ends, or ended."""
+        return self.glass.ended_at or self.glass.until
 
     @property
     def skips(self) -> str:
@@ -184,6 +215,7 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     confirms = asked and not barred
     return BreakGlassPage(
         view=view,
+        recall=recalls_that_ended([view], actor).get(view.glass.pk),
         rule=rule,
         may_confirm=confirms,
         may_end=may_end(view, actor),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.console.queries.break_glass_page import ShownBreakGlass
+from apps.console.queries.break_glass_recalls import recalls_that_ended
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.independence import RECALLED, sentence
@@ -105,7 +106,9 @@ def break_glass_list_page(
     glasses, key = newest(
         break_glasses(actor, project=project, review=review, release=release), before
     )
-    return [BreakGlassRow(view) for view in break_glass_views(glasses)], key
+    views = break_glass_views(glasses)
+    recalls = recalls_that_ended(views, actor)
+    return [BreakGlassRow(view, recall=recalls.get(view.glass.pk)) for view in views], key
 
 
 def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:

@@ -43,9 +43,12 @@ class BreakGlassDutyRow:
 
     @property
     def could(self) -> str:
-        """Continues the sentence about how few could, or says that nobody so few could."""
+        """Continues the sentence about how few could, or says that nobody could."""
+        if self.duty.nobody:
+            approvers = counted(self.duty.demanded - 1, "approver")
+            return f"Nobody could: it takes a responder and {approvers} whose decisions count."
         if self.duty.fewest is None:
-            return "No smaller group could."
+            return "No smaller group was found."
         return could(fewer=self.duty.bypass)
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from apps.assurance.queries.recalls_beside import reached_by, recall_that_ended
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
+from apps.console.queries.approvers import approvers_of
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
 from apps.console.queries.endpoint_forms import figures_now
 from apps.console.queries.endpoint_parts import Asked
@@ -22,9 +23,9 @@ from apps.console.queries.page_parts import Link
 from apps.console.queries.past_revisions import rollout_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_told, stopper
-from apps.governance.models import Decision, Environment, Release
+from apps.governance.models import Environment, Release
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import name_in, one_of
+from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
@@ -38,7 +39,6 @@ from apps.serving.rules import PRESENT, EndpointState, RevisionState, Trouble, s
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 from placet_verify.capture import Capture
-from placet_verify.statements import APPROVE
 from placet_verify.units import UnitSource
 
 SHOWN = 20  # revisions of an endpoint
@@ -356,14 +356,11 @@ def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     """
     newest = endpoint.revisions.order_by("-number").values("pk")[:SHOWN]
     release = Release.objects.filter(pk=OuterRef("release"))
-    approved = Decision.objects.filter(
-        release=OuterRef("release"), verdict=APPROVE, voided_reason=""
-    )
     columns = {
         "release_number": Subquery(release.values("number")),
         "release_live_at": Subquery(release.filter(state=ReleaseState.LIVE).values("live_at")),
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
-        "approvers": ArraySubquery(approved.order_by("pk").values(name=name_in("person"))),
+        **approvers_of("release"),
         "recall": recall_that_ended(),
         "ended_by": rollout_that_ended(actor),
     }

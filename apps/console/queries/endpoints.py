@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.utils.text import capfirst
 
 from apps.console.charts import Sparkline, SplitSpan, sparkline, split_bar
+from apps.console.queries.approvers import approval, approvers_of, everybody
 from apps.console.queries.endpoint_parts import (
     EXPOSED,
     UNUSED,
@@ -23,9 +23,8 @@ from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import ENDPOINTS, Sorting
 from apps.console.templatetags.placet import percent
 from apps.governance.models import OPEN_STATES as UNDER_WAY
-from apps.governance.models import Decision, Release
+from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import name_in
 from apps.monitoring.queries import requests_at
 from apps.registry.queries import large_of
 from apps.rollouts.models import Rollout
@@ -40,7 +39,6 @@ from apps.serving.queries import (
 from apps.serving.rules import ISOLATION
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
-from placet_verify.statements import APPROVE
 from placet_verify.units import WHOLE
 
 USED = Exists(Revision.objects.filter(endpoint=OuterRef("pk")))
@@ -54,18 +52,13 @@ class ServingPart:
     release: Release
     weight: int  # out of 10,000
     since: datetime | None
-    approvers: list[str]
+    approved_by: str  # in words, by name; '' when nobody had to
     url: str  # where its version is read
 
     @property
     def share(self) -> str:
         """Its share of the requests; '' for all of them, or none while nothing is reported."""
         return percent(self.weight) if 0 < self.weight < WHOLE else ""
-
-    @property
-    def approved_by(self) -> str:
-        """Who approved it, by name."""
-        return ", ".join(self.approvers)
 
 
 @dataclass(slots=True)
@@ -75,7 +68,7 @@ class EndpointRow:
 
     status: EndpointStatus
     release: Release | None  # what is live
-    approvers: list[str]  # of that, by name
+    approvers: list[str]  # of that, by name, with who made it an emergency release
     parts: list[ServingPart]
     rollout: str  # the one under way
     lately: Sparkline | None = None  # its requests of the last hour; ``None`` where nobody asks
@@ -225,14 +218,12 @@ def with_sparklines(rows: Sequence[EndpointRow]) -> list[EndpointRow]:
 def serving_releases(statuses: Sequence[EndpointStatus]) -> dict[str, list[Any]]:
     """Return by endpoint what is live there and what else has a share of its requests, each with
     who approved it and the rollout under way there."""
-    approved = Decision.objects.filter(release=OuterRef("pk"), verdict=APPROVE, voided_reason="")
-    names = approved.annotate(who=name_in("person")).order_by("pk").values("who")
     moves = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=OPEN_STATES)
     sharing = [row.revision.release for s in statuses for row in s.revisions if row.share]
     live = Q(endpoint__in=[s.endpoint.pk for s in statuses], state=ReleaseState.LIVE)
     rows = Release.objects.filter(live | Q(pk__in=sharing)).select_related("version__model")
     rows = rows.defer(*large_of("version"))
-    rows = rows.annotate(approvers=ArraySubquery(names), rollout=Subquery(moves.values("pk")[:1]))
+    rows = rows.annotate(**approvers_of("pk"), rollout=Subquery(moves.values("pk")[:1]))
     found: dict[str, list[Any]] = {}
     for row in rows:
         found.setdefault(row.endpoint_id, []).append(row)
@@ -252,6 +243,7 @@ def endpoint_row(status: EndpointStatus, releases: Sequence[Any]) -> EndpointRow
         since = sharing.revision.first_served_at if sharing and row is not live else row.live_at
         url = version_url(row.version, status.endpoint.project.slug)
         weight = sharing.share if sharing else 0
-        parts.append(ServingPart(row, weight, since, row.approvers, url))
+        parts.append(ServingPart(row, weight, since, approval(row.approvers, row.emergency), url))
     rollout = next((row.rollout for row in releases if row.rollout), "")
-    return EndpointRow(status, live, live.approvers if live else [], parts, rollout)
+    approvers = everybody(live.approvers, live.emergency) if live else []
+    return EndpointRow(status, live, approvers, parts, rollout)

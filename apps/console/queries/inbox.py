@@ -46,6 +46,12 @@ class InboxPage:
         releases = len(self.inbox.needed) + len(self.startable)
         return releases + len(self.paused) + len(self.drafts)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is listed: where others have to decide, that says what the reader has
+        to."""
+        return not self.size and not self.inbox.barred
+
 
 def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
     """Return what waits for ``actor`` and what became of their requests, in three queries beside

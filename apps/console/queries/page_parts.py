@@ -1,11 +1,12 @@
 """What pages print and loop over: a button, a banner, a link, a state in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from apps.console.templatetags.placet import number
+from apps.governance.gates.approvals import people
 from placet.kernel.actor import Actor
 
 Tone = Literal["pass", "wait", "fail", "plain"]
@@ -99,9 +100,9 @@ def either(roles: Sequence[str]) -> str:
     return in_a_row([_one(role) for role in roles], "or")
 
 
-def people_of(roles: Sequence[str]) -> str:
-    """Return whom roles are waited for: ``a reviewer and an approver``."""
-    return listed([_one(role) for role in roles])
+def people_of(missing: Mapping[str, int]) -> str:
+    """Return how many of which role are waited for: ``an approver and two reviewers``."""
+    return listed([people(n, role) if n > 1 else _one(role) for role, n in missing.items()])
 
 
 def _one(role: str) -> str:

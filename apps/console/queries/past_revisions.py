@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.assurance.queries.recalls_beside import recalls_told
+from apps.console.queries.approvers import approval
 from apps.console.queries.endpoint_parts import version_url
 from apps.console.queries.links import recall_url
 from apps.console.queries.rollout_steps import BADLY
@@ -93,7 +94,7 @@ class PastRevision:
     @property
     def approvers(self) -> str:
         """Who approved it, '' when nobody had to."""
-        return ", ".join(self.row.approvers)
+        return approval(self.row.approvers, self.row.emergency)
 
     @property
     def since(self) -> datetime | None:
@@ -118,6 +119,8 @@ class PastRevision:
     @property
     def by(self) -> str:
         """Continues the words that name its release: by whom that was approved."""
+        if self.row.emergency:
+            return f", {self.approvers[0].lower()}{self.approvers[1:]}"
         return f", approved by {self.approvers}" if self.approvers else ""
 
 

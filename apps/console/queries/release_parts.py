@@ -17,7 +17,7 @@ from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.release_detail import ReleaseView
-from apps.governance.rules import RETRIABLE, ReleaseState
+from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
 from apps.rollouts.models import Rollout
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
@@ -66,7 +66,9 @@ def signs(view: ReleaseView) -> list[Sign]:
         titles = ", ".join(gate["title"] for gate in view.failing)
         held.append(Sign("fail", "✕", f"{what}: {titles}", wrap=True))
     if view.missing_roles:
-        held.append(Sign("wait", "◷", f"Waiting for {people_of(view.missing_roles)}"))
+        many = missing_people(view.gates)
+        missing = {role: many.get(role, 1) for role in view.missing_roles}
+        held.append(Sign("wait", "◷", f"Waiting for {people_of(missing)}"))
     return [*held, *waiting_signs(view)]
 
 

@@ -93,8 +93,8 @@ def gate_sign(release: Release) -> Sign | None:
 
 def _waiting(held: list[GateResult]) -> Sign:
     """Say whom a release waits for, and the clock or what else besides."""
-    roles, last = sorted(rules.missing_roles(held)), None
-    said = [f"Waiting for {people_of(roles)}"] if roles else []
+    missing, last = dict(sorted(rules.missing_people(held).items())), None
+    said = [f"Waiting for {people_of(missing)}"] if missing else []
     if others := held_by_other_than_people(held):
         times = [at for at in map(passes_at, others) if at]
         last = max(times) if len(times) == len(others) else None

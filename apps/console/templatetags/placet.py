@@ -91,6 +91,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "opened": ("wait", "◷", "Awaiting co-signature"),
     "lapsed": ("plain", "–", "Lapsed"),
     "ended": ("plain", "–", "Ended"),
+    "ended_by_recall": ("fail", "✕", "Ended by a recall"),
     "reviewed": ("pass", "✓", "Reviewed"),
     "broken": ("fail", "▲", "Active"),
     "overdue": ("fail", "✕", "Review overdue"),

@@ -8,6 +8,7 @@ from apps.assurance.actions import lift, recall
 from apps.assurance.models import EffectState, RecallKind, RecallState
 from apps.assurance.queries import effects_of, get_recall
 from apps.assurance.queries.named_items import named_item, recallable
+from apps.assurance.queries.outcomes import RECALL_STATES
 from apps.console.queries.recall_form import demand_recall, may_recall, recall_form
 from apps.console.queries.recalls import after_lifting, recall_list_page, recall_page
 from apps.console.queries.sorting import RECALLS
@@ -22,10 +23,13 @@ from placet.kernel.problems import FieldError, InvalidInput, Problem
 def recalls(request: PageRequest) -> HttpResponse:
     """List what was recalled."""
     states = [(value, state_word(value)) for value in RecallState.values]
-    offered = {"project": project_options(request), "state": lambda: states}
+    given = request.GET.get("state", "")
+    state = RECALL_STATES.get(given.lower(), given)
+    taken = [*states, (given, "")] if state in RecallState.values else states
+    offered = {"project": project_options(request), "state": lambda: taken}
     if answer := refused(request, "Recalls", **offered):
         return answer
-    narrowed = {name: request.GET.get(name, "") for name in offered}
+    narrowed = {"project": request.GET.get("project", ""), "state": state}
     after = request.GET.get("after", "")
     sorting = RECALLS.of(request.GET.get("sort", ""))
     listed, key = recall_list_page(request.actor, **narrowed, sorting=sorting, after=after)

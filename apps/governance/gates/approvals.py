@@ -54,9 +54,9 @@ def title(gate: Mapping[str, Any]) -> str:
     if second == "all" or second == gate["count"]:
         said.append(" of the second line")
     elif second:
-        said.append(f", {_people(second)} of the second line")
+        said.append(f", {people(second)} of the second line")
     said += [f", {TITLES[name]}" for name in FLAGS if gate.get(name)]
-    return _people(gate["count"], gate["role"]).capitalize() + "".join(said)
+    return people(gate["count"], gate["role"]).capitalize() + "".join(said)
 
 
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
@@ -74,14 +74,14 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
         whose = "" if role in rejected else f" as {' and '.join(sorted(rejected))}"
         return answer(gate, title(gate), "failed", f"Rejected{whose}", **shown)
     if missing:
-        reason = f"Waiting for {_people(missing, role)}"
+        reason = f"Waiting for {people(missing, role)}"
         if second:
-            some = f", {_people(second)}" if second < missing else ""
+            some = f", {people(second)}" if second < missing else ""
             reason += f"{some} of the second line"
         if by:
             reason += f"; {len(by)} of {count} approved"
         return answer(gate, title(gate), "waiting", reason, **shown)
-    reason = f"Approved by {_people(len(by), role)}"
+    reason = f"Approved by {people(len(by), role)}"
     return answer(gate, title(gate), "passed", reason, **shown)
 
 
@@ -91,10 +91,11 @@ def past(result: GateResult) -> str:
         return result["reason"]
     facts = result["facts"]
     missing, given = facts.get("missing", 1), len(facts.get("by", ()))
-    said = f"{_people(missing, facts.get('role', 'person'))} {'was' if missing == 1 else 'were'}"
+    said = f"{people(missing, facts.get('role', 'person'))} {'was' if missing == 1 else 'were'}"
     return f"{said.capitalize()} missing; {given} of {facts.get('count', missing)} approved"
 
 
-def _people(count: int, role: str = "") -> str:
+def people(count: int, role: str = "") -> str:
+    """Return how many people of a role there are, the few in words: ``two reviewers``."""
     number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
     return f"{number} {role}{'s' * (count != 1)}" if role else number

@@ -73,11 +73,19 @@ class BreakGlassDuty:
     skip: tuple[str, ...]
     fewest: ShortestPath | None
     path: list[str]
+    locked_out: bool = False  # everybody together could not
 
     @property
     def bypass(self) -> bool:
         """Tell whether fewer could than the policy demands."""
         return self.fewest is not None and self.fewest.people < self.demanded
+
+    @property
+    def nobody(self) -> bool:
+        """Tell whether nobody could: no set of those who sign, one who makes the version and one
+        who requests, where such a set is small enough to have been looked for."""
+        looked_for = self.demanded + 2 <= duties.SMALL
+        return self.fewest is None and (looked_for or self.locked_out)
 
 
 def duties_of(environments: Iterable[Environment]) -> list[Duty]:
@@ -188,4 +196,5 @@ def _break_glass_duty(
         return None
     shortest = _shortest(seen, access.broken_glass, duties.SMALL)
     path = seen.words(shortest, policy.environment)
-    return BreakGlassDuty(rule.people, rule.hours, rule.skip, shortest, path)
+    locked_out = duties.locked_out(access.broken_glass)
+    return BreakGlassDuty(rule.people, rule.hours, rule.skip, shortest, path, locked_out)

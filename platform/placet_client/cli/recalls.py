@@ -153,7 +153,8 @@ def recall_effects(
     """List what a recall did to each release, and whether its node has confirmed it."""
     with connected() as client:
         effects = client.recalls.effects(recall_id, limit=limit)
-        show_list((_in_words(one, output) for one in effects), EFFECTS, output)
+        told = (_in_words(one, output) for one in effects)
+        show_list(told, EFFECTS, output, none="It reached no release.")
 
 
 def _in_words(item: Record, form: Form) -> Mapping[str, Any]:

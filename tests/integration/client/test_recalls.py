@@ -87,6 +87,19 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     assert "withdrawn" in capsys.readouterr().out
 
 
+def test_a_recall_that_reached_nothing_says_so(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bento = world.bento(world.version())
+    found = recall(kind="bento", what=bento.pk, reason="x", project=world.project, actor=world.otto)
+    become(world, "Otto", live_server.url, monkeypatch)
+    assert main(["recall", "effects", found.pk]) == 0
+    assert capsys.readouterr().out == "It reached no release.\n"
+
+
 def test_whose_decisions_were_recalled_is_named_wherever_recalls_are_listed(
     story: Story,
     live_server: Any,
@@ -110,6 +123,28 @@ def test_whose_decisions_were_recalled_is_named_wherever_recalls_are_listed(
     table: Any = factories.api(story.people["Olga"]).get("/exports/recalls?format=json")
     rows = json.loads(b"".join(table.streaming_content))
     assert {(row["what"], row["what_name"]) for row in rows} == {(story.rita.id, "Rita risk")}
+
+
+def test_a_recall_that_counts_everywhere_is_listed_for_each_project_where_it_reached_something(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served = story.release("staging")
+    story.approve(served)
+    story.settle()
+    factories.project("untouched")
+    olga = story.world.people["Olga"] = factories.person("Olga", {"operator": None})
+    recall(kind="person", what=story.rex.id, reason="coerced", actor=factories.actor_of(olga))
+    become(story.world, "Olga", live_server.url, monkeypatch)
+    desk = factories.browser(olga)
+    for project, listed in (("risk", True), ("untouched", False)):
+        assert main(["recall", "list", project]) == 0
+        assert ("Rex risk" in capsys.readouterr().out) is listed
+        assert ("Rex risk" in desk.get(f"/recalls/?project={project}").content.decode()) is listed
+        table: Any = factories.api(olga).get(f"/exports/recalls?format=json&project={project}")
+        assert bool(json.loads(b"".join(table.streaming_content))) is listed
 
 
 def test_a_revision_that_a_recall_ended_is_told_as_its_page_tells_it(

@@ -160,7 +160,7 @@ def test_a_recall_that_counts_everywhere_is_a_link_only_for_who_may_see_it(
         (endpoint, "The recall counts in all projects and is not visible to you."),
         (f"{endpoint}revisions/", "Stopped by a recall | of all projects, not visible to you"),
         (f"/releases/{release.pk}/", "The recall counts in all projects and is not visible"),
-        ("/alerts/", "falls under a recall"),
+        ("/alerts/", "fell under a recall"),
     ):
         shown = browser(story.people["Ada"]).get(path).content.decode()
         assert found.pk not in shown, path
@@ -177,7 +177,7 @@ def test_an_alert_about_what_else_was_recalled_says_no_version_was(
     bento: dict[str, Any] = {"kind": "bento", "what": first_release.bento_id}
     recall(**bento, reason="made on a laptop", project=first_release.project, actor=story.otto)
     said = page(story, "/alerts/")
-    assert "churn:1, which was live, falls under a recall (bento) and" in said
+    assert "churn:1, which was live, fell under a recall (bento) and" in said
 
 
 def test_the_form_that_recalls_a_version_names_it(story: Story, first_release: Release) -> None:

@@ -239,3 +239,14 @@ def test_a_time_that_ends_before_it_begins_is_refused_by_api_and_export(world: W
     for path in ("/audit/events", "/audit/export"):
         answer = client.get(f"{path}?{asked}")
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "until")
+
+
+@pytest.mark.parametrize("word", ["recalled", "Recalled", "standing"])
+def test_recalls_are_asked_for_by_the_word_of_their_state_or_as_the_api_has_it(
+    word: str, world: World
+) -> None:
+    bento = world.live().bento_id
+    recall(kind="bento", what=bento, reason="x", project=world.project, actor=SYSTEM)
+    desk = browser(person("Eve", {"auditor": None}))
+    assert '<option value="standing" selected>' in shown(desk, f"/recalls/?state={word}", 200)
+    assert "No matches" in shown(desk, "/recalls/?state=withdrawn", 200)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
@@ -550,6 +550,20 @@ def test_an_endpoint_that_a_recall_stopped_is_an_alert_until_it_serves_again(
     story.live()
     watch_endpoints()
     assert story.state(alert) == "resolved"
+
+
+def test_the_alert_of_a_recall_says_that_it_was_withdrawn_to_who_may_see_the_recall(
+    story: Story, first_release: Release
+) -> None:
+    what = {"kind": "bento", "what": first_release.bento_id}
+    found = recall(**what, reason="leaky", project=story.world.project, actor=story.otto)
+    said = f"{first_release.version}, which was live, fell under a recall (bento)"
+    withdrawn = "The recall was withdrawn since then"
+    assert said in page(story, "/alerts/") and withdrawn not in page(story, "/alerts/")
+    lift(found, reason="It was another", actor=story.vera)
+    Alert.objects.update(summary=f"{first_release.version} falls under a recall (bento): 503")
+    for path in ("/", "/alerts/"):
+        assert withdrawn in page(story, path) and "falls under" not in page(story, path)
 
 
 def test_an_endpoint_that_falls_back_at_a_recall_or_was_stopped_before_is_no_such_alert(

@@ -47,6 +47,16 @@ def test_the_last_approval_says_that_it_goes_live_at_once(world: World) -> None:
     assert "then it goes live by itself" in heading(shown)
 
 
+def test_its_heading_and_the_list_ask_for_as_many_people_as_its_gates(world: World) -> None:
+    two = "version: 1\ngates:\n  - {gate: approvals, role: reviewer, count: 2}\n"
+    world.policy("staging", f"{two}  - {{gate: approvals, role: approver, count: 1}}\n")
+    shown = page(world, world.request("staging"))
+    assert "Waiting for two reviewers" in shown, "as its gate says"
+    assert "Waiting for an approver and two reviewers" in heading(shown)
+    listed = browser(world.people["Rex"]).get("/releases/").content.decode()
+    assert "Waiting for an approver and two reviewers" in listed
+
+
 def test_where_an_operator_starts_the_rollout_that_is_said(world: World) -> None:
     world.policy("staging", ONE)
     shown = page(world, world.request("staging", plan={"preset": "replace", "start": "manual"}))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.assurance.actions import recall
 from apps.governance.errors import BypassOpened
 from apps.governance.queries.duties import Duty, duties_of
 from apps.identity import actions
@@ -10,6 +11,7 @@ from placet.kernel.actor import SYSTEM
 from tests.support import factories
 from tests.support.break_glass import POLICY, SAID, opened, responder
 from tests.support.factories import api
+from tests.support.page_text import text_of
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +41,20 @@ def test_two_who_may_break_it_are_no_bypass_and_are_named(world: World) -> None:
 def test_without_it_there_is_nothing_to_say(world: World) -> None:
     responder(world)
     assert staging(world).break_glass is None
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_without_a_responder_who_counts_nobody_could(world: World, recalled: bool) -> None:
+    if recalled:
+        rob = responder(world)
+        operator = factories.actor_of(factories.person("Oda", {"operator": None}))
+        recall(kind="person", what=rob.id, reason="coerced", actor=operator)
+    world.policy("staging", POLICY + SAID)
+    found = staging(world).break_glass
+    assert found is not None and found.nobody
+    auditor = factories.browser(factories.person("Eve", roles={"auditor": None}))
+    page = text_of(auditor.get("/duties/").content.decode())
+    assert "Nobody could: it takes a responder and 1 approver whose decisions count." in page
 
 
 def test_a_second_account_that_would_make_one_enough_is_refused(world: World) -> None:

@@ -253,6 +253,10 @@ def test_a_policy_that_nobody_could_satisfy_is_not_published(world: World) -> No
     assert duty.demanded == 4
     # one asks, two change the policy: what demands more than three people can be changed by three
     assert (duty.state, duty.fewest and duty.fewest.people) == ("bypass", 3)
+    auditor = factories.browser(factories.person("Eve", roles={"auditor": None}))
+    page = text_of(auditor.get("/duties/").content.decode())
+    assert "fewer than required" in page
+    assert "A policy that only asks for more people is not: who could change it before" in page
 
 
 def test_a_policy_whose_gates_ask_for_the_same_people_names_the_gates(

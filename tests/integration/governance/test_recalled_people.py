@@ -5,7 +5,7 @@ import pytest
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
 from apps.console.queries.duties import DutyRow
-from apps.governance.actions import draft_policy, publish_policy
+from apps.governance.actions import draft_policy, end_break_glass, publish_policy
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.models import PolicyRevision
 from apps.governance.queries import menu, release_view
@@ -17,7 +17,7 @@ from apps.identity.models import RoleBinding, User
 from apps.serving.errors import Recalled
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
-from tests.support.break_glass import fragile, opened
+from tests.support.break_glass import confirmed, fragile, opened, responder
 from tests.support.page_text import text_of
 from tests.support.world import OPEN, World
 
@@ -129,6 +129,19 @@ def test_a_release_that_only_they_could_approve_stands_still(world: World) -> No
     assert (stuck.environment.name, stuck.roles) == ("staging", ("approver",))
 
 
+def test_home_and_inbox_say_once_that_who_was_recalled_decides_on_nothing(world: World) -> None:
+    world.request("staging")
+    alone(world)
+    factories.grant(world.people["Vera"], {"auditor": world.project})
+    home, box = shown(world, "Vera", "/"), shown(world, "Vera", "/inbox/")
+    assert "Nobody can approve" in home and f"You cannot count: {WHY}" in home
+    assert "other reviewers" not in home, "there are none"
+    assert "No releases need your review." in box and "all caught up" not in box
+    vera = factories.browser(world.people["Vera"])
+    for path in ("/", "/inbox/", "/models/"):
+        assert "releases that wait for your role" not in vera.get(path).content.decode(), path
+
+
 def test_the_last_other_approver_is_removed_by_who_was_told_what_follows(world: World) -> None:
     desk = factories.browser(factories.person("Ann", {"admin": None}))
     role = RoleBinding.objects.get(person=world.people["Vito"])
@@ -196,6 +209,31 @@ def test_nobody_starts_or_co_signs_an_emergency_release_whose_decisions_were_rec
     assert "Start emergency release…" not in page and f"You cannot count: {WHY}" in page
     with pytest.raises(Recalled, match="you decide nothing"):
         opened(world, release)
+
+
+def test_an_emergency_release_that_the_recall_of_a_signer_ended_says_so_and_whose_is_void(
+    world: World,
+) -> None:
+    fragile(world)
+    auditor = factories.browser(factories.person("Eva", {"auditor": None}))
+    for co_signed in (False, True):
+        release = world.request("staging", endpoint=f"urgent-{co_signed:d}")
+        glass = opened(world, release, responder(world, f"Rob{co_signed:d}"))
+        if co_signed:
+            confirmed(world, glass, world.vito)
+        ended = opened(world, world.request("staging"), responder(world, f"Rob{co_signed:d}"))
+        end_break_glass(ended, actor=world.vito)
+        taken_back(world.people[f"Rob{co_signed:d}"].pk, by=f"Olaf{co_signed:d}")
+        page = shown(world, "Ada", f"/break-glass/{glass.pk}/")
+        assert "✕ Ended by a recall" in page
+        assert page.count("void: recalled") == 1
+        assert "can start until" not in page
+        assert "Open recall" not in page, "Ada does not see what counts everywhere"
+        found = auditor.get(f"/break-glass/{glass.pk}/").content.decode()
+        assert f'href="/recalls/{Recall.objects.order_by("-pk")[0].pk}/">Open recall' in found
+        earlier = shown(world, "Ada", f"/break-glass/{ended.pk}/")
+        assert "Ended by a recall" not in earlier and "void" not in earlier
+    assert shown(world, "Ada", "/break-glass/").count("Ended by a recall") == 2
 
 
 def test_the_preview_says_which_releases_lose_a_decision(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from placet_agent.state.trust import Trust
 from placet_verify import canonical
 from placet_verify.permit.permit import Expected, PermitRefused, permit
 from placet_verify.signing import dsse
+from tests.support import factories
 from tests.support.break_glass import broken, fragile, opened
 from tests.support.factories import browser
 from tests.support.forgeries import forged_state, signed_now, unapproved, verdicts
@@ -51,6 +53,24 @@ def test_the_node_runs_what_two_people_broke_the_glass_for(
     assert end_break_glasses_due() == 1
     assert verdicts(trust, signed_now(world)) == {live.bento_id: ""}, "what serves goes on"
     assert break_glass_views(BreakGlass.objects.all())[0].running
+
+
+def test_lists_and_files_name_who_made_it_an_emergency_release(story: Story, live: Release) -> None:
+    rob, vera = (story.world.people[name].name for name in ("Rob", "Vera"))
+    reader = browser(story.world.people["Ada"])
+    project = story.world.project.slug
+    for path in (
+        "/",
+        f"/endpoints/?project={project}",
+        f"/endpoints/{live.endpoint_id}/revisions/",
+    ):
+        said = text_of(reader.get(path).content.decode())
+        assert f"Emergency release by {rob} and {vera}" in said, path
+        assert "open policy" not in said, path
+    auditor = factories.api(factories.person("Eve", {"auditor": None}))
+    answer: Any = auditor.get("/exports/endpoints?format=json")
+    told = json.loads(b"".join(answer.streaming_content))[0]["approved_by"]
+    assert told == [f"{rob} (emergency release)", f"{vera} (emergency release)"]
 
 
 def test_nobody_goes_back_to_what_its_review_did_not_find_justified(

@@ -1,6 +1,6 @@
 """What is said of a break-glass, for each way it and its review can stand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,11 +24,17 @@ def view(review: str = "none", missing: int = 0, **glass: Any) -> Any:
         "review_due_at": AT,
         "confirmed_at": None,
         "used_at": None,
+        "ended_at": None,
         "release": SimpleNamespace(state="live"),
     }
     row = SimpleNamespace(**(plain | glass))
     return SimpleNamespace(
-        glass=row, review=review, missing=missing, signers=("one",), reviewer="Rex"
+        glass=row,
+        review=review,
+        missing=missing,
+        signers=("one",),
+        reviewer="Rex",
+        now=AT - timedelta(minutes=1),
     )
 
 
@@ -97,6 +103,27 @@ def test_those_who_are_missing_are_counted(missing: int, waits: str, follows: st
 def test_what_it_skips_is_named() -> None:
     assert page(view()).skips == ""
     assert page(view(), skip=("scan", "age")).skips == " and these gates: scan, age"
+
+
+@pytest.mark.parametrize(
+    ("glass", "allows"),
+    [
+        ({}, "Once it is co-signed, the rollout can start until"),
+        ({"confirmed_at": AT}, "The rollout can start until"),
+        ({"confirmed_at": AT, "until": AT - timedelta(hours=1)}, "The rollout could start until"),
+        ({"confirmed_at": AT, "ended_at": AT}, "The rollout could start until"),
+        ({"ended_at": AT}, ""),
+    ],
+)
+def test_what_it_allows_is_past_once_it_is_over(glass: dict[str, Any], allows: str) -> None:
+    assert page(view(**glass)).allows == allows
+
+
+def test_its_review_says_which_roles_close_it_and_when() -> None:
+    who = "by someone with the role approver or auditor who was not involved in this release"
+    active = page(view("open", confirmed_at=AT))
+    assert active.review_by == f"Can be reviewed once it has ended, {who}; is due"
+    assert page(view("overdue", ended_at=AT)).review_by == f"Closed {who}; was due"
 
 
 def test_what_a_signature_is_worth_is_said() -> None:

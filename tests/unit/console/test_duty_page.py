@@ -154,7 +154,10 @@ def test_whose_decisions_were_recalled_is_waited_for_or_somebody_else_with_the_r
             1,
             (),
             None,
-            ("people to start one release within 1 hour.", "No smaller group could."),
+            (
+                "people to start one release within 1 hour.",
+                "Nobody could: it takes a responder and 1 approver whose decisions count.",
+            ),
         ),
         (
             4,
@@ -173,3 +176,10 @@ def test_what_breaking_the_glass_asks(
     row = BreakGlassDutyRow(BreakGlassDuty(2, hours, skip, found(fewest), []))
     assert (row.what, row.could) == said
     assert row.sign.tone == ("wait" if fewest is None else "fail")
+
+
+def test_of_many_who_break_the_glass_nobody_is_said_to_be_able_where_everybody_could_not() -> None:
+    five = BreakGlassDuty(5, 1, (), None, [])
+    assert BreakGlassDutyRow(five).could == "No smaller group was found."
+    nobody = "Nobody could: it takes a responder and 4 approvers whose decisions count."
+    assert BreakGlassDutyRow(replace(five, locked_out=True)).could == nobody

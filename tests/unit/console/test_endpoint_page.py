@@ -180,9 +180,17 @@ def test_requests_without_a_unit_are_counted() -> None:
 
 
 def test_who_approved_is_named() -> None:
-    past = PastRevision(row(approvers=["Ada", "Alan"]), "risk", None, ANONYMOUS)
+    past = PastRevision(row(approvers=["Ada", "Alan"], emergency=[]), "risk", None, ANONYMOUS)
     assert past.by == ", approved by Ada, Alan"
-    assert PastRevision(row(approvers=[]), "risk", None, ANONYMOUS).by == ""
+    assert PastRevision(row(approvers=[], emergency=[]), "risk", None, ANONYMOUS).by == ""
+
+
+def test_who_made_it_an_emergency_release_is_named_first() -> None:
+    alone = PastRevision(row(approvers=[], emergency=["Rob", "Vera"]), "risk", None, ANONYMOUS)
+    assert alone.approvers == "Emergency release by Rob and Vera"
+    assert alone.by == ", emergency release by Rob and Vera"
+    both = PastRevision(row(approvers=["Ada"], emergency=["Rob"]), "risk", None, ANONYMOUS)
+    assert both.approvers == "Emergency release by Rob; approved by Ada"
 
 
 def test_the_fields_to_try_it_hold_the_example() -> None:

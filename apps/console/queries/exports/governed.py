@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from apps.assurance.models import Recall, RecallEffect
-from apps.assurance.queries import visible_recalls
+from apps.assurance.queries import recalls_matching, visible_recalls
 from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
 from apps.assurance.queries.visible_recalls import as_done, person_recalled
 from apps.console.queries.actor_names import actor_names
@@ -55,17 +55,15 @@ def _duties(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     """Yield what each recall reached, and once each that reached nothing, the newest first."""
-    recalls = visible_recalls(actor)
+    project = filters.get("project", "")
+    recalls = recalls_matching(actor, project=project, state=state_asked(filters))
     if recall := filters.get("recall"):
         recalls = recalls.filter(pk=recall)
-    if state := state_asked(filters):
-        recalls = recalls.filter(state=state)
     rows = RecallEffect.objects.filter(recall__in=recalls).select_related(
         "recall", "project", "endpoint", "release", "target"
     )
     bare = recalls.filter(~Exists(RecallEffect.objects.filter(recall=OuterRef("pk"))))
-    if project := filters.get("project"):
-        rows, bare = rows.filter(project__slug=project), bare.filter(project__slug=project)
+    rows = rows.filter(project__slug=project) if project else rows
     done = as_done(rows).annotate(person=person_recalled("recall__"))
     reached = _reached(done.order_by("-recall", "-pk"), actor)
     bare = bare.annotate(person=person_recalled()).order_by("-pk")
