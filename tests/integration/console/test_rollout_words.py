@@ -145,6 +145,26 @@ def test_the_page_of_a_release_is_renewed_while_something_may_become_of_it(story
     assert head_of(story, live) == ("superseded", "")
 
 
+def test_what_a_person_paused_is_paused_in_every_list_that_tells_of_it(story: Story) -> None:
+    release = story.under_way(TIMED)
+    version = release.version
+    places = (
+        "/projects/risk/",
+        f"/models/risk/{version.model.name}/{version.number}/",
+        "/endpoints/",
+        f"/projects/risk/environments/{release.environment.name}/",
+    )
+    going = [page(story, path) for path in places]
+    assert "Paused" not in " ".join(going)
+    actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
+    for path in places:
+        said = page(story, path)
+        assert "Paused" in said, path
+        assert "◷ Rolling out" not in said and "Rollout in progress" not in said, path
+    assert "Paused by Otto risk" in page(story, "/endpoints/")
+    assert "requested (ago)" in page(story, places[0]).lower()
+
+
 def test_the_gates_of_a_live_release_are_those_of_its_start(story: Story) -> None:
     release = story.live()
     Release.objects.filter(pk=release.pk).update(gates=[NOT_FROZEN])
