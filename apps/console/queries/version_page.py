@@ -38,13 +38,7 @@ from apps.governance.queries.facts import was_called_safe
 from apps.registry.cards import render
 from apps.registry.comparison import code_facts
 from apps.registry.formats import ACCELERABLE
-from apps.registry.models import (
-    ArtifactFile,
-    Evidence,
-    EvidenceSource,
-    ModelVersion,
-    VersionState,
-)
+from apps.registry.models import ArtifactFile, Evidence, EvidenceSource, ModelVersion, VersionState
 from apps.registry.queries import newest_evidence
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope

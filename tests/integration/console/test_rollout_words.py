@@ -163,6 +163,8 @@ def test_what_a_person_paused_is_paused_in_every_list_that_tells_of_it(story: St
         assert "◷ Rolling out" not in said and "Rollout in progress" not in said, path
     assert "Paused by Otto risk" in page(story, "/endpoints/")
     assert "requested (ago)" in page(story, places[0]).lower()
+    own = browser(story.people["Ada"]).get(f"/people/{story.people['Ada'].pk}/").content.decode()
+    assert "Paused" in own and "Rolling out" not in own
 
 
 def test_the_gates_of_a_live_release_are_those_of_its_start(story: Story) -> None:
