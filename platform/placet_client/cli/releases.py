@@ -291,6 +291,8 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
         say(f"It may reach: {mark}")
     if view.waits_for:
         say(f"Beside its gates it waits: {view.waits_for}")
+    if view.release.state not in ("requested", "approved"):
+        say("Its gates are looked at no more. They said last, at its start or its end:")
     show_list(view.gates, ["state", "title", "reason"], output)
     if view.decisions:
         show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
