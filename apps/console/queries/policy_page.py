@@ -13,7 +13,7 @@ from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges, Question
 from apps.console.queries.policy_revision import PastPolicy, around
-from apps.console.queries.policy_trial import NOT_BEFORE, lacking, shortages
+from apps.console.queries.policy_trial import NOT_BEFORE, lacking, outdated, shortages
 from apps.governance.actions.duties import lockout_under
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
@@ -241,7 +241,7 @@ def _drafts(
             others=others,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),
-            shortages=why,
+            shortages=outdated(row, current) or why,
             current=current,
             environment=environment.name,
             is_recalled=row.reader_recalled,

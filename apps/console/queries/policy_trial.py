@@ -10,7 +10,7 @@ from apps.governance.actions.duties import lockout
 from apps.governance.approvals import ApprovalPolicy
 from apps.governance.duties import DECIDES_AS, Account, Branch, EnvironmentAccess
 from apps.governance.gates.facts import GateResult
-from apps.governance.models import UNFINISHED_STATES, Environment
+from apps.governance.models import UNFINISHED_STATES, Environment, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, deciders
 from apps.governance.queries.dry_run import DryRunRow, dry_run
 from apps.identity.trust.positions import Positions, positions
@@ -89,6 +89,16 @@ def standing(results: Sequence[GateResult]) -> str:
         return "passed"
     failed = not results or any(gate["state"] != "waiting" for gate in held)
     return "failed" if failed else "waiting"
+
+
+def outdated(draft: PolicyRevision, current: PolicyRevision | None) -> list[str]:
+    """Return why a draft cannot be published where a newer policy was since."""
+    if current is None or current.number < draft.number:
+        return []
+    return [
+        f"r{current.number}, which is newer, is active: this draft cannot be published. Draft it "
+        f"again on top of r{current.number}."
+    ]
 
 
 def lacking(

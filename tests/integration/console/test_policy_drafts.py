@@ -125,3 +125,18 @@ def test_a_draft_that_asks_for_people_who_stand_elsewhere_is_not_said_to_be_publ
     assert why in own and "Withdraw this draft" in own and "Publish or" not in own
     place_person(world.people["Vera"], line="second", top=True, actor=SYSTEM)
     assert "Publish…" in page(world) and never not in page(world)
+
+
+def test_a_draft_older_than_the_policy_in_force_is_offered_to_nobody_to_be_published(
+    world: World,
+) -> None:
+    draft = drafted(world, OPEN)
+    assert "Policy drafts to review" in text_of(
+        browser(world.people["Vito"]).get("/inbox/").content.decode()
+    )
+    newer = world.policy("staging", OPEN + "  - {gate: freeze}\n")
+    assert newer.number > draft.number
+    why = f"r{newer.number}, which is newer, is active: this draft cannot be published."
+    assert why in page(world) and "Publish…" not in page(world)
+    own = text_of(browser(world.people["Vito"]).get(f"{PLACE}{draft.number}/").content.decode())
+    assert why in own and "Withdraw this draft" in own and "Publish or" not in own
