@@ -1,11 +1,11 @@
 """Endpoints as the pages show them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils.text import capfirst
 
 from apps.console.charts import Sparkline, SplitSpan, sparkline, split_bar
@@ -20,6 +20,7 @@ from apps.console.queries.endpoint_parts import (
 )
 from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
+from apps.console.queries.release_words import as_told, told_along
 from apps.console.queries.sorting import ENDPOINTS, Sorting
 from apps.console.templatetags.placet import percent
 from apps.governance.models import OPEN_STATES as UNDER_WAY
@@ -28,6 +29,7 @@ from apps.governance.rules import ReleaseState
 from apps.monitoring.queries import requests_at
 from apps.registry.queries import large_of
 from apps.rollouts.models import Rollout
+from apps.rollouts.pauses import paused
 from apps.rollouts.rules import OPEN_STATES
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import (
@@ -71,6 +73,7 @@ class EndpointRow:
     approvers: list[str]  # of that, by name, with who made it an emergency release
     parts: list[ServingPart]
     rollout: str  # the one under way
+    moving: str  # who or what has paused that, or only that it is under way
     lately: Sparkline | None = None  # its requests of the last hour; ``None`` where nobody asks
 
     @property
@@ -223,7 +226,8 @@ def serving_releases(statuses: Sequence[EndpointStatus]) -> dict[str, list[Any]]
     live = Q(endpoint__in=[s.endpoint.pk for s in statuses], state=ReleaseState.LIVE)
     rows = Release.objects.filter(live | Q(pk__in=sharing)).select_related("version__model")
     rows = rows.defer(*large_of("version"))
-    rows = rows.annotate(**approvers_of("pk"), rollout=Subquery(moves.values("pk")[:1]))
+    told = told_along(moves, pk="pk", plan="release__plan")
+    rows = rows.annotate(**approvers_of("pk"), rollout=told)
     found: dict[str, list[Any]] = {}
     for row in rows:
         found.setdefault(row.endpoint_id, []).append(row)
@@ -244,6 +248,13 @@ def endpoint_row(status: EndpointStatus, releases: Sequence[Any]) -> EndpointRow
         url = version_url(row.version, status.endpoint.project.slug)
         weight = sharing.share if sharing else 0
         parts.append(ServingPart(row, weight, since, approval(row.approvers, row.emergency), url))
-    rollout = next((row.rollout for row in releases if row.rollout), "")
+    told = next((row.rollout for row in releases if row.rollout), None)
+    rollout, moving = (told["pk"], _moving(told)) if told else ("", "")
     approvers = everybody(live.approvers, live.emergency) if live else []
-    return EndpointRow(status, live, approvers, parts, rollout)
+    return EndpointRow(status, live, approvers, parts, rollout, moving)
+
+
+def _moving(told: Mapping[str, Any]) -> str:
+    """Say who or what has paused a rollout, or only that it is under way."""
+    row = as_told(told, Release(plan=told["plan"]))
+    return paused(row, row.pauser) or "Rollout in progress"

@@ -115,7 +115,7 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         place = draft.environment
         url = reverse("policies", args=[place.project.slug, place.name])
         title, where = f"Policy r{draft.number} of {place.name}", place.project.name
-        detail = f"{where}: a draft to publish"
+        detail = f"{where}: a draft to review"
         yield draft.project_id, Task("policy", draft.pk, title, detail, draft.created_at, url)
 
 

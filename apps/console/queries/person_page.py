@@ -25,6 +25,7 @@ from apps.console.queries.people import (
     role_choices,
     roles_by_place,
 )
+from apps.console.queries.release_words import with_words
 from apps.governance.models import Decision, Release
 from apps.governance.queries.visible_rows import releases
 from apps.identity.models import ApiToken, User
@@ -162,7 +163,7 @@ def person_page(person_id: str, actor: Actor) -> PersonPage:
         actor=actor,
         roles=_roles(person, actor),
         decisions=_decisions(person, actor),
-        requests=list(releases(actor).filter(requester=person.pk)[:FEW]),
+        requests=list(with_words(releases(actor)).filter(requester=person.pk)[:FEW]),
         lines=_lines(person, actor),
         recall_reason=_reason(person.recall, actor),
     )

@@ -13,7 +13,8 @@ from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges, Question
 from apps.console.queries.policy_revision import PastPolicy, around
-from apps.console.queries.policy_trial import shortages
+from apps.console.queries.policy_trial import NOT_BEFORE, lacking, outdated, shortages
+from apps.governance.actions.duties import lockout_under
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
 from apps.governance.queries.policy_history import with_ends
@@ -177,8 +178,12 @@ def other_publishers(environment: Environment, actor: Actor) -> str:
 
 def who_publishes(draft: PolicyRevision, environment: Environment, actor: Actor) -> str:
     """Say who can publish what ``actor`` has just drafted, or why nobody can."""
-    lacking = shortages(draft.document["gates"], deciders(environment, actor))
-    return next(lacking, "") or other_publishers(environment, actor)
+    holders = deciders(environment, actor)
+    if short := next(shortages(draft.document["gates"], holders), ""):
+        return short
+    if holders and (why := lockout_under(draft)):
+        return f"{why}. {NOT_BEFORE}"
+    return other_publishers(environment, actor)
 
 
 def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> PolicyPage:
@@ -218,11 +223,11 @@ def _drafts(
     actor: Actor,
     environment: Environment,
 ) -> Iterator[Draft]:
-    others, holders = other_publishers(environment, actor), deciders(environment, actor)
+    others = other_publishers(environment, actor)
+    open_rows = [row for row in rows if row.state == PolicyState.DRAFT]
+    short = lacking([row.document for row in open_rows], environment, actor)
     base = f"projects/{environment.project.slug}/environments/{environment.name}/policies"
-    for row in rows:
-        if row.state != PolicyState.DRAFT:
-            continue
+    for row, why in zip(open_rows, short, strict=True):
         challenge = f"{base}/{row.number}/challenge"
         needed = any(policy.approvals.passkey() for policy in (current, row) if policy)
         yield Draft(
@@ -236,7 +241,7 @@ def _drafts(
             others=others,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),
-            shortages=list(shortages(row.document["gates"], holders)),
+            shortages=outdated(row, current) or why,
             current=current,
             environment=environment.name,
             is_recalled=row.reader_recalled,

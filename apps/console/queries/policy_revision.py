@@ -11,13 +11,13 @@ from apps.console.queries.links import sees
 from apps.console.queries.page_parts import counted
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges
-from apps.console.queries.policy_trial import shortages
+from apps.console.queries.policy_trial import lacking, outdated
 from apps.governance.models import Environment, PolicyRevision, Release
-from apps.governance.queries.deciders import deciders
+from apps.governance.queries.deciders import deciders, recalled_of
 from apps.governance.queries.policy_history import standing
 from apps.governance.queries.visible_rows import policies, policy
 from apps.governance.rules import PolicyState
-from apps.identity.queries import people_names
+from apps.identity.queries import people_names, scope_of
 from placet.kernel.actor import Actor
 
 
@@ -80,8 +80,10 @@ class PolicyRevisionPage:
     past: PastPolicy
     current: PolicyRevision | None  # the one in force
     before: PolicyRevision | None  # the one in force before it, or when it was withdrawn
-    approved: int | None  # releases under it; None for who may not see releases there
+    approved: int | None  # releases under it; None of a draft, or for who may not see them
     shortages: Sequence[str] = ()  # why a draft could not be published as roles are held now
+    publishes: bool = False  # whether the reader can publish it, who did not write it
+    drafts: bool = False  # whether they can withdraw it
 
     @property
     def row(self) -> Any:
@@ -105,8 +107,10 @@ class PolicyRevisionPage:
 
     @property
     def to_decide(self) -> str:
-        """What can be done with it while it is a draft."""
-        return "Withdraw this draft" if self.shortages else "Publish or withdraw this draft"
+        """What the reader can do with it while it is a draft, where that is done."""
+        able = {"publish": self.publishes, "withdraw": self.drafts}
+        acts = [act for act, can in able.items() if can]
+        return f"{' or '.join(acts).capitalize()} this draft" if acts else "All drafts here"
 
     @property
     def releases(self) -> str:
@@ -148,12 +152,19 @@ def policy_revision_page(environment: Environment, number: int, actor: Actor) ->
     earlier = Q(number__lt=number)  # what is published is newer than all before it
     if past.withdrawn_at:
         earlier = Q(published_at__lte=past.withdrawn_at)
-    lacking = shortages(row.document["gates"], deciders(environment, actor))
+    is_draft = row.state == PolicyState.DRAFT
+    short = []
+    if is_draft:
+        short = outdated(row, current) or lacking([row.document], environment, actor)[0]
+    uncounted = actor.accountable in recalled_of([deciders(environment, actor)])
+    own, where = actor.accountable == row.drafted_by, scope_of(environment)
     return PolicyRevisionPage(
         environment,
         past,
         current,
-        published.filter(earlier).first(),
-        approved.count() if sees(environment, "release.view", actor) else None,
-        list(lacking) if row.state == PolicyState.DRAFT else (),
+        None if is_draft else published.filter(earlier).first(),
+        approved.count() if not is_draft and sees(environment, "release.view", actor) else None,
+        short,
+        publishes=not (short or uncounted or own) and actor.can("policy.publish", where),
+        drafts=actor.can("policy.draft", where),
     )

@@ -6,13 +6,21 @@ from typing import Any
 
 from apps.console.queries.page_parts import counted, in_a_row
 from apps.governance import gates
+from apps.governance.actions.duties import lockout
+from apps.governance.approvals import ApprovalPolicy
+from apps.governance.duties import DECIDES_AS, Account, Branch, EnvironmentAccess
 from apps.governance.gates.facts import GateResult
-from apps.governance.models import UNFINISHED_STATES, Environment
+from apps.governance.models import UNFINISHED_STATES, Environment, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, deciders
 from apps.governance.queries.dry_run import DryRunRow, dry_run
+from apps.identity.trust.positions import Positions, positions
 from placet.kernel.actor import Actor
+from placet_verify.permit.quorum import ApprovalRule
+from placet_verify.permit.standing import OTHER_REPORTING_LINE, SECOND_LINE
 
 STUCK = "no release could be approved, so it cannot be published."
+NOT_BEFORE = "Before that it cannot be published."
+STANDING = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # what asks where people stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,8 @@ class PolicyTrial:
 
 def policy_trial(place: Environment, document: Mapping[str, Any], actor: Actor) -> PolicyTrial:
     """Try a policy on what is open and live in ``place``, which was read with who decides there."""
-    return PolicyTrial(
-        rows=[Trial(row) for row in dry_run(place, document)],
-        shortages=list(shortages(document["gates"], deciders(place, actor))),
-    )
+    (short,) = lacking([document], place, actor)
+    return PolicyTrial(rows=[Trial(row) for row in dry_run(place, document)], shortages=short)
 
 
 def _held(row: RoleHolders) -> str:
@@ -85,9 +91,64 @@ def standing(results: Sequence[GateResult]) -> str:
     return "failed" if failed else "waiting"
 
 
+def outdated(draft: PolicyRevision, current: PolicyRevision | None) -> list[str]:
+    """Return why a draft cannot be published where a newer policy was since."""
+    if current is None or current.number < draft.number:
+        return []
+    return [
+        f"r{current.number}, which is newer, is active: this draft cannot be published. Draft it "
+        f"again on top of r{current.number}."
+    ]
+
+
+def lacking(
+    documents: Sequence[Mapping[str, Any]], place: Environment, actor: Actor
+) -> list[list[str]]:
+    """Return of each policy why it could not be published as roles are held now, as far as the
+    reader may know. ``place`` was read with who decides there; where people stand is read once, and
+    only where a policy asks for it."""
+    holders = deciders(place, actor)
+    asked = [ApprovalPolicy.of(document).rules for document in documents]
+    ids = {person.id for row in holders for person in row.able}
+    stand = any(STANDING & {*rule.demands} for rules in asked for rule in rules)
+    placed = positions(ids) if stand and ids else Positions({})
+    found = []
+    for document, rules in zip(documents, asked, strict=True):
+        said = list(shortages(document["gates"], holders))
+        if not said and holders and not any(row.is_cut for row in holders):
+            why = lockout(document, _able(rules, holders, placed))
+            said = [f"{why}. {NOT_BEFORE}"] if why else []
+        found.append(said)
+    return found
+
+
+def _able(
+    rules: tuple[ApprovalRule, ...], holders: Sequence[RoleHolders], placed: Positions
+) -> EnvironmentAccess:
+    """Return those who decide, for the check that publishing makes. Whoever has no passkey may have
+    one vouched for, and anybody may make and request: so it finds nobody locked out who is not."""
+    may: dict[str, set[str]] = {}
+    for row in holders:
+        for person in row.able:
+            may.setdefault(person.id, set()).add(DECIDES_AS[row.role])
+    accounts = (
+        Account(
+            pk,
+            pk,
+            frozenset(held),
+            passkey=True,
+            line=placed.line(pk, for_=pk),
+            branch=Branch.of(pk, placed.managers(pk, for_=pk)),
+        )
+        for pk, held in may.items()
+    )
+    return EnvironmentAccess(rules, tuple(accounts))
+
+
 def shortages(policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders]) -> Iterator[str]:
     """Yield a sentence for each gate that asks for more people of a role than hold it, or one for
-    all gates together. Publishing also looks at passkeys and at where people stand."""
+    all gates together. Publishing also looks at passkeys and at where people stand: see
+    :func:`lacking`."""
     there = {row.role: row for row in holders}
     asking = [g for g in policy if g["gate"] == "approvals" and g["role"] in there]
     few = [gate for gate in asking if len(there[gate["role"]].able) < gate["count"]]

@@ -13,6 +13,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_use
 from apps.console.queries.links import sees
 from apps.console.queries.models import ModelRow
 from apps.console.queries.page_parts import Button
+from apps.console.queries.release_words import with_words
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
 from apps.governance.queries.visible_rows import in_force, releases
 from apps.governance.rules import PolicyState, ReleaseState
@@ -91,9 +92,9 @@ class ProjectPage:
 def project_page(project: Project, actor: Actor) -> ProjectPage:
     """Return what the overview of a project shows, in seven queries."""
     recent = list(
-        releases(actor, project=project).filter(state__in=[*OPEN_STATES, ReleaseState.LIVE])[
-            :RELEASES
-        ]
+        with_words(releases(actor, project=project)).filter(
+            state__in=[*OPEN_STATES, ReleaseState.LIVE]
+        )[:RELEASES]
     )
     found = visible_endpoints(actor).filter(project=project).order_by("environment", "name")
     alerts = unresolved_alerts(actor).filter(project=project)

@@ -205,8 +205,8 @@ class ReleaseEnd:
 
     @property
     def gates_title(self) -> str:
-        """What stands above its gates."""
-        if not self.is_over:
+        """What stands above its gates: they are looked at for the last time as it starts."""
+        if not self.view.is_decided:
             return "Gates"
         if self.has_started:
             return "Gates at its start"
@@ -219,8 +219,8 @@ class ReleaseEnd:
 
     @property
     def gates(self) -> list[GateLine]:
-        """Its gates; of one that is over what they said last, as past."""
-        if self.is_over:
+        """Its gates; of one that waits no more what they said last, as past."""
+        if self.view.is_decided:
             return [past(gate) for gate in self.view.gates]
         both = zip(self.view.gates, self.view.who_opens, strict=True)
         return [present(gate, people) for gate, people in both]

@@ -77,7 +77,8 @@ class ReleasePage:
     @property
     def now(self) -> ReleaseStanding:
         """How it stands."""
-        return ReleaseStanding(self.release, self.rollout, self.actor)
+        said = [sign.text for sign in self.signs]
+        return ReleaseStanding(self.release, self.rollout, self.actor, said)
 
     @property
     def end(self) -> ReleaseEnd:
@@ -279,13 +280,8 @@ class ReleasePage:
 
     @property
     def url(self) -> str:
-        """Where the page is, from which it renews its rollout while that moves."""
+        """Where the page is, from which it renews its rollout."""
         return reverse("release", args=[self.release.pk])
-
-    @property
-    def is_moving(self) -> bool:
-        """Whether its rollout may change by itself."""
-        return self.release.state in (ReleaseState.APPROVED, ReleaseState.ROLLING_OUT)
 
     @property
     def rollout_title(self) -> str:

@@ -1,13 +1,16 @@
 """How a release stands now: whether its endpoint is stopped, and what holds its rollout."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
+from apps.console.queries.release_end import has_ended
 from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import VERBS, LastWords, last_words, paused
 from apps.console.queries.stops import Stop, stop_told
 from apps.governance.models import UNFINISHED_STATES
-from apps.governance.rules import ReleaseState
+from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.events import ROLLBACK_STARTED
 from apps.rollouts.states import RolloutState
 from placet.kernel.actor import Actor
@@ -20,6 +23,7 @@ class ReleaseStanding:
     release: Any
     rollout: Any
     actor: Actor
+    said: Sequence[str] = ()  # what its head says of how it stands, beside its state
 
     @property
     def state(self) -> str:
@@ -29,8 +33,17 @@ class ReleaseStanding:
     @property
     def mark(self) -> str:
         """What its page was made for: with another one that is out of date. It goes into a header
-        of HTTP too, so it holds no name."""
-        return f"{self.state} paused" if self.paused else self.state
+        of HTTP too, so what is said besides, with names, is in it as a number."""
+        said = " ".join(filter(None, [*self.said, self.paused]))
+        return f"{self.state} {crc32(said.encode()):08x}" if said else self.state
+
+    @property
+    def renewal(self) -> str:
+        """How often its page looks at it again; '' where nothing becomes of it any more."""
+        if self.release.state in (ReleaseState.APPROVED, ReleaseState.ROLLING_OUT):
+            return "every 1s"
+        changes = self.release.state in RETRIABLE or not has_ended(self.release)
+        return "every 10s" if changes else ""
 
     @property
     def stop(self) -> Stop | None:

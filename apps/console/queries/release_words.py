@@ -1,5 +1,6 @@
 """How a release stands, in the words of lists: what its gates answer, and what has paused it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +39,15 @@ def with_words(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     :func:`going` tell from."""
     rows = Rollout.objects.filter(release=OuterRef("pk")).exclude(state__in=ENDED_STATES)
     rows = rows.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
-    columns = {name: name for name in (*GOING, "created_at")}
+    return with_clock(releases).annotate(going=told_along(rows))
+
+
+def told_along(rollouts: QuerySet[Rollout], **more: str) -> Subquery:
+    """Have a query bring of the first of ``rollouts`` what :func:`as_told` makes one of, and
+    ``more`` columns."""
+    columns = {name: name for name in (*GOING, "created_at")} | more
     told = JSONObject(pauser=name_in("paused_by"), **columns)
-    return with_clock(releases).annotate(going=Subquery(rows.values(json=told)[:1]))
+    return Subquery(rollouts.values(json=told)[:1])
 
 
 def going(release: Any) -> Any:
@@ -49,6 +56,11 @@ def going(release: Any) -> Any:
     told = getattr(release, "going", None)
     if release.state != ReleaseState.ROLLING_OUT or not told:
         return None
+    return as_told(told, release)
+
+
+def as_told(told: Mapping[str, Any], release: Release) -> Any:
+    """Return the rollout of ``release`` that a query brought :func:`told_along`."""
     began = datetime.fromisoformat(told["created_at"])
     row: Any = Rollout(release=release, created_at=began, **{name: told[name] for name in GOING})
     row.pauser = told["pauser"]

@@ -15,6 +15,7 @@ from apps.console.queries import version_recall
 from apps.console.queries.events import EventLine, story
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
+from apps.console.queries.release_words import with_words
 from apps.console.queries.verdicts import SMOKE_WORDS
 from apps.console.queries.version_parts import (
     EvidenceLine,
@@ -37,13 +38,7 @@ from apps.governance.queries.facts import was_called_safe
 from apps.registry.cards import render
 from apps.registry.comparison import code_facts
 from apps.registry.formats import ACCELERABLE
-from apps.registry.models import (
-    ArtifactFile,
-    Evidence,
-    EvidenceSource,
-    ModelVersion,
-    VersionState,
-)
+from apps.registry.models import ArtifactFile, Evidence, EvidenceSource, ModelVersion, VersionState
 from apps.registry.queries import newest_evidence
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
@@ -374,8 +369,8 @@ def version_page(version: Any, actor: Actor) -> VersionPage:
     """Return everything the page of ``version`` shows."""
     evidence = sorted(newest_evidence(version, PAGE), key=was_called_safe)
     builds = builds_of(version, BUILDS)
-    rows = version.releases.select_related("environment", "endpoint").order_by("-created_at")
-    releases = list(rows[:RELEASES])
+    rows = version.releases.select_related("environment", "endpoint", "policy")
+    releases = list(with_words(rows).order_by("-created_at")[:RELEASES])
     found = version_recall.first_told(version.recalls)
     things = (version, *builds, *releases, *evidence)
     lines, names = story(

@@ -144,6 +144,13 @@ def gates_of(release: Release) -> SafeString:
     return part("tone", **asdict(sign), content=said)
 
 
+@register.simple_tag
+def standing_of(release: Release) -> SafeString:
+    """Show in one sign how a release stands: what it waits for while it is requested, or its
+    state."""
+    return (gates_of if release.state == ReleaseState.REQUESTED else state_of)(release)
+
+
 @register.simple_block_tag
 def fact(content: str, label: str, css: str = "", term: str = "") -> SafeString:
     """Show one line of a list of facts (``<dl class="facts">``)."""

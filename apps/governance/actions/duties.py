@@ -1,7 +1,9 @@
 """Refusing what would let fewer people than a policy demands have something approved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 from django.db import connection
 
@@ -45,14 +47,24 @@ def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:
     """
     if actor.kind == "system":
         return
-    access = look().as_counted().access(policy.environment_id)
-    if duties.locked_out(access):
-        raise LockedOut(_too_few(policy, access))
+    if said_too_few := lockout_under(policy):
+        raise LockedOut(said_too_few)
 
 
-def _too_few(policy: PolicyRevision, access: EnvironmentAccess) -> str:
-    """Say which gates ask for more people than could decide here, and what to do."""
-    asking = (gate for gate in policy.document["gates"] if gate["gate"] == approvals.NAME)
+def lockout_under(policy: PolicyRevision) -> str:
+    """Say why nobody could satisfy a policy, in force or not, with everybody who may decide where
+    it is; '' where they could. For the queries see :func:`look`."""
+    seen = look().as_counted()
+    view = replace(seen, policies={**seen.policies, policy.environment_id: policy})
+    return lockout(policy.document, view.access(policy.environment_id))
+
+
+def lockout(document: Mapping[str, Any], access: EnvironmentAccess) -> str:
+    """Say which gates of a policy ask for more people than could decide here, and what to do; ''
+    where everybody together could satisfy it."""
+    if not duties.locked_out(access):
+        return ""
+    asking = (gate for gate in document["gates"] if gate["gate"] == approvals.NAME)
     titles = {gate["role"]: approvals.title(gate) for gate in asking}
     unmet = duties.unmet(access)
     lines = [

@@ -31,7 +31,7 @@ from placet_client.cli.rollouts import from_one
 from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one, tell
-from placet_client.records import Gate, Release, ReleaseDetail
+from placet_client.records import Gate, Release, ReleaseDetail, Rollout
 
 release = typer.Typer(
     help="Releases. People decide on them in the browser: a token never does, so there is no "
@@ -187,14 +187,17 @@ def until_live(client: Client, release_id: str, timeout: float) -> Release:
             view = client.releases.get(release_id)
             if ending := _ending(view):
                 raise ended(client, *ending, "release", release_id)
-            rolling = view.release.state == "rolling_out"
-            rollout = client.rollouts.list(release=release_id).first() if rolling else None
-            watch.show(*release_stands(view, rollout))
+            watch.show(*release_stands(view, _rollout_of(client, view.release)))
             if is_live(view.release):
                 return view.release
             if last or _is_denied(view):
                 raise ended(client, *_over(view), "release", release_id)
     raise AssertionError("polling ends with a last turn")
+
+
+def _rollout_of(client: Client, row: Release) -> Rollout | None:
+    """Return the newest rollout of what is rolling out."""
+    return client.rollouts.list(release=row.id).first() if row.state == "rolling_out" else None
 
 
 def is_live(row: Release) -> bool:
@@ -264,8 +267,11 @@ def release_list(
             endpoint=endpoint,
             limit=limit,
         )
-        rows = ({**row.raw, "state": release_state(row)} for row in found)
-        show_list(rows if output is Form.TABLE else found, COLUMNS, output)
+        if output is not Form.TABLE:
+            show_list(found, COLUMNS, output)
+            return
+        told = ((row, release_state(row, _rollout_of(client, row))) for row in found)
+        show_list(({**row.raw, "state": state} for row, state in told), COLUMNS, output)
 
 
 @release.command("show")
@@ -274,11 +280,12 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
     with connected() as client:
         release_id = id_of(client, named)
         view = client.releases.get(release_id)
+        state = release_state(view.release, _rollout_of(client, view.release))
     if output is Form.JSON:
         show_one(view, output)
         return
     told = {
-        "state": release_state(view.release),
+        "state": state,
         "requested_by": view.requester_name,
         "author": view.author_name,
         "may_still_decide": [person.name for person in view.may_still_decide],
@@ -291,6 +298,8 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
         say(f"It may reach: {mark}")
     if view.waits_for:
         say(f"Beside its gates it waits: {view.waits_for}")
+    if view.release.state not in ("requested", "approved"):
+        say("Its gates are looked at no more. They said last, at its start or its end:")
     show_list(view.gates, ["state", "title", "reason"], output)
     if view.decisions:
         show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)

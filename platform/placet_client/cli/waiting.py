@@ -93,9 +93,11 @@ def spell(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def release_state(row: Release) -> str:
+def release_state(row: Release, rollout: Rollout | None = None) -> str:
     """Return the state of a release as pages have it: what is live behind a stopped endpoint is
-    stopped."""
+    stopped, and it is paused where its ``rollout``, which is under way, is."""
+    if row.state == "rolling_out" and rollout and rollout.waits:
+        return "paused"
     return "stopped" if row.is_stopped else row.state
 
 

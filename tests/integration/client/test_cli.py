@@ -266,6 +266,15 @@ def test_a_release_is_shown_with_who_may_still_decide(
     assert "Rex risk, Rita risk" in shown and "No results" not in shown
 
 
+def test_the_gates_of_a_release_that_started_are_not_said_to_be_those_of_now(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waits, live = world.request("staging"), world.live()
+    for release, said in ((waits, False), (live, True)):
+        assert main(["release", "show", release.pk]) == 0
+        assert ("They said last, at its start or its end:" in capsys.readouterr().err) == said
+
+
 def test_a_release_is_listed_with_its_project_and_named_by_that_and_its_number(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

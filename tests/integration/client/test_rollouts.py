@@ -9,6 +9,7 @@ import pytest
 
 from apps.governance.models import Release
 from apps.monitoring.models import MetricWindow
+from apps.rollouts.actions import pause
 from apps.rollouts.models import Rollout
 from apps.serving.actions import create_endpoint, start_endpoint, stop_endpoint
 from placet_client.cli import main
@@ -253,3 +254,20 @@ def test_releases_are_listed_by_the_states_that_their_table_and_pages_name(
     said = " ".join(capsys.readouterr().err.split())
     assert "state" in said and "One of requested, approved, rolling_out, live" in said
     assert "retired, stopped" in said
+
+
+def test_a_release_that_is_paused_is_not_listed_as_rolling_out(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [{"set_weight": 10}, {"pause": {"duration_seconds": 3600}}]
+    release = story.under_way({"strategy": "canary", "steps": steps})
+    for command in (["list", "risk"], ["show", release.pk]):
+        assert main(["release", *command]) == 0
+        assert "rolling_out" in capsys.readouterr().out
+    pause(story.rollout(release), reason="traffic fell", actor=story.otto)
+    for command in (["list", "risk"], ["show", release.pk]):
+        assert main(["release", *command]) == 0
+        said = capsys.readouterr().out
+        assert "paused" in said and "rolling_out" not in said
+    assert main(["release", "show", release.pk, "-o", "json"]) == 0
+    assert answer(capsys)["release"]["state"] == "rolling_out", "the API's state stays"

@@ -463,6 +463,9 @@ def test_an_empty_draft_takes_over_what_the_last_version_said(
     assert draft.signature == source.signature
     assert draft.expected is None
     assert offered not in shown
+    assert "Typed in or copied, not read from the files" in shown, "nobody typed it in"
+    of_draft = ada.get(place(draft).removesuffix("draft/")).content.decode()
+    assert "started by" in of_draft and "registered by" not in of_draft
     assert Event.objects.filter(kind="version.edited.v1", subject=draft.pk).exists()
     set_card(draft, card="# Mine", actor=world.ada)
     assert "of its own" in (ada.post(place(draft, "copy"), copied, follow=True).content.decode())

@@ -1,9 +1,12 @@
 """What the page of an environment's policies says of a draft before somebody publishes it."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from apps.governance.actions import draft_policy
 from apps.governance.models import PolicyRevision
+from apps.identity.actions import place_person
+from placet.kernel.actor import SYSTEM
 from tests.support.factories import browser
 from tests.support.page_text import text_of
 from tests.support.world import OPEN, World
@@ -97,4 +100,43 @@ def test_a_draft_that_nobody_could_satisfy_offers_nobody_to_publish_it(world: Wo
     assert "Publish…" not in page(world) and "Withdraw…" in page(world)
     number = PolicyRevision.objects.get(state="draft").number
     own = text_of(browser(world.people["Vito"]).get(f"{PLACE}{number}/").content.decode())
+    assert why in own and "Withdraw this draft" in own and "Publish or" not in own
+
+
+@pytest.mark.parametrize("rule", ["second_line: all", "other_reporting_line: true"])
+def test_a_draft_that_asks_for_people_who_stand_elsewhere_is_not_said_to_be_publishable(
+    world: World, rule: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    source = f"{OPEN}  - {{gate: approvals, role: approver, count: 1, {rule}}}\n"
+    client = browser(world.people["Vera"])
+    tried = client.post(f"{PLACE}draft", {"do": "try", "source": source})
+    saved = client.post(f"{PLACE}draft", {"do": "draft", "source": source}, follow=True)
+    why, never = "and nobody could count for it here", "Before that it cannot be published."
+    for answer in (tried, saved):
+        said = text_of(answer.content.decode())
+        assert why in said and never in said and "approver can publish it" not in said
+    assert "Draft saved. Nobody could satisfy this policy" in said
+    number, vito = PolicyRevision.objects.get(state="draft").number, browser(world.people["Vito"])
+    with django_assert_max_num_queries(12):
+        page_of_all = text_of(vito.get(PLACE).content.decode())
+    assert "Publish…" not in page_of_all and never in page_of_all
+    with django_assert_max_num_queries(12):
+        own = text_of(vito.get(f"{PLACE}{number}/").content.decode())
+    assert why in own and "Withdraw this draft" in own and "Publish or" not in own
+    place_person(world.people["Vera"], line="second", top=True, actor=SYSTEM)
+    assert "Publish…" in page(world) and never not in page(world)
+
+
+def test_a_draft_older_than_the_policy_in_force_is_offered_to_nobody_to_be_published(
+    world: World,
+) -> None:
+    draft = drafted(world, OPEN)
+    assert "Policy drafts to review" in text_of(
+        browser(world.people["Vito"]).get("/inbox/").content.decode()
+    )
+    newer = world.policy("staging", OPEN + "  - {gate: freeze}\n")
+    assert newer.number > draft.number
+    why = f"r{newer.number}, which is newer, is active: this draft cannot be published."
+    assert why in page(world) and "Publish…" not in page(world)
+    own = text_of(browser(world.people["Vito"]).get(f"{PLACE}{draft.number}/").content.decode())
     assert why in own and "Withdraw this draft" in own and "Publish or" not in own

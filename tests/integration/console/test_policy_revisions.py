@@ -51,9 +51,13 @@ def test_what_is_in_force_no_more_is_read_as_it_was_written(
 def test_a_withdrawn_draft_says_who_withdrew_it_there_and_in_the_history(world: World) -> None:
     row = draft_policy(world.environment("staging"), source=REVIEWED, actor=world.vera)
     drafted = page(world, f"{PAGE}{row.number}/")
-    assert "Draft" in drafted and "Publish or withdraw this draft" in drafted
+    assert "Draft" in drafted and "All drafts here" in drafted
+    assert "Publish or withdraw" not in drafted, "Rex, who reviews, can do neither"
     assert "In force not published" in drafted and "never" not in drafted
     assert f"Changes to the active policy r{row.number - 1}" in drafted
+    assert "Publish or withdraw this draft" in page(world, f"{PAGE}{row.number}/", "Vito")
+    own = page(world, f"{PAGE}{row.number}/", "Vera")
+    assert "Withdraw this draft" in own and "Publish or" not in own, "who drafted publishes not"
     withdraw_policy(row, actor=world.vito)
     shown = page(world, f"{PAGE}{row.number}/")
     assert "Withdrawn by Vito risk" in shown and "In force never" in shown

@@ -25,6 +25,14 @@ TIMED: dict[str, Any] = {
     "strategy": "canary",
     "steps": [{"set_weight": 10}, {"pause": {"duration_seconds": 3600}}],
 }
+NOT_FROZEN = {
+    "gate": "freeze",
+    "title": "No freeze",
+    "state": "passed",
+    "passed": True,
+    "reason": "None now",
+    "facts": {},
+}
 MANUAL: dict[str, Any] = {"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]}
 
 
@@ -108,12 +116,63 @@ def test_a_printed_release_has_no_button_to_its_rollout(story: Story) -> None:
     assert '<div class="card-footer d-print-none">' in before[-200:]
 
 
-def test_the_head_of_a_release_is_out_of_date_once_its_rollout_is_paused(story: Story) -> None:
-    release = story.under_way(TIMED)
-    path, otto = f"/releases/{release.pk}/", browser(story.people["Otto"])
-    assert otto.get(path)["X-Page-State"] == "rolling_out"
+def head_of(story: Story, release: Release) -> tuple[str, str]:
+    """Return what the head of a release's page was made for, and how often it is renewed."""
+    answer = browser(story.people["Otto"]).get(f"/releases/{release.pk}/")
+    text, mark = answer.content.decode(), answer["X-Page-State"]
+    assert f'data-page-state="{mark}"' in text
+    return mark, text.partition('hx-trigger="')[2].partition('"')[0]
+
+
+@pytest.mark.parametrize("plan", [TIMED, MANUAL])
+def test_the_head_of_a_release_is_out_of_date_once_a_person_paused_its_rollout(
+    story: Story, plan: dict[str, Any]
+) -> None:
+    release = story.under_way(plan)
+    before, often = head_of(story, release)
+    assert before.startswith("rolling_out") and often == "every 1s"
     actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
-    assert otto.get(path)["X-Page-State"] == "rolling_out paused"
+    paused, _ = head_of(story, release)
+    assert paused.startswith("rolling_out ") and paused != before, "also where its plan had"
+
+
+def test_the_page_of_a_release_is_renewed_while_something_may_become_of_it(story: Story) -> None:
+    waits = story.world.request("staging")
+    assert head_of(story, waits)[1] == "every 10s"
+    live = story.live()
+    assert head_of(story, live) == ("live", "every 10s")
+    story.live()
+    assert head_of(story, live) == ("superseded", "")
+
+
+def test_what_a_person_paused_is_paused_in_every_list_that_tells_of_it(story: Story) -> None:
+    release = story.under_way(TIMED)
+    version = release.version
+    places = (
+        "/projects/risk/",
+        f"/models/risk/{version.model.name}/{version.number}/",
+        "/endpoints/",
+        f"/projects/risk/environments/{release.environment.name}/",
+    )
+    going = [page(story, path) for path in places]
+    assert "Paused" not in " ".join(going)
+    actions.pause(story.rollout(release), reason="traffic fell", actor=story.otto)
+    for path in places:
+        said = page(story, path)
+        assert "Paused" in said, path
+        assert "◷ Rolling out" not in said and "Rollout in progress" not in said, path
+    assert "Paused by Otto risk" in page(story, "/endpoints/")
+    assert "requested (ago)" in page(story, places[0]).lower()
+    own = browser(story.people["Ada"]).get(f"/people/{story.people['Ada'].pk}/").content.decode()
+    assert "Paused" in own and "Rolling out" not in own
+
+
+def test_the_gates_of_a_live_release_are_those_of_its_start(story: Story) -> None:
+    release = story.live()
+    Release.objects.filter(pk=release.pk).update(gates=[NOT_FROZEN])
+    said = page(story, f"/releases/{release.pk}/")
+    assert "Gates at its start" in said and "Not frozen then" in said
+    assert "None now" not in said
 
 
 def test_at_a_step_that_waits_for_somebody_to_resume_it_nothing_is_offered_to_be_paused(

@@ -18,7 +18,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import FieldError, InvalidInput
 
 COLUMNS = {"inputs": [{"name": "age", "type": "long"}], "outputs": []}
-TYPED = "Typed in, not read from the files"
+TYPED = "Typed in or copied, not read from the files"
 FOUND = "Found in the files"
 
 
@@ -53,11 +53,11 @@ def test_the_checklist_says_who_tells_python_and_packages() -> None:
     assert says("runtime", told, requirements=["numpy==2.3.6"]) == [
         "Format: found in the files",
         "Python: found in the files",
-        "Packages: typed in, not read from the files",
+        "Packages: typed in or copied, not read from the files",
     ]
     assert says("runtime", None, python_version="3.13") == [
         "Format: found in the files once they are there",
-        "Python: typed in, not read from the files",
+        "Python: typed in or copied, not read from the files",
     ]
 
 
@@ -78,7 +78,10 @@ def test_beside_the_format_stands_who_says_its_packages() -> None:
         "found in the files",
     )
     typed = page(told, python_version="3.12", requirements=["numpy==2.3.6"])
-    assert (typed.python, typed.requirements_by) == ("3.12 (typed in)", "typed in")
+    assert (typed.python, typed.requirements_by) == (
+        "3.12 (typed in or copied)",
+        "typed in or copied",
+    )
 
 
 @pytest.mark.parametrize(

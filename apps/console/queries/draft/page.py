@@ -31,7 +31,8 @@ from placet.kernel.config import config
 from placet_verify import canonical
 
 FILES = 200  # so many are listed
-TYPED, FOUND = "Typed in, not read from the files", "Found in the files"
+BY_HAND = "typed in or copied"  # from another version: which of them is not written down
+TYPED, FOUND = f"{BY_HAND.capitalize()}, not read from the files", "Found in the files"
 PARTS = {  # titles by the name of the part, which is its place on the page
     "files": "Files",
     "runtime": "Python and packages",
@@ -163,7 +164,7 @@ class DraftPage:
         """The Python that it would be built for, and who says so."""
         told = self.report.derived.python_version if self.report.derived else ""
         if self.version.python_version:
-            return f"{self.version.python_version} (typed in)"
+            return f"{self.version.python_version} ({BY_HAND})"
         return f"{told} (found in the files)" if told else "platform default"
 
     @property
@@ -175,7 +176,7 @@ class DraftPage:
     @property
     def requirements_by(self) -> str:
         """Who says those packages."""
-        return "typed in" if self.version.requirements else FOUND.lower()
+        return BY_HAND if self.version.requirements else FOUND.lower()
 
     @property
     def formats(self) -> list[tuple[str, str]]:
