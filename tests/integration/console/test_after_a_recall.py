@@ -110,3 +110,29 @@ def test_a_rollout_whose_endpoint_is_stopped_says_that_it_is_started_before_a_re
     stop_endpoint(going.endpoint, actor=story.otto)
     said = page(story, path)
     assert "Retry…" not in said and f"{why} Open endpoint" in said
+
+
+def test_what_is_recalled_behind_a_stopped_endpoint_goes_back_once_that_is_started(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live()
+    stop_endpoint(second.endpoint, actor=story.otto)
+    story.settle()
+    otto, named = api(story.people["Otto"]), f"{second.project.slug}/{second.version}"
+    then = "the endpoint goes back to revision 1 once it is started"
+    assert f"revoke: {then}" in page(story, f"/recalls/new/?kind=version&what={named}")
+    (foreseen,) = otto.get(f"/recalls/preview?kind=version&what={named}").json()["releases"]
+    assert foreseen["outcome"] == f"revoke: {then}"
+    row = recalled(story, second)
+    path, effects = f"/endpoints/{second.endpoint_id}/", f"/recalls/{row.pk}/effects"
+    confirmed = "The node has confirmed that what was recalled does not run."
+    said = page(story, path)
+    assert f"What was live here was recalled, and {then}. {confirmed}" in said.replace(" | ", " ")
+    assert f"Revoked, {then.removeprefix('the ')}" in page(story, f"/recalls/{row.pk}/")
+    (effect,) = otto.get(effects).json()["items"]
+    assert effect["outcome"] == f"Revoked, {then.removeprefix('the ')}"
+    start_endpoint(second.endpoint, actor=story.otto)
+    story.settle()
+    assert "and the endpoint fell back." in page(story, path)
+    (effect,) = otto.get(effects).json()["items"]
+    assert effect["outcome"] == "Revoked, endpoint fell back"
