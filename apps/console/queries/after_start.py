@@ -130,8 +130,8 @@ class AfterStart:
             does = _releases(soon, "starts by itself", "start by themselves")
             return f"{does}, if every gate still passes."
         if self.approved:
-            does = "waits for an operator to start it", "wait for an operator to start them"
-            return f"{_releases(self.approved, *does)}."
+            waits = ("waits for an operator to start it", "wait for an operator to start them")
+            return f"{_releases(self.approved, *waits)}."
         return ""
 
 

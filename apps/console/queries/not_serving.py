@@ -17,6 +17,8 @@ def nothing_answers(view: EndpointView) -> str:
             return "It is stopped: requests are answered with 503 until somebody starts it."
     if view.live is not None:
         return ""
+    if view.after_start.coming or view.after_start.approved:
+        return "Nothing is live here yet: requests are answered with 503."
     return (
         "Nothing is live here: requests are answered with 503. Request a release of a built "
         "version to this endpoint."

@@ -143,3 +143,10 @@ def test_who_aborts_a_first_rollout_is_told_that_nothing_serves_then(story: Stor
     answer = browser(story.people["Otto"]).post(f"{path}abort", sent, follow=True)
     said = "Aborted. Nothing was live before it: clients get 503."
     assert said in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_nobody_is_told_to_request_what_is_on_its_way(story: Story) -> None:
+    release = story.release("development")
+    path = f"/endpoints/{release.endpoint_id}/use"
+    assert "Nothing is live here yet: requests are answered with 503." in said(story, path)
