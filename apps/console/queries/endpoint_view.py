@@ -291,6 +291,11 @@ class EndpointView:
         return ";".join([self.endpoint.state, *parts])
 
     @property
+    def served_state(self) -> str:
+        """The same of the page of its revisions: what each is there."""
+        return f"{self.endpoint.state};{self.live.pk if self.live else ''};{self.status.health}"
+
+    @property
     def going_out(self) -> bool:
         """Tell whether a rollback would abort a release that is going out."""
         row = self.rollout

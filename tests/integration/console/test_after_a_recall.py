@@ -146,7 +146,7 @@ def test_what_is_recalled_behind_a_stopped_endpoint_goes_back_once_that_is_start
     assert effect["outcome"] == "Revoked, endpoint fell back"
 
 
-def test_open_pages_of_an_endpoint_are_told_once_its_node_confirms_a_recall(
+def test_an_open_page_of_an_endpoint_is_told_once_its_node_confirms_a_recall(
     story: Story, first_release: Release
 ) -> None:
     second = story.live(plan=WARM)
@@ -157,7 +157,20 @@ def test_open_pages_of_an_endpoint_are_told_once_its_node_confirms_a_recall(
 
     recalled(story, second)
     after = polled()
-    for tab in ("", "revisions/"):
-        assert f'data-page-state="{after}"' in otto.get(f"{path}{tab}").content.decode()
+    assert f'data-page-state="{after}"' in otto.get(path).content.decode()
     RecallEffect.objects.update(state="open")
     assert polled() != after
+
+
+def test_an_open_page_of_revisions_is_told_once_the_endpoint_is_stopped(
+    story: Story, first_release: Release
+) -> None:
+    otto, path = browser(story.people["Otto"]), f"/endpoints/{first_release.endpoint_id}/revisions/"
+
+    def polled() -> str:
+        return otto.get(path, headers={"HX-Request": "true"})["X-Page-State"]
+
+    before = polled()
+    assert f'data-page-state="{before}"' in otto.get(path).content.decode()
+    stop_endpoint(first_release.endpoint, actor=story.otto)
+    assert polled() != before
