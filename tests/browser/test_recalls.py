@@ -48,7 +48,7 @@ def test_a_recall_is_watched_until_its_node_has_signed(
     page.get_by_text("1 of 1").wait_for()  # without a reload
     page.get_by_text("nothing of it was running at").wait_for()
     page.goto(f"/endpoints/{live.endpoint_id}/")
-    page.get_by_text("The node has confirmed it").wait_for()
+    page.get_by_text("The node has confirmed that").wait_for()
     page.goto(f"/releases/{live.pk}/")
     page.get_by_text("It can no longer be deployed").wait_for()
     page.get_by_role("link", name="Open recall").click()

@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.assurance.models import EffectAction, RecallEffect, RecallState
 from apps.assurance.queries.recalls_beside import recall_that_revoked
+from apps.assurance.queries.ways_back import FELL_BACK, fell_back
 from apps.governance.models import Release
 from apps.governance.rules import REVOCABLE, ReleaseState
 from apps.identity.queries import sees_in
@@ -13,7 +14,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
 
 DONE: dict[str, str] = {
-    EffectAction.FELL_BACK: "endpoint fell back",
+    EffectAction.FELL_BACK: FELL_BACK,
     EffectAction.STOPPED: "endpoint stopped",
     EffectAction.ENDED: "ended",
 }
@@ -70,6 +71,8 @@ def outcome(effect: RecallEffect) -> str:
 
 def _ended(effect: RecallEffect) -> str:
     done, state = DONE.get(effect.action), effect.release.state
+    if effect.action == EffectAction.FELL_BACK:
+        done = fell_back(effect.back)  # type: ignore[attr-defined]
     if state != ReleaseState.REVOKED or earlier(effect):
         return f"Already {_word(state)}{f', {done}' if done else ''}"
     return f"Revoked, {done}" if done else "Revoked (was not running)"
@@ -81,12 +84,17 @@ def foreseen(
     fallback: int | None,
     along: Mapping[str, Any] | None = None,
     serving: int | None = None,
+    *,
+    stopped: bool = False,
 ) -> str:
     """Say what a recall would do to a release in this state, whose endpoint would go back to the
     revision with the number ``fallback``, and to the rollout ``along`` with it of another one.
     ``serving`` is the number of the revision that goes on serving there; 0 where none does, and
-    ``None`` where nothing is said of that."""
+    ``None`` where nothing is said of that. At an endpoint that is ``stopped`` nothing serves before
+    somebody starts it."""
     then = _foreseen(state, action, fallback, serving)
+    if stopped and action in (EffectAction.FELL_BACK, EffectAction.STOPPED):
+        then = _foreseen_stopped(fallback)
     return f"{then}, abort the rollout of {_other(along)}" if along else then
 
 
@@ -96,6 +104,12 @@ def _foreseen(state: str, action: str, fallback: int | None, serving: int | None
     if action == EffectAction.ENDED and state == ReleaseState.ROLLING_OUT:
         return f"revoke, end its rollout{_serving_on(serving)}"
     return WOULD.get(action, "revoke" if state in REVOCABLE else f"already {_word(state)}")
+
+
+def _foreseen_stopped(fallback: int | None) -> str:
+    if fallback is None:
+        return "revoke: the endpoint stays stopped"
+    return f"revoke: the endpoint goes back to revision {fallback} once it is started"
 
 
 def _serving_on(number: int | None) -> str:

@@ -16,6 +16,7 @@ from apps.assurance.models import (
     RecallKind,
     RecallState,
 )
+from apps.assurance.queries.ways_back import way_back
 from apps.audit.queries import unseal_many
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, sees_in
@@ -126,12 +127,13 @@ def reached_by() -> ArraySubquery:
         endpoint=OuterRef("pk"),
         recall__state=RecallState.STANDING,
         action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED),
-    ).annotate(is_past=Exists(later))
+    ).annotate(is_past=Exists(later), back=way_back())
     rows = rows.filter(Q(is_past=False) | Q(state__in=UNCONFIRMED)).order_by("-pk")
     effect = JSONObject(
         recall="recall",
         project="recall__project",
         action="action",
+        back="back",
         state="state",
         at="recall__created_at",
         is_past="is_past",

@@ -29,6 +29,7 @@ from apps.assurance.models import (
 )
 from apps.assurance.queries.aborted_along import aborted_along
 from apps.assurance.queries.recalls_beside import recall_that_revoked
+from apps.assurance.queries.ways_back import way_back
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import name_in, visible
 from apps.registry.queries import large_of
@@ -97,8 +98,11 @@ def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
 
 def as_done(effects: QuerySet[RecallEffect]) -> QuerySet[RecallEffect]:
     """Add to effects what their outcome is read from: the recall that revoked the release
-    (``revoking``), and the rollout of another one that ended with it (``along``)."""
-    return effects.annotate(revoking=recall_that_revoked("release"), along=aborted_along())
+    (``revoking``), the rollout of another one that ended with it (``along``), and how far its
+    endpoint is on its way back (``back``)."""
+    return effects.annotate(
+        revoking=recall_that_revoked("release"), along=aborted_along(), back=way_back()
+    )
 
 
 def whose_decisions(recall: Recall) -> set[str]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from apps.assurance.models import EffectAction, EffectState
+from apps.assurance.queries.ways_back import fell_back
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Sign, counted, either, listed
 from apps.console.templatetags.placet import number, rate, raw
@@ -104,13 +105,14 @@ class EndpointRecall:
     action: str
     state: str
     since: datetime | None = None  # when it was, where another revision went live after it
+    back: Mapping[str, Any] | None = None  # as ``way_back`` reads it
 
     @property
     def what(self) -> str:
         """What was done."""
         stopped = self.action == EffectAction.STOPPED
-        ended = "the endpoint stopped" if stopped else "the endpoint fell back"
-        return f"What was live here was recalled, and {ended}."
+        ended = "endpoint stopped" if stopped else fell_back(self.back)
+        return f"What was live here was recalled, and the {ended}."
 
     @property
     def is_confirmed(self) -> bool:
@@ -121,17 +123,17 @@ class EndpointRecall:
     def news(self) -> str:
         """What its node says."""
         if self.is_confirmed:
-            return "The node has confirmed it."
+            return "The node has confirmed that what was recalled does not run."
         if self.state == EffectState.CONTRADICTED:
             return "The node contradicts its own receipt."
-        return "The node has not confirmed it yet."
+        return "The node has not confirmed yet that what was recalled does not run."
 
 
 def endpoint_recall(row: Mapping[str, Any], actor: Actor) -> EndpointRecall:
     """Return a recall as the query of an endpoint reads it along, for ``actor``."""
     url = recall_url(row["recall"], row["project"], actor)
     since = datetime.fromisoformat(row["at"]) if row["is_past"] else None
-    return EndpointRecall(url, row["action"], row["state"], since)
+    return EndpointRecall(url, row["action"], row["state"], since, row["back"])
 
 
 @dataclass(frozen=True, slots=True)

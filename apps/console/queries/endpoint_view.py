@@ -8,10 +8,11 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Exists, OuterRef, Subquery, When
 from django.db.models.functions import JSONObject
-from django.urls import reverse
 
 from apps.assurance.queries.recalls_beside import reached_by, recall_that_ended
+from apps.assurance.queries.ways_back import fell_back
 from apps.console.queries.actor_names import actor_names
+from apps.console.queries.after_start import AfterStart
 from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.approvers import approvers_of
 from apps.console.queries.drills import DrillRow, drill_rows, last_drills, schedule_with
@@ -24,6 +25,7 @@ from apps.console.queries.past_revisions import rollout_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_told, stopper
 from apps.governance.models import Environment, Release
+from apps.governance.queries.waiting import to_start
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
@@ -150,13 +152,10 @@ class EndpointView:
         return [(row.pk, f"revision {row.number} ({row.bento.version})") for row in rows]
 
     @property
-    def awaiting(self) -> list[Link]:
-        """The approved releases that wait for it to be started."""
-        rows = getattr(self.endpoint, "approved", ()) if self.endpoint.is_stopped else ()
-        return [
-            Link(f"release {row['number']}", reverse("release", args=[row["release"]]))
-            for row in rows
-        ]
+    def after_start(self) -> AfterStart:
+        """What serves there once it is started."""
+        approved = getattr(self.endpoint, "approved", ())
+        return AfterStart(self.live, self.rollout, approved, self.endpoint.is_stopped)
 
     @cached_property
     def drills(self) -> list[DrillRow]:
@@ -285,8 +284,16 @@ class EndpointView:
         its alerts and recalls. It goes into a header of HTTP too, so it holds no name, and no
         blank at either end, which a header loses."""
         live, going = self.live, self.rollout
+        recalled = getattr(self.endpoint, "recalled", ())
         parts = [f"{live.pk} {live.replicas}" if live else "", going.pk if going else ""]
-        return ";".join([self.endpoint.state, *parts, *(one.title for one in self.status.found)])
+        parts += [f"{one['state']} {fell_back(one['back'])}" for one in recalled]
+        parts += [one.title for one in self.status.found]
+        return ";".join([self.endpoint.state, *parts])
+
+    @property
+    def served_state(self) -> str:
+        """The same of the page of its revisions: what each is there."""
+        return f"{self.endpoint.state};{self.live.pk if self.live else ''};{self.status.health}"
 
     @property
     def going_out(self) -> bool:
@@ -322,8 +329,8 @@ def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> End
 def read_along() -> dict[str, ArraySubquery | Subquery | JSONObject]:
     """Return what the query that reads an endpoint reads along: its drills, its recalls, which
     environment is the last of its project, who stopped it, and the newest release that was
-    ``asked`` of it, with whether any was ever rolled out there (``used``), and what is ``approved``
-    and waits for its start."""
+    ``asked`` of it, with whether any was ever rolled out there (``used``), and those that are
+    ``approved``, each with whether it ``starts`` by itself."""
     places = Environment.objects.filter(project=OuterRef("project")).order_by("-position")
     last = Subquery(places.values("name")[:1])
     there = {"endpoint": OuterRef("endpoint")}
@@ -332,8 +339,9 @@ def read_along() -> dict[str, ArraySubquery | Subquery | JSONObject]:
     )
     used = Case(When(served, then=True), default=False)
     asked = Release.objects.filter(endpoint=OuterRef("pk")).order_by("-pk")
+    starts = Case(When(Exists(to_start().filter(pk=OuterRef("pk"))), then=True), default=False)
     approved = asked.filter(state=ReleaseState.APPROVED).values(
-        json=JSONObject(release="pk", number="number")
+        json=JSONObject(release="pk", number="number", starts=starts)
     )
     newest = asked.values(json=JSONObject(release="pk", number="number", state="state", used=used))
     return {

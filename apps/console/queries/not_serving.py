@@ -11,10 +11,14 @@ def nothing_answers(view: EndpointView) -> str:
     match view.endpoint.state:
         case EndpointState.DELETED:
             return "It was deleted: its address leads to nothing."
+        case EndpointState.STOPPED if view.after_start.is_empty:
+            return "It is stopped, and nothing is live here: requests are answered with 503."
         case EndpointState.STOPPED:
             return "It is stopped: requests are answered with 503 until somebody starts it."
     if view.live is not None:
         return ""
+    if view.after_start.coming or view.after_start.approved:
+        return "Nothing is live here yet: requests are answered with 503."
     return (
         "Nothing is live here: requests are answered with 503. Request a release of a built "
         "version to this endpoint."

@@ -64,7 +64,9 @@ class ImpactRow:
         """What would become of it."""
         back = self.impact.fallback
         number, one = back.number if back else None, self.impact
-        return foreseen(one.release.state, one.action, number, one.along, one.serving)
+        stopped = one.release.endpoint.is_stopped
+        state, action = one.release.state, one.action
+        return foreseen(state, action, number, one.along, one.serving, stopped=stopped)
 
     @property
     def is_over(self) -> bool:

@@ -73,6 +73,7 @@ ABORT = Verb(
     "Abort",
     "Returns all requests to the {leaving} revision at once, then ends the {coming} one.",
 )
+NOTHING_ELSE = "Nothing was live before it: clients get 503."
 HEADINGS: dict[str, str] = {
     RolloutKind.ROLLBACK: "Back to",
     RolloutKind.DRILL: "Rollback test to",
@@ -126,8 +127,11 @@ class RolloutPage:
 
     @property
     def renews(self) -> bool:
-        """Whether more is to come: the last counts do after its end."""
+        """Whether more is to come: the last counts do after its end, and a retry once its endpoint,
+        which is stopped, is started."""
         ended = self.rollout.finished_at
+        if self.rollout.endpoint.is_stopped and self.unretried:
+            return True
         return ended is None or now() < ended + timedelta(seconds=SETTLED + WINDOW)
 
     @property
@@ -252,6 +256,8 @@ class RolloutPage:
             args = [pk] if ends else [pk, verb.name]
             url = reverse("rollout-abort" if ends else "rollout-control", args=args)
             says = verb.says.format(coming=coming, leaving=leaving, resumed=self.resumed)
+            if ends and self.rollout.from_revision is None:
+                says = f"Ends the {coming} revision at once. {NOTHING_ELSE}"
             forms.append(ReasonForm(verb, url, says, "danger" if ends else "primary"))
         return [form for form in forms if self.may(form.verb.permission)]
 
@@ -291,11 +297,21 @@ class RolloutPage:
             return ""
         if counted.too_short:
             every = f"nodes count requests in stretches of {WINDOW} s, and no whole one lies in it"
-            return f"Its last step was too short to measure: {every}."
+            what = (
+                "Its last step" if self.rollout.step >= 0 else "It ended before its first step, and"
+            )
+            return f"{what} was too short to measure: {every}."
         if counted.is_over:
             return f"Its last requests are not counted yet: that takes up to {SETTLED + WINDOW} s."
         first = f" The first {WINDOW} s are counted at" if counted.awaited else ""
         return f"Nothing is counted yet.{first}"
+
+    @property
+    def counted_of(self) -> str:
+        """Continues the time of which counts are known."""
+        if not self.view.counted.is_over:
+            return "; what came since is not counted yet"
+        return " of its last step" if self.rollout.step >= 0 else ", before its first step"
 
     @property
     def traffic(self) -> list[tuple[str, list[str]]]:

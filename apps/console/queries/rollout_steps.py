@@ -64,7 +64,11 @@ def step_rows(
         note = left(step, when, facts) if state == "now" else ""
         if state == "skipped":
             by = passed.get(index)
-            note, when = (f"Skipped by {by.actor_name}", by.at) if by else ("Skipped", when)
+            note, when = (
+                (f"Skipped by {by.actor_name}", passed_at(row, index, by))
+                if by
+                else ("Skipped", when)
+            )
         elif state in EARLY:
             note, when = ended_by(row, names), ended_at(row) or when
         elif state == "done" and outcomes.get(index) == "inconclusive":
@@ -96,6 +100,17 @@ def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, EventLine]:
         passed[max(before)] = promoter
     never = [index for index in range(len(row.steps)) if index not in begun]
     return dict.fromkeys(never, promoter) | passed
+
+
+def passed_at(row: Rollout, index: int, by: EventLine) -> datetime | None:
+    """Return when the step at ``index`` was passed: the log writes that down a moment after the
+    step that it went on with began, and of a promotion perhaps long before."""
+    if by.at is None:
+        return None
+    begun = {int(at): datetime.fromisoformat(time) for at, time in row.step_times.items()}
+    earlier = [time for at, time in begun.items() if at < index]
+    later = [time for at, time in begun.items() if at > index]
+    return min([max([by.at, *earlier]), *later])
 
 
 def state_of(row: Rollout, index: int, passed: Container[int] = (), outcome: str = "") -> str:

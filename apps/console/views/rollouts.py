@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.rollout_page import VERBS, rollout_page
+from apps.console.queries.rollout_page import NOTHING_ELSE, VERBS, rollout_page
 from apps.console.queries.rollout_words import sides_of
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole
@@ -61,5 +61,6 @@ def abort_rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Stop a rollout and keep what serves."""
     row = get_rollout(rollout_id, request.actor)
     abort(row, reason=request.POST.get("reason", ""), actor=request.actor)
-    messages.success(request, f"Aborted. All requests return to the {sides_of(row)[1]} revision.")
+    given = f"All requests return to the {sides_of(row)[1]} revision."
+    messages.success(request, f"Aborted. {given if row.from_revision_id else NOTHING_ELSE}")
     return back(request)

@@ -7,7 +7,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from apps.console.queries.after_start import AfterStart
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
+from apps.console.queries.endpoint_view import endpoint_view
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page, isolations
 from apps.console.queries.page_parts import counted, no_role
 from apps.console.queries.sorting import ENDPOINTS
@@ -29,7 +31,6 @@ from apps.serving.actions import (
 )
 from apps.serving.models import Endpoint
 from apps.serving.queries import endpoint_keys, get_endpoint
-from apps.serving.rules import RevisionState
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission, NotFound
 from placet.kernel.texts import clean_text
 
@@ -80,9 +81,12 @@ def endpoint(request: PageRequest, endpoint_id: str) -> HttpResponse:
 
 @page
 def endpoint_revisions(request: PageRequest, endpoint_id: str) -> HttpResponse:
-    """Show what was released to an endpoint, and when each revision had which share."""
+    """Show what was released to an endpoint, and when each revision had which share. An open page
+    asks now and then what it would be made for."""
     found = endpoint_page(endpoint_id, request.actor, "endpoint-revisions")
-    return _shown(request, "endpoint_revisions", found)
+    if not request.headers.get("HX-Request"):
+        return _shown(request, "endpoint_revisions", found)
+    return HttpResponse(status=204, headers={"X-Page-State": found.view.served_state})
 
 
 @page
@@ -131,10 +135,11 @@ PANELS = (
     ("quantiles", "Latency"),
 )
 
-VERBS: dict[str, tuple[Callable[..., Endpoint], str]] = {
-    "stop": (stop_endpoint, "Stopped: clients get 503 until it is started."),
-    "start": (start_endpoint, "Started again."),
-    "restart": (restart_endpoint, "The replicas are being replaced."),
+# what is done, and what is said then of what was there
+VERBS: dict[str, tuple[Callable[..., Endpoint], Callable[[AfterStart], str]]] = {
+    "stop": (stop_endpoint, lambda there: there.stopped),
+    "start": (start_endpoint, lambda there: there.started),
+    "restart": (restart_endpoint, lambda there: "The replicas are being replaced."),
 }
 
 REASONED = ("stop", "start")  # of them, what a reason may be given for
@@ -147,10 +152,10 @@ def operate(request: PageRequest, endpoint_id: str, verb: str) -> HttpResponse:
         raise NotFound
     act, words = VERBS[verb]
     why = {"reason": request.POST.get("reason", "")} if verb in REASONED else {}
-    row = act(get_endpoint(endpoint_id, request.actor), actor=request.actor, **why)
-    if verb == "start" and not row.revisions.filter(state=RevisionState.LIVE).exists():
-        words = "Started. Nothing serves there until a version is released to it."
-    messages.success(request, words)
+    row = get_endpoint(endpoint_id, request.actor)
+    said = words(endpoint_view(row.pk, request.actor).after_start)
+    act(row, actor=request.actor, **why)
+    messages.success(request, said)
     return back(request)
 
 

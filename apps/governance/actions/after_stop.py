@@ -4,9 +4,10 @@ from datetime import datetime
 
 from apps.audit.actions import record
 from apps.governance import rules
-from apps.governance.actions.sweeps import ask_for_start, to_start
+from apps.governance.actions.sweeps import ask_for_start
 from apps.governance.events import RELEASE_RESTORED
 from apps.governance.models import Release
+from apps.governance.queries.waiting import to_start
 from apps.governance.rules import ReleaseState
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Max, Q
 
 from apps.audit.actions import record
 from apps.governance import gates
@@ -12,7 +12,7 @@ from apps.governance.actions.locking import lock_release
 from apps.governance.events import RELEASE_EXPIRED
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.facts import WITH_ALL, evaluate, evaluate_many
-from apps.governance.queries.waiting import START
+from apps.governance.queries.waiting import START, to_start
 from apps.governance.rules import ReleaseState
 from apps.jobs.actions import enqueue
 from apps.jobs.each import each
@@ -105,20 +105,6 @@ def ask_for_start(releases: Iterable[Release]) -> None:
     """Have the rollouts of ``releases`` started."""
     for release in releases:
         enqueue(START, key=release.pk, project=release.project_id, release=release.pk)
-
-
-def to_start() -> QuerySet[Release]:
-    """Return the approved releases that start by themselves, where nothing newer was released and
-    nothing goes out."""
-    behind = Release.objects.filter(endpoint=OuterRef("endpoint"))
-    newer = behind.filter(number__gt=OuterRef("number"), live_at__isnull=False)
-    return Release.objects.filter(
-        ~Exists(newer),
-        ~Exists(behind.filter(state=ReleaseState.ROLLING_OUT)),
-        state=ReleaseState.APPROVED,
-        not_after__gt=clock.now(),
-        plan__start="on_approval",
-    )
 
 
 def _nobody_starts(releases: list[Release]) -> list[Release]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.governance.models import UNFINISHED_STATES, Release
@@ -14,8 +14,23 @@ from apps.serving.capacity import lacking, occupying
 from apps.serving.models import TargetUse
 from apps.serving.rules import EndpointState, Occupant, serving_config
 from apps.serving.uses import why_unlisted
+from placet.kernel import clock
 
 START = "rollouts.start"  # the job that begins to roll a release out
+
+
+def to_start() -> QuerySet[Release]:
+    """Return the approved releases that start by themselves, where nothing newer was released and
+    nothing goes out."""
+    behind = Release.objects.filter(endpoint=OuterRef("endpoint"))
+    newer = behind.filter(number__gt=OuterRef("number"), live_at__isnull=False)
+    return Release.objects.filter(
+        ~Exists(newer),
+        ~Exists(behind.filter(state=ReleaseState.ROLLING_OUT)),
+        state=ReleaseState.APPROVED,
+        not_after__gt=clock.now(),
+        plan__start="on_approval",
+    )
 
 
 def with_waiting(releases: QuerySet[Release]) -> QuerySet[Release]:

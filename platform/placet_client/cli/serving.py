@@ -273,7 +273,10 @@ def endpoint_start(
         started = client.endpoints.start(id_of(client, reference), reason=reason)
         _show_changed(client, started, output)
         if started.live_revision is None:
-            tell("Nothing is left to run there: clients get 503 until a release to it goes live.")
+            tell(
+                "Nothing is live there yet: clients get 503 until something is. What it was going "
+                "back to, and a release that is approved, may go live by itself; else request one."
+            )
 
 
 @endpoint.command("restart")

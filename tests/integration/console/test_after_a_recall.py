@@ -1,14 +1,17 @@
 """What pages say before a recall ends what runs, and once something else serves there."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall, RecallEffect
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.serving.actions import start_endpoint, stop_endpoint
+from placet.kernel.clock import now
 from tests.support.factories import api, browser
 from tests.support.page_text import text_of
 from tests.support.story import Story
@@ -110,3 +113,64 @@ def test_a_rollout_whose_endpoint_is_stopped_says_that_it_is_started_before_a_re
     stop_endpoint(going.endpoint, actor=story.otto)
     said = page(story, path)
     assert "Retry…" not in said and f"{why} Open endpoint" in said
+    with time_machine.travel(now() + timedelta(hours=1)):
+        renews = f'hx-get="{path}"'
+        assert renews in browser(story.people["Otto"]).get(path).content.decode()
+        start_endpoint(going.endpoint, actor=story.otto)
+        assert renews not in browser(story.people["Otto"]).get(path).content.decode()
+
+
+def test_what_is_recalled_behind_a_stopped_endpoint_goes_back_once_that_is_started(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live()
+    stop_endpoint(second.endpoint, actor=story.otto)
+    story.settle()
+    otto, named = api(story.people["Otto"]), f"{second.project.slug}/{second.version}"
+    then = "the endpoint goes back to revision 1 once it is started"
+    assert f"revoke: {then}" in page(story, f"/recalls/new/?kind=version&what={named}")
+    (foreseen,) = otto.get(f"/recalls/preview?kind=version&what={named}").json()["releases"]
+    assert foreseen["outcome"] == f"revoke: {then}"
+    row = recalled(story, second)
+    path, effects = f"/endpoints/{second.endpoint_id}/", f"/recalls/{row.pk}/effects"
+    confirmed = "The node has confirmed that what was recalled does not run."
+    said = page(story, path)
+    assert f"What was live here was recalled, and {then}. {confirmed}" in said.replace(" | ", " ")
+    assert f"Revoked, {then.removeprefix('the ')}" in page(story, f"/recalls/{row.pk}/")
+    (effect,) = otto.get(effects).json()["items"]
+    assert effect["outcome"] == f"Revoked, {then.removeprefix('the ')}"
+    start_endpoint(second.endpoint, actor=story.otto)
+    story.settle()
+    assert "and the endpoint fell back." in page(story, path)
+    (effect,) = otto.get(effects).json()["items"]
+    assert effect["outcome"] == "Revoked, endpoint fell back"
+
+
+def test_an_open_page_of_an_endpoint_is_told_once_its_node_confirms_a_recall(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    otto, path = browser(story.people["Otto"]), f"/endpoints/{second.endpoint_id}/"
+
+    def polled() -> str:
+        return otto.get(path, headers={"HX-Request": "true"})["X-Page-State"]
+
+    recalled(story, second)
+    after = polled()
+    assert f'data-page-state="{after}"' in otto.get(path).content.decode()
+    RecallEffect.objects.update(state="open")
+    assert polled() != after
+
+
+def test_an_open_page_of_revisions_is_told_once_the_endpoint_is_stopped(
+    story: Story, first_release: Release
+) -> None:
+    otto, path = browser(story.people["Otto"]), f"/endpoints/{first_release.endpoint_id}/revisions/"
+
+    def polled() -> str:
+        return otto.get(path, headers={"HX-Request": "true"})["X-Page-State"]
+
+    before = polled()
+    assert f'data-page-state="{before}"' in otto.get(path).content.decode()
+    stop_endpoint(first_release.endpoint, actor=story.otto)
+    assert polled() != before

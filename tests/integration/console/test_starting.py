@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apps.assurance.actions import recall
 from apps.audit.models import Event
 from apps.governance.models import Release
 from apps.serving.actions import stop_endpoint
@@ -76,3 +77,76 @@ def test_who_scales_an_endpoint_is_told_to_how_many_replicas(
     assert "Scaled to 1 replica." in answer.content.decode()
     answer = otto.post(f"{path}scale", sent | {"replicas": "400"}, follow=True)
     assert "Scaled to" not in answer.content.decode()
+
+
+def act(story: Story, release: Release, verb: str) -> str:
+    """Have Otto stop or start an endpoint by its page; return what is said then, on one line."""
+    path = f"/endpoints/{release.endpoint_id}/"
+    answer = browser(story.people["Otto"]).post(f"{path}do/{verb}", {"next": path}, follow=True)
+    return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+@pytest.mark.django_db
+def test_what_an_empty_endpoint_is_stopped_and_started_for_is_said_as_it_is(story: Story) -> None:
+    release = story.release("staging")
+    path = f"/endpoints/{release.endpoint_id}"
+    empty = "Nothing is live here: clients get 503 already, and until a release goes live."
+    assert empty in said(story, path)
+    shown = act(story, release, "stop")
+    story.settle()
+    assert "Stopped. Nothing was live: clients get 503 as before" in shown
+    assert "Nothing is left to run here: started, the endpoint stays empty" in shown
+    assert "until somebody starts it" not in said(story, f"{path}/use")
+    story.approve(release)
+    then = "Release 1, which is approved, starts by itself, if every gate still passes."
+    assert then in said(story, path)
+    assert f"Started. Nothing is live there yet. {then}" in act(story, release, "start")
+    story.settle()
+    assert story.state(release) == "live"
+
+
+@pytest.mark.django_db
+def test_what_waits_for_an_operator_is_not_said_to_start_by_itself(story: Story) -> None:
+    release = story.release("staging", plan={"start": "manual"})
+    act(story, release, "stop")
+    story.approve(release)
+    then = "Release 1, which is approved, waits for an operator to start it."
+    assert f"Started. Nothing is live there yet. {then}" in act(story, release, "start")
+
+
+@pytest.mark.django_db
+def test_what_goes_back_once_it_is_started_is_named_before_and_after(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live()
+    act(story, second, "stop")
+    story.settle()
+    known: dict[str, Any] = {"kind": "version", "what": second.version_id}
+    recall(**known, reason="leaky", project=second.project, actor=story.otto)
+    story.settle()
+    shown = said(story, f"/endpoints/{second.endpoint_id}")
+    back = "The endpoint was on its way back to revision 1: that serves again once it is ready"
+    assert back in shown and "Nothing is left to run" not in shown
+    assert "Started. The endpoint goes back to revision 1." in act(story, second, "start")
+    story.settle()
+    assert story.state(first_release) == "live"
+
+
+@pytest.mark.django_db
+def test_who_aborts_a_first_rollout_is_told_that_nothing_serves_then(story: Story) -> None:
+    release = story.release(
+        "development", plan={"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]}
+    )
+    story.run_jobs("control")
+    path = f"/rollouts/{story.rollout(release).pk}/"
+    sent = {"reason": "wrong model", "next": path}
+    answer = browser(story.people["Otto"]).post(f"{path}abort", sent, follow=True)
+    said = "Aborted. Nothing was live before it: clients get 503."
+    assert said in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_nobody_is_told_to_request_what_is_on_its_way(story: Story) -> None:
+    release = story.release("development")
+    path = f"/endpoints/{release.endpoint_id}/use"
+    assert "Nothing is live here yet: requests are answered with 503." in said(story, path)

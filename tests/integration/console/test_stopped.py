@@ -370,8 +370,10 @@ def test_after_a_recall_pages_name_it_and_who_made_it_as_what_stopped_the_endpoi
             assert f'href="/recalls/{row.pk}/"' in client.get(path).content.decode()
         assert len(caught) <= 12
     said = page(story, f"/endpoints/{first_release.endpoint_id}/")
-    waiting = "Nothing is live here any more. Approved, and waits for the endpoint to be started:"
-    assert f"{waiting} release {waits.number}." in said
+    empty = "Nothing is live here, and clients get 503 until something is."
+    then = "which is approved, starts by itself, if every gate still passes."
+    assert f"{empty} Release {waits.number}, {then}" in said
+    assert "makes it serve" not in said and "ask for a release" not in said
     start_endpoint(first_release.endpoint, actor=story.otto)
     stop_endpoint(first_release.endpoint, reason=WHY, actor=story.otto)
     for path in (f"/endpoints/{first_release.endpoint_id}/", deployments):

@@ -113,12 +113,20 @@ def test_of_what_is_stopped_its_node_is_not_said_to_have_been_silent(
     assert found.sign is None and found.unknown.startswith(said)
 
 
+NOT_RUN = "what was recalled does not run"
+
+
 @pytest.mark.parametrize(
     ("action", "state", "what", "news"),
     [
-        ("stopped", "confirmed", "the endpoint stopped", "The node has confirmed it."),
+        ("stopped", "confirmed", "the endpoint stopped", f"has confirmed that {NOT_RUN}."),
         ("fell_back", "contradicted", "the endpoint fell back", "contradicts its own receipt."),
-        ("fell_back", "waiting", "the endpoint fell back", "The node has not confirmed it yet."),
+        (
+            "fell_back",
+            "waiting",
+            "the endpoint fell back",
+            f"has not confirmed yet that {NOT_RUN}.",
+        ),
     ],
 )
 def test_a_recall_says_what_it_did(action: str, state: str, what: str, news: str) -> None:

@@ -118,6 +118,7 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
         recall_id="rcl_1",
         revoking={"id": "rcl_1"},
         along=None,
+        back=None,
     )
     row = EffectRow(found, alive, joined, NOBODY)
     assert row.earlier is None
@@ -140,7 +141,7 @@ def test_a_place_says_what_would_become_of_it(
     action: str, state: str, said: str, runs: bool
 ) -> None:
     back = SimpleNamespace(number=4) if action == "fell_back" else None
-    release = SimpleNamespace(state=state)
+    release = SimpleNamespace(state=state, endpoint=SimpleNamespace(is_stopped=False))
     impact = SimpleNamespace(
         action=action, release=release, fallback=back, revoking=None, along=None, serving=None
     )

@@ -107,6 +107,29 @@ def test_what_a_rollback_goes_back_to_is_not_called_new(
     assert found.forms[-1].says == aborting
 
 
+def test_a_first_rollout_is_said_to_give_requests_back_to_nothing() -> None:
+    found = page("rollout.operate", pk="rlo_1", from_revision=None)
+    assert found.forms[-1].says == (
+        "Ends the new revision at once. Nothing was live before it: clients get 503."
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "is_over", "said"),
+    [
+        (0, False, "; what came since is not counted yet"),
+        (0, True, " of its last step"),
+        (-1, True, ", before its first step"),
+    ],
+)
+def test_of_a_rollout_that_failed_before_any_step_none_is_said_to_be_counted(
+    step: int, is_over: bool, said: str
+) -> None:
+    found = page(step=step)
+    found.view.counted = cast("Any", SimpleNamespace(is_over=is_over))
+    assert found.counted_of == said
+
+
 def test_a_safety_net_is_told_as_past_once_the_rollout_is_over() -> None:
     guard = {"guard": {"consecutive_failures": 10}}
     assert "the node rolls back after 10" in page(**guard).guard

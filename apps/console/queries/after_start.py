@@ -1,0 +1,142 @@
+"""What serves at an endpoint once it is started, as its dialogs, messages and pages say it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from apps.console.queries.page_parts import Link, in_a_row
+from apps.rollouts.models import Rollout
+from apps.rollouts.rules import STEPPING
+from apps.rollouts.states import RolloutKind
+from apps.serving.models import Revision
+
+KEPT = "these refused calls are not counted. Configuration and history are kept."
+
+
+@dataclass(frozen=True, slots=True)
+class AfterStart:
+    """What is there to serve: what is ``live``, else what the ``rollout`` under way brings, else
+    what is ``approved``: each release with its number, and whether it ``starts`` by itself."""
+
+    live: Revision | None
+    rollout: Rollout | None
+    approved: Sequence[Mapping[str, Any]]
+    is_stopped: bool = False
+
+    @property
+    def awaiting(self) -> list[Link]:
+        """The approved releases that wait for the endpoint to be started."""
+        return [
+            Link(f"release {row['number']}", reverse("release", args=[row["release"]]))
+            for row in (self.approved if self.is_stopped else ())
+        ]
+
+    @property
+    def coming(self) -> str:
+        """The revision that goes live by a rollout where nothing is; '' for none."""
+        row = self.rollout
+        if self.live is not None or row is None or row.state not in STEPPING:
+            return ""
+        return f"revision {row.to_revision.number}"
+
+    @property
+    def is_return(self) -> bool:
+        """Whether that one was live before."""
+        row = self.rollout
+        return bool(self.coming) and row is not None and row.kind == RolloutKind.ROLLBACK
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is live, and nothing on its way to be."""
+        return self.live is None and not self.coming
+
+    @property
+    def start_says(self) -> str:
+        """What the dialog says that starts it."""
+        if self.live:
+            return f"What was live serves again. It needs no approval. {self._then}".strip()
+        if self.is_return:
+            return (
+                f"The endpoint was on its way back to {self.coming}: that serves again once it is "
+                "ready, and needs no approval."
+            )
+        if self.coming:
+            return f"Nothing is live here yet: the rollout of {self.coming} goes on."
+        if self.approved:
+            return f"Nothing is live here, and clients get 503 until something is. {self._then}"
+        return (
+            "Nothing is left to run here: started, the endpoint stays empty and clients get 503 "
+            "until a release to it goes live."
+        )
+
+    @property
+    def started(self) -> str:
+        """What is said once somebody started it."""
+        if self.live:
+            return f"Started again. {self._then}".strip()
+        if self.is_return:
+            return f"Started. The endpoint goes back to {self.coming}."
+        if self.coming:
+            return f"Started. The rollout of {self.coming} goes on."
+        if self.approved:
+            return f"Started. Nothing is live there yet. {self._then}"
+        return "Started. Nothing serves there until a version is released to it."
+
+    @property
+    def stop_says(self) -> str:
+        """What the dialog says that stops it."""
+        if self.live:
+            return f"Clients get 503 until somebody starts it again; {KEPT}"
+        if self.coming:
+            goes_on = f"The rollout of {self.coming} goes on once somebody starts it again"
+            return f"Nothing is live here yet: clients get 503 already. {goes_on}; {KEPT}"
+        return (
+            "Nothing is live here: clients get 503 already, and until a release goes live. While "
+            f"the endpoint is stopped none starts; {KEPT}"
+        )
+
+    @property
+    def stopped(self) -> str:
+        """What is said once somebody stopped it."""
+        if self.live:
+            return "Stopped: clients get 503 until it is started."
+        if self.coming:
+            return f"Stopped. The rollout of {self.coming} goes on once it is started."
+        return "Stopped. Nothing was live: clients get 503 as before, and no release starts there."
+
+    @property
+    def nothing_runs(self) -> str:
+        """What is said where nothing runs, and of what would."""
+        if self.approved:  # a page of what is stopped names them above
+            late = f" {_releases(self.approved, 'has', 'have')} not started yet."
+            return f"Nothing runs here, and clients get 503.{'' if self.is_stopped else late}"
+        if self.is_stopped:
+            return (
+                "Nothing runs here, and clients get 503, once it is started too: for it to serve, "
+                "start it, open a built version and ask for a release."
+            )
+        return (
+            "Nothing runs here, and clients get 503. A release to this endpoint makes it serve: "
+            "open a built version and ask for one."
+        )
+
+    @property
+    def _then(self) -> str:
+        """What starts then of what is approved."""
+        soon = [row for row in self.approved if row["starts"]]
+        if soon:
+            does = _releases(soon, "starts by itself", "start by themselves")
+            return f"{does}, if every gate still passes."
+        if self.approved:
+            waits = ("waits for an operator to start it", "wait for an operator to start them")
+            return f"{_releases(self.approved, *waits)}."
+        return ""
+
+
+def _releases(rows: Sequence[Mapping[str, Any]], verb: str, verbs: str) -> str:
+    names = in_a_row([str(row["number"]) for row in rows])
+    if len(rows) == 1:
+        return f"Release {names}, which is approved, {verb}"
+    return f"Releases {names}, which are approved, {verbs}"
