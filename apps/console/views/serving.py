@@ -84,7 +84,7 @@ def endpoint_revisions(request: PageRequest, endpoint_id: str) -> HttpResponse:
     """Show what was released to an endpoint, and when each revision had which share. An open page
     asks now and then what it would be made for."""
     found = endpoint_page(endpoint_id, request.actor, "endpoint-revisions")
-    if not request.headers.get("HX-Request"):
+    if "state" not in request.GET:
         return _shown(request, "endpoint_revisions", found)
     return HttpResponse(status=204, headers={"X-Page-State": found.view.served_state})
 
