@@ -162,7 +162,8 @@ def test_a_remembered_token_goes_to_no_other_server(
 def test_the_search_prints_what_it_found(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.live()
     assert main(["search", "churn:1", "-o", "json"]) == 0
-    assert [(hit["kind"], hit["title"]) for hit in answer(capsys)] == [("version", "churn:1")]
+    found = [(hit["kind"], hit["title"]) for hit in answer(capsys)]
+    assert found == [("version", "churn:1"), ("build", "Build of churn:1")]
     assert main(["search", "nothing-like-it"]) == 0
     assert "No results" in capsys.readouterr().out
 

@@ -74,7 +74,7 @@ def test_who_scales_an_endpoint_is_told_to_how_many_replicas(
     otto, path = browser(story.people["Otto"]), f"/endpoints/{first_release.endpoint_id}/"
     sent = {"replicas": "1", "next": path}
     answer = otto.post(f"{path}scale", sent, follow=True)
-    assert "Scaled to 1 replica." in answer.content.decode()
+    assert "Already 1 replica." in answer.content.decode()
     answer = otto.post(f"{path}scale", sent | {"replicas": "400"}, follow=True)
     assert "Scaled to" not in answer.content.decode()
 

@@ -295,4 +295,4 @@ def test_lists_of_recalls_name_the_person(world: World) -> None:
     (listed,) = client.get("/recalls").json()["items"]
     assert (listed["what"], listed["what_name"]) == (world.vera.id, "Vera risk")
     found = shown(world, "Oda", f"/search/?q={listed['id']}")
-    assert "Recall of the decisions of Vera risk" in found
+    assert "Recall of Vera risk's decisions" in found
