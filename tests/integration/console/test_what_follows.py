@@ -140,7 +140,7 @@ def test_lists_say_that_a_release_waits_for_people_and_for_its_time(world: World
     world.request("staging", bento)
     for path in ("/", "/inbox/", "/releases/"):
         said = text_of(browser(world.people["Ada"]).get(path).content.decode())
-        both = "◷ Waiting for a reviewer; Soaked in development for (span): passes"
+        both = "◷ Waiting for two reviewers; Soaked in development for (span): passes"
         assert both in said, path
 
 
