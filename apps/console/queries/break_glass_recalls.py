@@ -1,7 +1,8 @@
 """The recall that ended an emergency release, because it took back what one of its signers signs.
 
 Nothing that is stored says so: an emergency release ends at once with the recall of a signer, so
-what ended later than such a recall was open when it came, and was ended by it.
+what ended later than such a recall was open when it came, and was ended by it; but for what a
+release had started by before, which goes on.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,8 @@ def recalls_that_ended(views: Sequence[BreakGlassView], actor: Actor) -> dict[st
     found = {}
     for glass in ended:
         for recall in recalls:
-            if glass.ended_at is None or recall.created_at > glass.ended_at:
+            over = glass.used_at or glass.ended_at
+            if over is None or recall.created_at > over:
                 continue
             if people := _taken_back(recall, signed[glass.pk]):
                 url = recall_url(recall.pk, recall.project_id, actor)

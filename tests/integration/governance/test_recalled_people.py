@@ -7,7 +7,7 @@ from apps.assurance.models import Recall
 from apps.console.queries.duties import DutyRow
 from apps.governance.actions import draft_policy, end_break_glass, publish_policy
 from apps.governance.errors import BypassOpened, LockedOut
-from apps.governance.models import PolicyRevision
+from apps.governance.models import BreakGlass, PolicyRevision, Release
 from apps.governance.queries import menu, release_view
 from apps.governance.queries.duties import duties_of
 from apps.governance.queries.standstill import standstill
@@ -16,6 +16,7 @@ from apps.identity.actions import grant_role, revoke_role
 from apps.identity.models import RoleBinding, User
 from apps.serving.errors import Recalled
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.break_glass import confirmed, fragile, opened, responder
 from tests.support.page_text import text_of
@@ -234,6 +235,21 @@ def test_an_emergency_release_that_the_recall_of_a_signer_ended_says_so_and_whos
         earlier = shown(world, "Ada", f"/break-glass/{ended.pk}/")
         assert "Ended by a recall" not in earlier and "void" not in earlier
     assert shown(world, "Ada", "/break-glass/").count("Ended by a recall") == 2
+
+
+def test_an_emergency_release_that_was_used_before_the_recall_of_a_signer_was_not_ended_by_it(
+    world: World,
+) -> None:
+    fragile(world)
+    release = world.request("staging")
+    glass = opened(world, release, responder(world, "Rob"))
+    confirmed(world, glass, world.vito)
+    BreakGlass.objects.filter(pk=glass.pk).update(used_at=now())
+    Release.objects.filter(pk=release.pk).update(state="retired")
+    taken_back(world.people["Rob"].pk, by="Olaf")
+    end_break_glass(glass, actor=world.vito)
+    page = shown(world, "Ada", f"/break-glass/{glass.pk}/")
+    assert "Ended by a recall" not in page and "void: recalled" not in page
 
 
 def test_the_preview_says_which_releases_lose_a_decision(world: World) -> None:
