@@ -27,6 +27,12 @@ class PastSteps(Conflict):
     code, title = "past_steps", "This rollout has no further steps"
 
 
+class AlreadyPaused(Conflict):
+    """Somebody paused it before, for a reason of theirs."""
+
+    code, title = "already_paused", "This rollout is paused already, and your reason was not kept"
+
+
 class StepMoved(Conflict):
     """Somebody, or the clock, was first."""
 

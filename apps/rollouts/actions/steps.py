@@ -21,7 +21,7 @@ from apps.rollouts.actions.advance import carry_out
 from apps.rollouts.actions.locking import lock_rollout
 from apps.rollouts.actions.reasons import why
 from apps.rollouts.actions.start import ring_reconciler
-from apps.rollouts.errors import NotShown, NotSkippable, PastSteps, StepMoved
+from apps.rollouts.errors import AlreadyPaused, NotShown, NotSkippable, PastSteps, StepMoved
 from apps.rollouts.events import (
     ROLLOUT_PAUSED,
     ROLLOUT_PROMOTED,
@@ -45,6 +45,8 @@ def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     text = why(reason)
     with record(actor) as log:
         row = _locked(rollout, actor)
+        if row.paused_by and (row.paused_by, row.reason) != (actor.id, text):
+            raise AlreadyPaused  # only a second click finds it done: another reason would be lost
         if not row.paused_by:
             _note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text)
     return row

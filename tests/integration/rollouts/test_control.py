@@ -9,7 +9,7 @@ from apps.governance import actions as governance
 from apps.governance.errors import Expired, GatesFailed, WrongState
 from apps.governance.models import Release
 from apps.rollouts import actions
-from apps.rollouts.errors import NotRetryable, NotSkippable, PastSteps, StepMoved
+from apps.rollouts.errors import AlreadyPaused, NotRetryable, NotSkippable, PastSteps, StepMoved
 from apps.rollouts.models import Rollout
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
@@ -59,6 +59,14 @@ def test_pausing_twice_is_pausing_once(world: World, waiting: Rollout) -> None:
     for _ in range(2):
         actions.pause(waiting, reason="lunch", actor=world.otto)
     assert fresh(waiting).paused_by == world.otto.id
+    assert events(waiting, "paused") == 1
+
+
+def test_a_second_reason_to_pause_is_refused_and_not_dropped(story: Story, waiting: Rollout) -> None:
+    actions.pause(waiting, reason="lunch", actor=story.otto)
+    with pytest.raises(AlreadyPaused, match="paused already"):
+        actions.pause(waiting, reason="an incident", actor=story.otto)
+    assert fresh(waiting).reason == "lunch"
     assert events(waiting, "paused") == 1
 
 
