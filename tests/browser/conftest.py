@@ -44,11 +44,24 @@ def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
         browser.close()
 
 
+# Nobody presses a button before the scripts of its page have run, only a test is that fast.
+LOADS_FIRST = """
+new MutationObserver((_, seen) => {
+  const root = document.documentElement;
+  if (!root) return;
+  seen.disconnect();
+  root.style.pointerEvents = "none";
+  document.addEventListener("DOMContentLoaded", () => { root.style.pointerEvents = ""; });
+}).observe(document, { childList: true });
+"""
+
+
 class Visitor:
     """Somebody in front of the browser, signed in; every error the page reports is kept."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.context, self.url = context, url
+        context.add_init_script(LOADS_FIRST)
         self.page: Page = context.new_page()
         self.page.set_default_timeout(30_000)
         self.errors: list[str] = []
@@ -139,6 +152,7 @@ def open_as(
             timezone_id=zone,
         )
         contexts.append(context)
+        context.add_init_script(LOADS_FIRST)
         cookie = browser(who).cookies[SESSION].value
         context.add_cookies([{"name": SESSION, "value": cookie, "url": live_server.url}])
         page = context.new_page()

@@ -58,6 +58,7 @@ def canary(story: Story) -> Release:
 
 def say(page: Page, verb: str, reason: str) -> None:
     """Open a dialog, write why, and confirm, by keyboard alone."""
+    page.wait_for_load_state()  # before its scripts run no key opens a dialog
     page.locator(f"#b-{verb}").press("Enter")
     page.locator(f"#{verb}-why:focus").wait_for()
     page.keyboard.type(reason)

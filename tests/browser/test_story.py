@@ -88,9 +88,11 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     inbox.locator("#setup-approval").get_by_role("link", name="Releases").click()
     inbox.get_by_text("Needs your review").wait_for()
     inbox.get_by_role("link", name=f"{MODEL}:3").first.click()
+    inbox.wait_for_url("**/releases/rel_*/")  # loaded: before its scripts run no key opens a dialog
     # by keyboard alone: open the dialog, write, confirm
     inbox.get_by_role("button", name="Approve as reviewer").focus()
     inbox.keyboard.press("Enter")
+    inbox.locator("dialog[open] textarea:focus").wait_for()
     inbox.keyboard.type("AUC holds on the held-out quarter.")
     inbox.keyboard.press("Tab")
     inbox.keyboard.press("Tab")
