@@ -125,10 +125,13 @@ class EndpointView:
 
     @cached_property
     def rollouts(self) -> list[Rollout]:
-        """Its newest rollouts."""
-        rows = self.endpoint.rollouts.select_related("release", "from_revision", "to_revision")
+        """Its newest rollouts, which are found first: the database would read the revisions of
+        all."""
+        newest = self.endpoint.rollouts.order_by("-created_at").values("pk")[:10]
+        rows = self.endpoint.rollouts.filter(one_of(newest)).order_by("-created_at")
+        rows = rows.select_related("release", "from_revision", "to_revision")
         rows = rows.defer("from_revision__permit", "to_revision__permit")
-        return list(with_last_words(rows, self.actor).order_by("-created_at")[:10])
+        return list(with_last_words(rows, self.actor))
 
     @property
     def moves(self) -> list[RolloutMove]:

@@ -85,7 +85,8 @@ def listed_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:
     no column: of the few that are open each is asked."""
     if state not in BEFORE:
         return shown_as(rows, state)
-    asked = with_words(rows.filter(state=BEFORE[state]))
+    few = rows.select_related(None).select_related("environment", "policy")
+    asked = with_words(few.filter(state=BEFORE[state]))
     found = Q(pk__in=[row.pk for row in asked if listed_state(row) == state])
     return rows.filter(found | Q(state=state) if state == ReleaseState.FAILED else found)
 

@@ -34,6 +34,15 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 INBOX_LIMIT = 200
+GLASS = {  # what every page says of an open break-glass
+    "id": "pk",
+    "state": "state",
+    "until": "until",
+    "model": "release__version__model__name",
+    "number": "release__version__number",
+    "environment": "release__environment__name",
+    "project": "release__project__name",
+}
 ReadAlong = Callable[[QuerySet[Release]], QuerySet[Release]]
 WHOLE = ("project", "environment", "endpoint__target", "version__model", "policy")
 LONG = (  # documents of many lines, which no list shows
@@ -53,7 +62,9 @@ class VisibleBreakGlass:
     id: str
     state: str
     until: datetime
-    release: Release
+    version: str
+    environment: str
+    project: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,23 +279,9 @@ def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
     A release with all that stands beside it is large. Who is needed by rules about independence
     takes more to tell: it may be fewer than wait.
     """
-    narrow = (
-        _waiting_or_broken(actor, read_along)
-        .select_related("environment", "policy", "version__model", "project")
-        .only(
-            "project_id",
-            "requester",
-            "gates",
-            "number",
-            "environment__name",
-            "policy__document",
-            "version__author",
-            "version__number",
-            "version__model__name",
-            "project__name",
-        )
-    )
-    found: list[Any] = list(narrow)
+    told = ("environment__name", "policy__document", "version__author")
+    narrow = _waiting_or_broken(actor, read_along).only("project_id", "requester", "gates", *told)
+    found: list[Any] = list(narrow.select_related("environment", "policy", "version"))
     rows = _concerning(found)
     asked = (row for row in rows if row.waits and not row.recalled and asked_as(row, actor))
     waiting = Counter(row.project_id for row in asked)
@@ -304,7 +301,7 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
     newest = Release.objects.order_by("-pk").values("pk")[:1]
     wanted = undecided.values("pk").union(open_ones.values("release"), newest)
     here = open_ones.filter(release=OuterRef("pk"))
-    glasses = here.values(json=JSONObject(id="pk", state="state", until="until"))
+    glasses = here.values(json=JSONObject(**GLASS))
     own = visible(Release.objects.filter(pk=OuterRef("pk")), actor, view="release.view")
     oldest = ("created_at", "pk")
     concerned = Release.objects.filter(Q(Exists(own)) | Q(pk=Subquery(newest)), pk__in=wanted)
@@ -330,9 +327,10 @@ def _glasses(rows: Iterable[Any]) -> list[VisibleBreakGlass]:
 
 def _shown(row: Any) -> VisibleBreakGlass:
     glass = row.glass
-    return VisibleBreakGlass(
-        glass["id"], glass["state"], datetime.fromisoformat(glass["until"]), row
-    )
+    version = f"{glass['model']}:{glass['number']}"
+    where = (glass["environment"], glass["project"])
+    until = datetime.fromisoformat(glass["until"])
+    return VisibleBreakGlass(glass["id"], glass["state"], until, version, *where)
 
 
 def _undecided(actor: Actor) -> QuerySet[Release]:
