@@ -12,7 +12,7 @@ class RolloutOpen(Conflict):
 class NothingToRollBackTo(Conflict):
     """No earlier revision."""
 
-    code, title = "nothing_to_roll_back_to", "No earlier revision was live at this endpoint"
+    code, title = "nothing_to_roll_back_to", "There is no earlier revision to go back to"
 
 
 class NotAbortable(Conflict):

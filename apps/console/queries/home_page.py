@@ -95,7 +95,7 @@ class HomePage:
             (self.inbox.needed, "release", "for your decision"),
             (self.startable, "approved release", "to be rolled out"),
             (self.paused, "rollout", "for a person to go on"),
-            (self.drafts, "policy draft", "to be published"),
+            (self.drafts, "policy draft", "to be published or withdrawn"),
         ):
             if rows:
                 wait = "waits" if len(rows) == 1 else "wait"

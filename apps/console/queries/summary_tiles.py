@@ -119,4 +119,4 @@ def way_back_tile(back: WayBack) -> SummaryTile:
     """Say what a rollback would go back to."""
     if back.to:
         return SummaryTile("Rollback", "pass", "One click", back.note)
-    return SummaryTile("Rollback", "plain", "No earlier version", back.note)
+    return SummaryTile("Rollback", "plain", "None to go back to", back.note)

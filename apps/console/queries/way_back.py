@@ -67,7 +67,7 @@ def once_was_replaced(keep_warm_seconds: int) -> str:
 def _from_live(view: ReleaseView) -> WayBack:
     former = view.release.rollback_to  # type: ignore[attr-defined]
     if not former:
-        why = "there is no earlier revision"
+        why = "there is no earlier revision to go back to"
         return WayBack("", f"now: {why}", f"{why[0].upper()}{why[1:]}.")
     if view.is_stopped:
         once = f"Rolling back to {former} is possible once the endpoint is started."
@@ -80,7 +80,7 @@ def _from_open(view: ReleaseView, keeps: str) -> WayBack:
     unjustified = view.release.live_unjustified  # type: ignore[attr-defined]
     if unjustified and view.release.state in OPEN_STATES:  # else something later is live by now
         why = f"the review of its emergency release found {live} not justified"
-        earlier = "There is no earlier revision."
+        earlier = "There is no earlier revision to go back to."
         if former:
             earlier = f"Rolling back to {former} {_ONE_CLICK}"
         return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {earlier}")

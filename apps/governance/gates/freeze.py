@@ -28,7 +28,7 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     active = [f for f in facts.freezes if f.lasts(facts.now)]
     if not active:
         starts = sorted(f.starts_at for f in facts.freezes if f.starts_at > facts.now)
-        reason = f"None now; the next begins {_when(starts[0])}" if starts else "None now"
+        reason = f"Not frozen; the next begins {_when(starts[0])}" if starts else "Not frozen"
         return answer(gate, title(gate), "passed", reason)
     shown = {"freezes": sorted(f.id for f in active)}
     ends = [f.ends_at for f in active]

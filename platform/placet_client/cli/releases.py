@@ -302,7 +302,8 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
         say("Its gates are looked at no more. They said last, at its start or its end:")
     show_list(view.gates, ["state", "title", "reason"], output)
     if view.decisions:
-        show_list(view.decisions, ["verdict", "role", "name", "comment", "at"], output)
+        void = ["voided_reason"] if any(one.voided_reason for one in view.decisions) else []
+        show_list(view.decisions, ["verdict", "role", "name", "comment", "at", *void], output)
 
 
 @release.command("comment")

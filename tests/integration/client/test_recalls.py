@@ -181,6 +181,24 @@ def test_a_revision_that_a_recall_ended_is_told_as_its_page_tells_it(
     assert (row["state"], row["recalled"], row["recall"]) == ("failed", True, None)
 
 
+def test_a_decision_that_a_recall_voided_is_shown_as_void_with_its_release(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release = story.release("staging")
+    story.approve(release)
+    become(story.world, "Ada", live_server.url, monkeypatch)
+    assert main(["release", "show", release.pk]) == 0
+    assert "VOIDED" not in capsys.readouterr().out
+    olga = factories.actor_of(factories.person("Olga", {"operator": None}))
+    recall(kind="person", what=story.rex.id, reason="coerced", actor=olga)
+    assert main(["release", "show", release.pk]) == 0
+    head, row = capsys.readouterr().out.splitlines()[-2:]
+    assert head.endswith(" VOIDED REASON") and row.endswith(" recalled")
+
+
 def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
     story: Story,
     live_server: Any,

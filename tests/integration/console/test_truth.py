@@ -188,8 +188,8 @@ def test_the_first_release_of_an_endpoint_says_that_nothing_was_live_at_the_deci
     said = page(story, f"/releases/{first_release.pk}/")
     assert "nothing was live at the decision" in said
     assert "At the decision, nothing was live. Live now: this release." in said
-    assert "now: there is no earlier revision" in said
-    assert "Now: There is no earlier revision." in said
+    assert "now: there is no earlier revision to go back to" in said
+    assert "Now: There is no earlier revision to go back to." in said
 
 
 def test_a_record_says_the_same_of_the_decision_after_others_went_live_over_it(

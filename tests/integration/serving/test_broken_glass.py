@@ -102,8 +102,8 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
     assert former_revisions(now_live) == []
     assert offered(now_live) == [], "the page offers what the action does"
     assert said_of_way_back(story.world, second) == [
-        "– No earlier version now: there is no earlier revision",
-        "There is no earlier revision.",
+        "– None to go back to now: there is no earlier revision to go back to",
+        "There is no earlier revision to go back to.",
     ]
 
 
@@ -155,8 +155,8 @@ def test_what_is_live_and_was_not_justified_is_no_way_back_from_what_follows(
 
     why = f"the review of its emergency release found {live.version} not justified"
     assert said_of_way_back(story.world, waits) == [
-        f"– No earlier version {why}",
-        f"{keeps}; {why}. There is no earlier revision.",
+        f"– None to go back to {why}",
+        f"{keeps}; {why}. There is no earlier revision to go back to.",
     ]
 
 

@@ -48,16 +48,16 @@ def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said
 
 
 def test_a_policy_draft_to_publish_waits_too() -> None:
-    assert page(drafts=[None]).lead == "1 policy draft waits to be published"
+    assert page(drafts=[None]).lead == "1 policy draft waits to be published or withdrawn"
 
 
 def test_everything_that_waits_is_said_in_one_sentence() -> None:
     assert page(needed=1, drafts=[None] * 3).lead == (
-        "1 release waits for your decision and 3 policy drafts wait to be published"
+        "1 release waits for your decision and 3 policy drafts wait to be published or withdrawn"
     )
     assert page(needed=2, startable=[None], paused=[None], drafts=[None]).lead == (
         "2 releases wait for your decision, 1 approved release waits to be rolled out, 1 rollout "
-        "waits for a person to go on and 1 policy draft waits to be published"
+        "waits for a person to go on and 1 policy draft waits to be published or withdrawn"
     )
 
 

@@ -179,7 +179,7 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
         ),
         (
             placed("approved"),
-            ("No earlier version", "a failed start leaves nothing live"),
+            ("None to go back to", "a failed start leaves nothing live"),
             "Nothing is live here: if it is not ready within 5 min, the release fails and "
             "nothing is served.",
         ),
@@ -191,8 +191,8 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
         ),
         (
             placed("live"),
-            ("No earlier version", "now: there is no earlier revision"),
-            "There is no earlier revision.",
+            ("None to go back to", "now: there is no earlier revision to go back to"),
+            "There is no earlier revision to go back to.",
         ),
     ],
 )

@@ -601,7 +601,7 @@ def test_a_freeze_blocks_while_it_lasts_and_only_then() -> None:
         "Production is frozen until 25 November 15:00 UTC"
     )
     assert ask("freeze", frozen(-3, -1))["passed"]
-    assert ask("freeze", frozen(1))["reason"] == "None now; the next begins 25 November 13:00 UTC"
+    assert ask("freeze", frozen(1))["reason"] == "Not frozen; the next begins 25 November 13:00 UTC"
 
 
 # plan
