@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+from zlib import crc32
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Exists, OuterRef, Subquery, When
@@ -125,8 +126,7 @@ class EndpointView:
 
     @cached_property
     def rollouts(self) -> list[Rollout]:
-        """Its newest rollouts, which are found first: the database would read the revisions of
-        all."""
+        """Its newest rollouts; which ones is found first, as of its revisions."""
         newest = self.endpoint.rollouts.order_by("-created_at").values("pk")[:10]
         rows = self.endpoint.rollouts.filter(one_of(newest)).order_by("-created_at")
         rows = rows.select_related("release", "from_revision", "to_revision")
@@ -277,9 +277,8 @@ class EndpointView:
     def mark(self) -> str:
         """What its page was made for, in a query string: with another one, more than the part that
         renews itself is out of date."""
-        live, newest = self.live, self.rollouts[:1]
-        moves = [f"{row.pk}-{row.generation}" for row in newest]
-        return ".".join([self.endpoint.state, live.pk if live else "", *moves])
+        moves = [f"{row.pk}-{row.generation}" for row in self.rollouts[:1]]
+        return ".".join([self.endpoint.state, self.live.pk if self.live else "", *moves])
 
     @property
     def page_state(self) -> str:
@@ -295,8 +294,9 @@ class EndpointView:
 
     @property
     def served_state(self) -> str:
-        """The same of the page of its revisions: what each is there."""
-        return f"{self.endpoint.state};{self.live.pk if self.live else ''};{self.status.health}"
+        """The same of the page of its revisions: what each is there, and which share it had."""
+        each = [f"{r.number} {r.state} {r.weight} {r.peak_weight}" for r in self.revisions]
+        return f"{self.endpoint.state};{self.status.health};{crc32(';'.join(each).encode()):08x}"
 
     @property
     def going_out(self) -> bool:

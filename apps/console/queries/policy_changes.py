@@ -158,8 +158,8 @@ class Question:
         if self.is_publishing:
             replaced = f" {active} is superseded." if active else ""
             return (
-                f"It is in force at once for every new release request to {self.environment}, unless"
-                " nobody could satisfy it as people stand now: then publishing is refused."
+                f"It is in force at once for every new release request to {self.environment}. Where"
+                " nobody could satisfy it as people stand now, publishing is refused."
                 f"{replaced} Releases that have not started move to it: decisions on them no longer"
                 " count, and people have to decide again. What is live stays live."
             )

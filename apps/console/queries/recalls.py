@@ -238,13 +238,15 @@ class RecallPage:
         return "confirmed" if self.recall.ran else ""
 
     @property
-    def is_awaited(self) -> bool:
-        """Whether a node has still to answer it."""
-        return bool(self.recall.open_count or self.silent)
+    def renewal(self) -> str:
+        """How often its page looks at it again: soon while a node has still to answer it."""
+        if self.recall.open_count or self.silent:
+            return "every 3s"
+        return "every 10s" if self.recall.state == RecallState.STANDING else ""
 
     @property
     def url(self) -> str:
-        """Where the page is, from which it renews its tables while a node has still to answer."""
+        """Where the page is, from which it renews its tables."""
         return reverse("recall", args=[self.recall.pk])
 
     @property

@@ -77,7 +77,8 @@ class ReleasePage:
     @property
     def now(self) -> ReleaseStanding:
         """How it stands."""
-        said = [sign.text for sign in self.signs]
+        serving = self.view.live.pk if self.view.live else ""
+        said = [*(sign.text for sign in self.signs), self.release.endpoint.state, serving]
         return ReleaseStanding(self.release, self.rollout, self.actor, said)
 
     @property

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from apps.builds.models import Bento
 from apps.console.queries.guide_titles import Section, sections
+from apps.console.queries.release_words import listed_state, with_words
 from apps.console.queries.search_others import people_and_teams, recalls_builds_and_policies
 from apps.console.queries.search_terms import LEAST, MOST, SHORT_NUMBER, Hit, SearchTerms, wanted
 from apps.governance.models import Environment, Release
@@ -151,7 +152,8 @@ def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
         rows = releases(actor).filter(one_of(described(terms, actor)))
     else:
         return []
-    return [_release(row, terms) for row in rows.annotate(asker=name_in("requested_by"))[:MOST]]
+    rows = with_words(rows).annotate(asker=name_in("requested_by"))
+    return [_release(row, terms) for row in rows[:MOST]]
 
 
 def described(terms: SearchTerms, actor: Actor) -> QuerySet[Release, Any]:
@@ -190,7 +192,7 @@ def _fits(word: str) -> Q:
 
 def _release(row: Any, terms: SearchTerms) -> Hit:
     title = f"{row.project.name} release {row.number}"
-    state = row.shown_state.replace("_", " ")
+    state = listed_state(row).replace("_", " ")
     detail = f"{row.version} to {row.endpoint.name} in {row.environment.name}, {state}"
     said = _said(row.reason, terms)
     asked = f". {row.asker} asked for it: {said}" if said else ""

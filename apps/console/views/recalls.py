@@ -88,10 +88,12 @@ def recall_create(request: PageRequest) -> HttpResponse:
 
 @page
 def recall_detail(request: PageRequest, recall_id: str) -> HttpResponse:
-    """Show a recall; what nodes answered renews itself while one has to answer yet."""
+    """Show a recall; what nodes answered renews itself, and all of it once it is withdrawn."""
     page_object = recall_page(recall_id, request.actor)
     template = "parts/recall_answers" if request.headers.get("HX-Request") else "recall"
-    return show(request, template, page=page_object, recall=page_object.recall)
+    answer = show(request, template, page=page_object, recall=page_object.recall)
+    answer["X-Page-State"] = page_object.recall.state
+    return answer
 
 
 @action

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall, RecallEffect
 from apps.governance.models import Release
 from apps.rollouts import actions
@@ -170,9 +170,27 @@ def test_an_open_page_of_revisions_is_told_once_the_endpoint_is_stopped(
     def polled() -> str:
         return otto.get(f"{path}?state")["X-Page-State"]
 
+    going = story.under_way(CANARY)
+    shared = polled()
+    recalled(story, going)
+    assert polled() != shared, "what is recalled is not ready any more"
     before = polled()
     part = otto.get(path, headers={"HX-Request": "true"})  # as the first page reads its lines
     assert part.status_code == 200 and "X-Page-State" not in part
     assert f'data-page-state="{before}"' in otto.get(path).content.decode()
     stop_endpoint(first_release.endpoint, actor=story.otto)
     assert polled() != before
+
+
+def test_an_open_page_of_a_recall_is_told_once_somebody_withdraws_it(
+    story: Story, first_release: Release
+) -> None:
+    row = recalled(story, first_release)
+    otto, path = browser(story.people["Otto"]), f"/recalls/{row.pk}/"
+    shown = otto.get(path).content.decode()
+    assert 'hx-trigger="every 10s"' in shown, "its node has confirmed it"
+    polled = otto.get(path, headers={"HX-Request": "true"})["X-Page-State"]
+    assert f'data-page-state="{polled}"' in shown
+    lift(row, reason="it was not leaky", actor=story.vera)
+    assert otto.get(path, headers={"HX-Request": "true"})["X-Page-State"] != polled
+    assert "every 10s" not in otto.get(path).content.decode()

@@ -41,7 +41,10 @@ def test_a_draft_waits_for_others_who_may_publish_it(world: World) -> None:
     for name in ("Vera", "Ada", "Rex"):  # who drafted it, and who may not publish
         assert "Policy drafts" not in inbox(world, name)
     home = browser(world.people["Vito"]).get("/").content.decode()
-    assert "1 policy draft waits to be published or withdrawn" in home and f"<td>r{row.number}</td>" in home
+    assert (
+        "1 policy draft waits to be published or withdrawn" in home
+        and f"<td>r{row.number}</td>" in home
+    )
     stranger = World("other").people["Vito"]
     assert "Policy drafts" not in browser(stranger).get("/inbox/").content.decode()
 

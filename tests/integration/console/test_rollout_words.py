@@ -13,6 +13,7 @@ from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
 from apps.rollouts.series import series_of
+from apps.serving.actions import stop_endpoint
 from apps.serving.windows import KEEP_DAYS
 from placet.kernel.clock import now, rfc3339
 from tests.support.factories import api, browser
@@ -104,7 +105,10 @@ def test_lists_say_paused_of_a_release_whose_rollout_is_and_find_it_by_that_word
 
 
 def test_lists_say_paused_of_a_release_that_its_plan_has_paused(story: Story) -> None:
-    story.under_way(MANUAL)
+    release = story.under_way(MANUAL)
+    hits = api(story.people["Otto"]).get("/search?q=rolling+churn").json()["items"]
+    (detail,) = [hit["detail"] for hit in hits if hit["id"] == release.pk]
+    assert ", paused" in detail, "found by its state, told by its word"
     assert "‖ Paused" in page(story, "/releases/?state=paused")
     assert "No matches" in page(story, "/releases/?state=rolling_out")
 
@@ -140,9 +144,24 @@ def test_the_page_of_a_release_is_renewed_while_something_may_become_of_it(story
     waits = story.world.request("staging")
     assert head_of(story, waits)[1] == "every 10s"
     live = story.live()
-    assert head_of(story, live) == ("live", "every 10s")
+    mark, often = head_of(story, live)
+    assert mark.startswith("live ") and often == "every 10s"
     story.live()
-    assert head_of(story, live) == ("superseded", "")
+    mark, often = head_of(story, live)
+    assert mark.startswith("superseded ") and often == ""
+
+
+def test_the_page_of_a_release_is_out_of_date_once_what_it_would_replace_is_stopped(
+    story: Story,
+) -> None:
+    live = story.live()
+    asked = story.release("development", plan=MANUAL | {"start": "manual"})
+    elsewhere = story.release("staging")
+    assert asked.endpoint_id == live.endpoint_id != elsewhere.endpoint_id
+    before, apart = head_of(story, asked)[0], head_of(story, elsewhere)[0]
+    stop_endpoint(live.endpoint, actor=story.otto)
+    assert head_of(story, asked)[0] != before
+    assert head_of(story, elsewhere)[0] == apart, "another endpoint is none of its"
 
 
 def test_what_a_person_paused_is_paused_in_every_list_that_tells_of_it(story: Story) -> None:

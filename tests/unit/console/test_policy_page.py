@@ -66,8 +66,8 @@ def test_who_decides_a_draft_is_told_what_that_brings_about() -> None:
     withdrawing, publishing = draft().questions
     assert publishing.title == "Publish policy draft r3?"
     assert publishing.says == (
-        "It is in force at once for every new release request to staging, unless nobody could "
-        "satisfy it as people stand now: then publishing is refused. r2 is superseded. "
+        "It is in force at once for every new release request to staging. Where nobody could "
+        "satisfy it as people stand now, publishing is refused. r2 is superseded. "
         "Releases that have not started move to it: decisions on them no longer count, and people "
         "have to decide again. What is live stays live."
     )
