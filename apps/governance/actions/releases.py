@@ -313,7 +313,10 @@ def refuse_open(endpoint: Endpoint, bento: Bento) -> None:
     """Raise :class:`AlreadyOpen` when a release brings ``bento`` there already."""
     other = Release.objects.filter(endpoint=endpoint, bento=bento, state__in=OPEN_STATES).first()
     if other is not None:
-        raise AlreadyOpen(f"Release {other.number} is {other.get_state_display().lower()}")
+        state = other.get_state_display().lower()
+        raise AlreadyOpen(
+            f"Release {other.number} brings this build to this endpoint: it is {state}"
+        )
 
 
 def _next_number(project: str) -> int:

@@ -250,7 +250,7 @@ def test_only_the_requester_withdraws(world: World) -> None:
 
 def test_the_same_bento_is_not_asked_for_twice(world: World) -> None:
     first = world.request("staging")
-    with pytest.raises(errors.AlreadyOpen):
+    with pytest.raises(errors.AlreadyOpen, match="Release 1 brings this build to this endpoint"):
         world.request("staging", first.bento)
     actions.withdraw(first, actor=world.ada)
     assert world.request("staging", first.bento).number == first.number + 1
