@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from tests.support.scanning import scan_bytes, scan_folder
@@ -106,6 +107,24 @@ def test_picklescan_keeps_no_more_bytes_than_there_is_memory_for(
         told = main(tmp_path / str(number), "m.pkl", data)
         assert told["verdict"] == verdict
         assert any("too long" in what for _, _, what in told["findings"]) is (number > 0)
+
+
+def test_a_pickle_called_as_one_of_torch_is_not_read_whole_for_its_first_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An array of 1.2 GB in a .ckpt took more than the 2 GB that a scan has."""
+    monkeypatch.setattr(scan, "MAX_HELD", 100_000)
+    data = pickle.dumps(numpy.zeros(16 << 20, numpy.uint8), 5)
+    told = main(tmp_path, "m.ckpt", data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(scan.TooLong):
+            scan.by_picklescan(tmp_path / "a" / "m.ckpt")
+        assert tracemalloc.get_traced_memory()[1] < len(data) / 2
+    finally:
+        tracemalloc.stop()
+    assert told["verdict"] == "code-carrying"
+    assert ["m.ckpt", "code-carrying", scan.UNLISTED] in told["findings"]
 
 
 @pytest.mark.parametrize("data", [b"N0" * 900, b"0" * 1800], ids=["followed", "ended"])
