@@ -8,6 +8,7 @@ import pytest
 from apps.assurance.actions import recall
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.rollouts.actions import pause, promote
 from apps.serving.actions import stop_endpoint
 from apps.serving.models import Endpoint
 from placet_client.cli import main
@@ -150,3 +151,82 @@ def test_nobody_is_told_to_request_what_is_on_its_way(story: Story) -> None:
     release = story.release("development")
     path = f"/endpoints/{release.endpoint_id}/use"
     assert "Nothing is live here yet: requests are answered with 503." in said(story, path)
+
+
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 40}, {"pause": {}}]}
+
+
+@pytest.fixture
+def held(story: Story) -> Release:
+    """A first release that has all requests, and that Otto holds before it goes live."""
+    release = story.release("development", plan=CANARY)
+    for _ in range(8):
+        story.settle(1)
+        if story.rollout(release).state == "shifting":
+            break
+    pause(story.rollout(release), reason="wait for the lab", actor=story.otto)
+    story.settle()
+    assert story.states() == [(1, "ready", 10_000)]
+    return release
+
+
+@pytest.mark.django_db
+def test_a_first_rollout_that_is_held_with_all_requests_is_said_to_serve(
+    story: Story, held: Release
+) -> None:
+    path = f"/endpoints/{held.endpoint_id}"
+    for tab in ("", "/test", "/use"):
+        shown = said(story, f"{path}{tab}")
+        assert "Nothing is live here" not in shown and "Nothing answers" not in shown, tab
+    assert "● Healthy" in said(story, path) and "Empty" not in said(story, path)
+    assert "nothing is recorded now" not in said(story, path)
+    for listed in ("/endpoints", "/projects/risk"):
+        assert "● Healthy" in said(story, listed) and "Empty" not in said(story, listed)
+    assert api(story.people["Otto"]).get(path).json()["health"] == "healthy"
+
+
+@pytest.mark.django_db
+def test_who_stops_and_starts_such_a_first_rollout_reads_that_it_serves(
+    story: Story, held: Release
+) -> None:
+    path, stays = f"/endpoints/{held.endpoint_id}", "The rollout of revision 1 stays open"
+    shown = said(story, path)
+    assert f"Clients get 503 until somebody starts it again. {stays}" in shown
+    assert "503 already" not in shown
+    shown = act(story, held, "stop")
+    assert f"Stopped: clients get 503 until it is started. {stays}." in shown
+    again = "All requests go to revision 1, as its rollout has it now."
+    assert f"{again} The rollout of revision 1 stays paused. It needs no approval." in shown
+    shown = act(story, held, "start")
+    assert "Started. The rollout of revision 1 stays paused." in shown
+
+
+@pytest.mark.django_db
+def test_who_stops_or_starts_an_endpoint_with_a_canary_is_told_what_becomes_of_it(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    path = f"/endpoints/{canary.endpoint_id}"
+    stays = "The rollout of revision 2 stays open: then requests are sent as it has it by then"
+    assert f"until somebody starts it again. {stays}" in said(story, path)
+    assert "The rollout of revision 2 stays open." in act(story, canary, "stop")
+    story.settle()
+    shared = "What was live and revision 2 share the requests as its rollout has it now, with 40%"
+    assert f"{shared} for revision 2. The rollout of revision 2 goes on." in said(story, path)
+    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    shown = said(story, path)
+    assert "All requests go to revision 2, as its rollout has it now." in shown
+    assert "What was live serves again" not in shown
+    assert "Started again. The rollout of revision 2 goes on." in act(story, canary, "start")
+
+
+@pytest.mark.django_db
+def test_before_a_canary_has_requests_what_was_live_is_said_to_serve_again(
+    story: Story, first_release: Release
+) -> None:
+    release = story.release("development", plan=CANARY)
+    story.run_jobs("control")
+    assert story.states() == [(1, "live", 10_000), (2, "starting", 0)]
+    act(story, release, "stop")
+    again = "What was live serves again. The rollout of revision 2 goes on. It needs no approval."
+    assert again in said(story, f"/endpoints/{release.endpoint_id}")

@@ -367,7 +367,7 @@ def page_of(may: tuple[str, ...] = (), *, live: Any = None, keys: tuple[Any, ...
     """Return the page of an endpoint that needs no key, for who holds ``may``."""
     endpoint = row(state="active", api_key_required=False, project_scope=str, environment_scope=str)
     actor: Any = row(can=lambda permission, scope: permission in may)
-    view: Any = row(endpoint=endpoint, live=live, keys=keys)
+    view: Any = row(endpoint=endpoint, live=live, keys=keys, status=row(serving=live))
     return EndpointPage(view, actor)
 
 
