@@ -230,3 +230,17 @@ def test_before_a_canary_has_requests_what_was_live_is_said_to_serve_again(
     act(story, release, "stop")
     again = "What was live serves again. The rollout of revision 2 goes on. It needs no approval."
     assert again in said(story, f"/endpoints/{release.endpoint_id}")
+
+
+@pytest.mark.django_db
+def test_a_release_that_goes_out_does_not_say_that_what_was_live_serves_alone(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    left = "churn:1 serves what the rollout leaves it until the new replicas have all requests"
+    assert left in said(story, f"/releases/{canary.pk}")
+    act(story, canary, "stop")
+    assert f"Once it is started {left}" in said(story, f"/releases/{canary.pk}")
+    waits = story.world.request("development")
+    other = "Once it is started churn:1 serves until the new replicas, or those of another rollout,"
+    assert other in said(story, f"/releases/{waits.pk}")
