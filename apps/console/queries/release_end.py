@@ -192,7 +192,10 @@ class ReleaseEnd:
             return f"What was live {when} was not recorded."
         live = self.view.changes.compared_with or "nothing"
         if is_stopped_beside(self.view):
-            return f"{when.capitalize()}, the endpoint was stopped; {live} was live there before."
+            then = f"; {live} was live there before"
+            if not self.view.changes.compared_with:  # then: others may have been live earlier
+                then = ", and nothing was live there"
+            return f"{when.capitalize()}, the endpoint was stopped{then}."
         return f"{when.capitalize()}, {live} was live."
 
     @property
