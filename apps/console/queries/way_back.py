@@ -100,7 +100,7 @@ def _from_open(view: ReleaseView, keeps: str) -> WayBack:
 
 def _first(view: ReleaseView) -> WayBack:
     if view.release.state == ReleaseState.ROLLING_OUT:
-        alone = "Nothing was live before it: if its rollout fails or is aborted, nothing is served."
+        alone = "Nothing was live when it began: nothing is served if its rollout ends badly."
         return WayBack("", "a failed start leaves nothing live", alone)
     within = spell(view.release.plan["ready_timeout_seconds"])
     sentence = (

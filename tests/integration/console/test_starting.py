@@ -142,7 +142,7 @@ def test_who_aborts_a_first_rollout_is_told_that_nothing_serves_then(story: Stor
     path = f"/rollouts/{story.rollout(release).pk}/"
     sent = {"reason": "wrong model", "next": path}
     answer = browser(story.people["Otto"]).post(f"{path}abort", sent, follow=True)
-    said = "Aborted. Nothing was live before it: clients get 503."
+    said = "Aborted. Nothing was live when it began: clients get 503."
     assert said in answer.content.decode()
 
 
