@@ -34,8 +34,20 @@ class ReleaseStanding:
     def mark(self) -> str:
         """What its page was made for: with another one that is out of date. It goes into a header
         of HTTP too, so what is said besides, with names, is in it as a number."""
-        said = " ".join(filter(None, [*self.said, self.paused]))
+        starts = "can start" if self.can_start else ""
+        said = " ".join(filter(None, [*self.said, self.paused, starts]))
         return f"{self.state} {crc32(said.encode()):08x}" if said else self.state
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is approved, and another rollout of its endpoint has to end before it."""
+        return bool(self.release.state == ReleaseState.APPROVED and self.release.moving)
+
+    @property
+    def can_start(self) -> bool:
+        """Whether somebody could start it now, where its gates let them."""
+        waits = self.release.state == ReleaseState.APPROVED and not self.release.moving
+        return waits and not self.release.endpoint.is_stopped
 
     @property
     def renewal(self) -> str:

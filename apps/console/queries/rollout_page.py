@@ -54,7 +54,6 @@ VERBS = (
     Verb(
         "ship",
         "Ship",
-        "Sends all requests to the {coming} revision. You approve the result of its A/B test.",
         takes_step=True,
         permission="release.approve",
     ),
@@ -239,13 +238,13 @@ class RolloutPage:
     @property
     def forms(self) -> list[ReasonForm]:
         """The dialogs of what the reader may do: they stay while the rest of the page renews."""
-        pk, coming, now_says = self.rollout.pk, self.sides[0], self.says
+        pk, does = self.rollout.pk, self.says
         forms = []
         for verb in (*VERBS, ABORT):
             ends = verb == ABORT
             args = [pk] if ends else [pk, verb.name]
             url = reverse("rollout-abort" if ends else "rollout-control", args=args)
-            says = verb.says.format(coming=coming) or now_says[verb.name]
+            says = does.get(verb.name, verb.says)
             forms.append(ReasonForm(verb, url, says, "danger" if ends else "primary"))
         return [form for form in forms if self.may(form.verb.permission)]
 

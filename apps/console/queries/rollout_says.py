@@ -7,18 +7,21 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.steps import last_weight
 from apps.serving.rules import ENDED
 
+LATER = "The endpoint is stopped: requests follow once it is started."
 ANEW = "with the existing approval. Gates are checked again."
 
 
 def says_of(view: RolloutView) -> dict[str, str]:
     """Return what each verb does now, of those that say something else as time goes by."""
-    return {
+    onwards = {
         "resume": _resumed(view),
         "skip": _skipped(view),
         "promote": _promoted(view),
-        "retry": _retried(view),
-        "abort": _aborted(view.rollout),
+        "ship": f"{_all(view.rollout)}. You approve the result of its A/B test.",
     }
+    if view.rollout.endpoint.is_stopped:
+        onwards = {verb: f"{does} {LATER}" for verb, does in onwards.items()}
+    return {**onwards, "retry": _retried(view), "abort": _aborted(view.rollout)}
 
 
 def after_abort(row: Rollout) -> str:
@@ -39,6 +42,10 @@ def _aborted(row: Rollout) -> str:
     if row.endpoint.is_stopped or back is None or back.state in ENDED:
         return f"Ends the {coming} revision at once. {after_abort(row)}"
     return f"Returns all requests to the {leaving} revision at once, then ends the {coming} one."
+
+
+def _all(row: Rollout) -> str:
+    return f"Sends all requests to the {sides_of(row)[0]} revision"
 
 
 def _is_last(row: Rollout) -> bool:
@@ -68,10 +75,7 @@ def _promoted(view: RolloutView) -> str:
         ends = "goes live once this step is over"
         rest = "." if _is_last(row) else ", skipping the remaining steps."
         return f"The {coming} revision has all requests already: it {ends}{rest}"
-    return (
-        f"Sends all requests to the {coming} revision once it is ready, skipping the remaining "
-        "steps."
-    )
+    return f"{_all(row)} once it is ready, skipping the remaining steps."
 
 
 def _retried(view: RolloutView) -> str:

@@ -1,16 +1,19 @@
 """Who starts a stopped endpoint can say why, by the page, the API and the command line alike; who
 scales one is told so."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from apps.assurance.actions import recall
 from apps.audit.models import Event
 from apps.governance.models import Release
-from apps.rollouts.actions import pause, promote
+from apps.rollouts.actions import abort, pause, promote
 from apps.serving.actions import stop_endpoint
 from apps.serving.models import Endpoint
+from placet.kernel.clock import now
 from placet_client.cli import main
 from tests.support.commands import become
 from tests.support.factories import api, browser
@@ -244,3 +247,50 @@ def test_a_release_that_goes_out_does_not_say_that_what_was_live_serves_alone(
     waits = story.world.request("development")
     other = "Once it is started churn:1 serves until the new replicas, or those of another rollout,"
     assert other in said(story, f"/releases/{waits.pk}")
+
+
+@pytest.mark.django_db
+def test_a_rollout_is_offered_to_be_started_where_it_would_not_be_refused(
+    story: Story, first_release: Release
+) -> None:
+    def offered(release: Release) -> bool:
+        answer = browser(story.people["Otto"]).get(f"/releases/{release.pk}/")
+        return f'action="/releases/{release.pk}/start"' in answer.content.decode()
+
+    def mark(release: Release) -> str:
+        part = {"HX-Request": "true"}
+        answer = browser(story.people["Otto"]).get(f"/releases/{release.pk}/", headers=part)
+        return answer["X-Page-State"]
+
+    waits = story.release("development", plan={"start": "manual"})
+    story.settle()
+    assert story.state(waits) == "approved" and offered(waits)
+    before = mark(waits)
+    act(story, waits, "stop")
+    assert not offered(waits) and mark(waits) != before
+    act(story, waits, "start")
+    assert offered(waits)
+    canary = story.release("development", plan=CANARY)
+    story.settle()
+    assert story.state(canary) == "rolling_out" and not offered(waits)
+    behind = "Waiting for another rollout of churn to end: it can't be started before"
+    assert behind in said(story, f"/releases/{waits.pk}")
+
+
+@pytest.mark.django_db
+def test_an_endpoint_is_not_offered_to_be_deleted_while_a_rollout_of_it_is_open(
+    story: Story, first_release: Release
+) -> None:
+    def offered() -> bool:
+        path = f"/endpoints/{first_release.endpoint_id}/"
+        answer = browser(story.people["Otto"]).get(path)
+        return 'data-dialog="delete"' in answer.content.decode()
+
+    canary = story.under_way(CANARY)
+    act(story, canary, "stop")
+    assert not offered()
+    abort(story.rollout(canary), reason="worse", actor=story.otto)
+    with time_machine.travel(now() + timedelta(minutes=2)):
+        story.settle()
+        assert story.state(story.rollout(canary)) == "aborted"
+    assert offered()

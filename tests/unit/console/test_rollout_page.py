@@ -319,6 +319,15 @@ def test_who_aborts_is_not_promised_what_cannot_serve(
     assert page(kind=kind, from_revision=old, endpoint=endpoint).says["abort"] == says
 
 
+@pytest.mark.parametrize("verb", ["resume", "skip", "promote", "ship"])
+def test_who_hurries_a_rollout_whose_endpoint_is_stopped_reads_when_requests_follow(
+    verb: str,
+) -> None:
+    later = "The endpoint is stopped: requests follow once it is started."
+    found = page(endpoint=SimpleNamespace(is_stopped=True))
+    assert found.says[verb].endswith(f". {later}") and later not in page().says[verb]
+
+
 def test_it_waits_while_it_is_open() -> None:
     assert page().waits == "Waiting for the node."
     assert page(endpoint=SimpleNamespace(is_stopped=True)).waits == "", "that it is started"
