@@ -294,3 +294,19 @@ def test_an_endpoint_is_not_offered_to_be_deleted_while_a_rollout_of_it_is_open(
         story.settle()
         assert story.state(story.rollout(canary)) == "aborted"
     assert offered()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_line_says_what_a_rollout_sends_where_once_it_is_started(
+    story: Story,
+    held: Release,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    become(story.world, "Otto", live_server.url, monkeypatch)
+    assert main(["endpoint", "stop", held.endpoint_id]) == 0
+    assert main(["endpoint", "start", held.endpoint_id]) == 0
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "Its rollout sends revision 1 100% of the requests now." in told
+    assert "Nothing is live there yet" not in told
