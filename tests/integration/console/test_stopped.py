@@ -420,7 +420,13 @@ def test_the_page_of_a_rollout_says_that_its_endpoint_is_stopped_and_what_an_abo
     canary = story.under_way({"strategy": "canary", "steps": steps})
     path = f"/rollouts/{story.rollout(canary).pk}/"
     assert "Stopped by" not in page(story, path)
+    released, part = f"/releases/{canary.pk}/", {"HX-Request": "true"}
+    otto = browser(story.people["Otto"])
+    before = otto.get(released, headers=part)["X-Page-State"]
     stop_endpoint(canary.endpoint, reason=WHY, actor=story.otto)
+    assert otto.get(released, headers=part)["X-Page-State"] != before
+    nothing = "Nothing is served at churn, and no step of its rollout takes effect, until it is"
+    assert f"{SAID} {nothing} started. Open endpoint" in page(story, released)
     story.settle()
     said = page(story, path)
     nothing = "Nothing is served at churn, and no step takes effect, until it is started."
