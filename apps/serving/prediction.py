@@ -102,8 +102,8 @@ def _call(endpoint: Endpoint, body: Any, api_key: str) -> Prediction:
 
 
 def _api(endpoint: Endpoint) -> str:
-    live = status(endpoint).live
-    return live.revision.bento.version.api if live else "predict"
+    serving = status(endpoint).serving
+    return serving.revision.bento.version.api if serving else "predict"
 
 
 def _json_or_text(raw: bytes) -> Any:

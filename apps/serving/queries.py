@@ -132,6 +132,11 @@ class EndpointStatus:
         return next((r for r in self.revisions if r.revision.state == RevisionState.LIVE), None)
 
     @property
+    def serving(self) -> RevisionStatus | None:
+        """What is live, else what a rollout gave requests already where nothing is."""
+        return self.live or next((r for r in self.revisions if r.share), None)
+
+    @property
     def isolation(self) -> str:
         """The weakest isolation of what runs here, '' while none is known."""
         return weakest(row.isolation for row in self.revisions)
@@ -155,15 +160,13 @@ class EndpointStatus:
         """How it is by what runs alone, and what is wrong there."""
         if self.endpoint.state != EndpointState.ACTIVE:
             return self.endpoint.state, None
-        if self.live is None:
+        if (first := self.serving) is None:
             return "empty", None
         if self.node is None or not self.node.alive:
             return "unknown", Trouble(f"{self.endpoint.target.name} is silent")
-        live, others = self.live, [r for r in self.revisions if r is not self.live and r.share]
-        answering = sum(row.ready_replicas for row in others)
-        wanted = live.revision.replicas
-        ready, told = live.ready_replicas, self.just_told
-        return replicas_health(live.phase, ready, wanted, others=answering, just_told=told)
+        answering = sum(r.ready_replicas for r in self.revisions if r is not first and r.share)
+        ready, wanted, told = first.ready_replicas, first.revision.replicas, self.just_told
+        return replicas_health(first.phase, ready, wanted, others=answering, just_told=told)
 
 
 def visible_targets(actor: Actor) -> QuerySet[Target]:
@@ -263,6 +266,7 @@ def status_with(endpoint: Any, revisions: Iterable[Revision]) -> EndpointStatus:
 def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointStatus:
     node = node_of(endpoint.target)
     reported = reported_revisions(node)
+    told = datetime.fromisoformat(endpoint.told_at) if endpoint.told_at else None
     rows = sorted(
         endpoint.present_revisions, key=lambda r: (r.state != RevisionState.LIVE, -r.number)
     )
@@ -272,12 +276,8 @@ def _status(endpoint: Any, at: datetime, bases: Mapping[str, str]) -> EndpointSt
         node=node_status(node, at) if node else None,
         revisions=tuple(revision_status(row, reported) for row in rows),
         found=watcher().read(endpoint.found),
-        just_told=_is_recent(endpoint.told_at, at),
+        just_told=told is not None and (at - told).total_seconds() < START_SECONDS,
     )
-
-
-def _is_recent(told: str | None, at: datetime) -> bool:
-    return told is not None and (at - datetime.fromisoformat(told)).total_seconds() < START_SECONDS
 
 
 def revision_status(

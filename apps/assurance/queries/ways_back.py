@@ -7,10 +7,11 @@ from django.db.models import Case, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import JSONObject
 
 from apps.rollouts.models import Rollout
-from apps.rollouts.states import ENDED_BADLY, STEPPING, RolloutKind
+from apps.rollouts.states import ENDED_BADLY, STEPPING, RolloutKind, RolloutState
 from apps.serving.rules import EndpointState
 
 FELL_BACK = "endpoint fell back"
+BADLY = (RolloutState.ABORTING, *ENDED_BADLY)
 
 
 def way_back() -> Subquery:
@@ -25,11 +26,11 @@ def way_back() -> Subquery:
     )
     before = Q(endpoint__stopped_at__lte=OuterRef("recall__created_at"))
     stopped = Q(endpoint__state=EndpointState.STOPPED)
-    waits = stopped & ((before & ~Q(state__in=ENDED_BADLY)) | Q(state__in=STEPPING))
+    waits = stopped & ((before & ~Q(state__in=BADLY)) | Q(state__in=STEPPING))
     told = JSONObject(
         number="to_revision__number",
         waits=Case(When(waits, then=Value(True)), default=Value(False)),
-        failed=Case(When(state__in=ENDED_BADLY, then=Value(True)), default=Value(False)),
+        failed=Case(When(state__in=BADLY, then=Value(True)), default=Value(False)),
     )
     return Subquery(rows.order_by("-pk").values(json=told)[:1])
 

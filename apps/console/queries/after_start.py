@@ -7,11 +7,18 @@ from typing import Any
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Link, in_a_row
+from apps.console.templatetags.placet import percent
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules import STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Revision
+from placet_verify.units import WHOLE
 
+MOVES: dict[str, str] = {
+    RolloutKind.RELEASE: "rollout of",
+    RolloutKind.ROLLBACK: "rollback to",
+    RolloutKind.DRILL: "rollback test with",
+}
 KEPT = "these refused calls are not counted. Configuration and history are kept."
 
 
@@ -34,12 +41,25 @@ class AfterStart:
         ]
 
     @property
+    def moving(self) -> str:
+        """The rollout under way, in words; '' for none that has steps before it."""
+        row = self.rollout
+        if row is None or row.state not in STEPPING:
+            return ""
+        return f"{MOVES[row.kind]} revision {row.to_revision.number}"
+
+    @property
     def coming(self) -> str:
         """The revision that goes live by a rollout where nothing is; '' for none."""
         row = self.rollout
-        if self.live is not None or row is None or row.state not in STEPPING:
+        if self.live is not None or row is None or not self.moving:
             return ""
         return f"revision {row.to_revision.number}"
+
+    @property
+    def share(self) -> int:
+        """What the rollout under way sends to its revision now, out of 10,000."""
+        return self.rollout.to_revision.weight if self.moving and self.rollout else 0
 
     @property
     def is_return(self) -> bool:
@@ -56,14 +76,16 @@ class AfterStart:
     def start_says(self) -> str:
         """What the dialog says that starts it."""
         if self.live:
-            return f"What was live serves again. It needs no approval. {self._then}".strip()
+            return f"{self._again} It needs no approval. {self._then}".strip()
         if self.is_return:
             return (
                 f"The endpoint was on its way back to {self.coming}: that serves again once it is "
                 "ready, and needs no approval."
             )
+        if self.share:
+            return f"{self._again} It needs no approval."
         if self.coming:
-            return f"Nothing is live here yet: the rollout of {self.coming} goes on."
+            return f"Nothing is live here yet: the {self._goes_on}."
         if self.approved:
             return f"Nothing is live here, and clients get 503 until something is. {self._then}"
         return (
@@ -75,11 +97,12 @@ class AfterStart:
     def started(self) -> str:
         """What is said once somebody started it."""
         if self.live:
-            return f"Started again. {self._then}".strip()
+            moves = f"The {self._goes_on}." if self.moving else self._then
+            return f"Started again. {moves}".strip()
         if self.is_return:
             return f"Started. The endpoint goes back to {self.coming}."
         if self.coming:
-            return f"Started. The rollout of {self.coming} goes on."
+            return f"Started. The {self._goes_on}."
         if self.approved:
             return f"Started. Nothing is live there yet. {self._then}"
         return "Started. Nothing serves there until a version is released to it."
@@ -87,10 +110,13 @@ class AfterStart:
     @property
     def stop_says(self) -> str:
         """What the dialog says that stops it."""
+        if self.moving and (self.live or self.share):
+            stays = f"The {self.moving} stays open: then requests are sent as it has it by then"
+            return f"Clients get 503 until somebody starts it again. {stays}; {KEPT}"
         if self.live:
             return f"Clients get 503 until somebody starts it again; {KEPT}"
         if self.coming:
-            goes_on = f"The rollout of {self.coming} goes on once somebody starts it again"
+            goes_on = f"The {self._goes_on} once somebody starts it again"
             return f"Nothing is live here yet: clients get 503 already. {goes_on}; {KEPT}"
         return (
             "Nothing is live here: clients get 503 already, and until a release goes live. While "
@@ -100,10 +126,11 @@ class AfterStart:
     @property
     def stopped(self) -> str:
         """What is said once somebody stopped it."""
-        if self.live:
-            return "Stopped: clients get 503 until it is started."
+        if self.live or self.share:
+            stays = f"The {self.moving} stays open." if self.moving else ""
+            return f"Stopped: clients get 503 until it is started. {stays}".strip()
         if self.coming:
-            return f"Stopped. The rollout of {self.coming} goes on once it is started."
+            return f"Stopped. The {self._goes_on} once it is started."
         return "Stopped. Nothing was live: clients get 503 as before, and no release starts there."
 
     @property
@@ -120,6 +147,27 @@ class AfterStart:
         return (
             "Nothing runs here, and clients get 503. A release to this endpoint makes it serve: "
             "open a built version and ask for one."
+        )
+
+    @property
+    def _goes_on(self) -> str:
+        """The rollout under way, and that it goes on, or not before somebody resumes it."""
+        held = self.rollout is not None and self.rollout.paused_by
+        return f"{self.moving} {'stays paused' if held else 'goes on'}"
+
+    @property
+    def _again(self) -> str:
+        """What serves again, of what is live and what a rollout sends requests to."""
+        if not self.moving or self.rollout is None:
+            return "What was live serves again."
+        to, held = f"revision {self.rollout.to_revision.number}", f"The {self._goes_on}."
+        if not self.share:
+            return f"What was live serves again. {held}"
+        if self.share == WHOLE:
+            return f"All requests go to {to}, as its rollout has it now. {held}"
+        return (
+            f"What was live and {to} share the requests as its rollout has it now, with "
+            f"{percent(self.share)} for {to}. {held}"
         )
 
     @property

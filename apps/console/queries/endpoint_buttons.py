@@ -20,7 +20,8 @@ def buttons(
         yield Button("Stop…", dialog="stop", tone="outline-danger")
     elif operates:
         yield Button("Start…", dialog="start", tone="primary")
-    if manages and (endpoint.state == EndpointState.STOPPED or not status.revisions):
+    unused = endpoint.state == EndpointState.STOPPED or not status.revisions
+    if manages and unused and view.rollout is None:  # which would have it refused
         yield Button("Delete…", dialog="delete", tone="outline-danger")
     if goes_back:
         tone = "danger" if view.previous else "outline-danger"

@@ -104,7 +104,7 @@ class EndpointPage:
     @property
     def version(self) -> ModelVersion | None:
         """The version that serves."""
-        return self.live.bento.version if self.live else None
+        return first.revision.bento.version if (first := self.view.status.serving) else None
 
     @property
     def version_url(self) -> str:

@@ -232,25 +232,25 @@ class EndpointView:
 
     @property
     def capture(self) -> Capture | None:
-        """What the live revision writes down of its predictions."""
-        live = self.status.live
-        return serving_config(live.revision.serving).capture if live else None
+        """What the revision that serves writes down of its predictions."""
+        first = self.status.serving
+        return serving_config(first.revision.serving).capture if first else None
 
     @property
     def sample(self) -> Any:
-        """One example row of the live version, for the snippets."""
-        live = self.status.live
-        example = live.revision.bento.version.example if live else None
+        """One example row of the version that serves, for the snippets."""
+        first = self.status.serving
+        example = first.revision.bento.version.example if first else None
         return example[0] if example else {}
 
     @property
     def address(self) -> str:
-        """The URL that clients call: ``/predict``, or the API that the live version names; '' while
-        the target has no address."""
-        live = self.status.live
+        """The URL that clients call: ``/predict``, or the API that what serves names; '' while the
+        target has no address."""
+        first = self.status.serving
         if not self.status.url:
             return ""
-        return f"{self.status.url}/{live.revision.bento.version.api if live else 'predict'}"
+        return f"{self.status.url}/{first.revision.bento.version.api if first else 'predict'}"
 
     @property
     def is_stopping(self) -> bool:

@@ -3,7 +3,7 @@
 from apps.console.queries.endpoint_view import EndpointView
 from apps.serving.rules import EndpointState
 
-NOT_RECORDED = "Not recorded: the live release was approved without capture."
+NOT_RECORDED = "Not recorded: the release that serves was approved without capture."
 
 
 def nothing_answers(view: EndpointView) -> str:
@@ -15,7 +15,7 @@ def nothing_answers(view: EndpointView) -> str:
             return "It is stopped, and nothing is live here: requests are answered with 503."
         case EndpointState.STOPPED:
             return "It is stopped: requests are answered with 503 until somebody starts it."
-    if view.live is not None:
+    if view.status.serving is not None:
         return ""
     if view.after_start.coming or view.after_start.approved:
         return "Nothing is live here yet: requests are answered with 503."
@@ -37,7 +37,7 @@ def unrecorded(view: EndpointView) -> str:
     """Say why no prediction is written down now."""
     if view.endpoint.state == EndpointState.STOPPED:
         return "It is stopped, so nothing is recorded now."
-    if view.live is None:
+    if view.status.serving is None:
         return "Nothing is live, so nothing is recorded now."
     return NOT_RECORDED
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Exists, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, Now
 from django.urls import reverse
 from django.utils.html import format_html
@@ -31,6 +31,7 @@ from apps.identity.queries import name_in
 from apps.identity.rules.permissions import roles_with
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import with_way_back
+from apps.rollouts.states import OPEN_STATES as UNDER_WAY
 from apps.rollouts.states import RolloutKind
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
@@ -192,7 +193,10 @@ class ReleaseEnd:
             return f"What was live {when} was not recorded."
         live = self.view.changes.compared_with or "nothing"
         if is_stopped_beside(self.view):
-            return f"{when.capitalize()}, the endpoint was stopped; {live} was live there before."
+            then = f"; {live} was live there before"
+            if not self.view.changes.compared_with:  # then: others may have been live earlier
+                then = ", and nothing was live there"
+            return f"{when.capitalize()}, the endpoint was stopped{then}."
         return f"{when.capitalize()}, {live} was live."
 
     @property
@@ -327,13 +331,15 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     (``rollback``), the newest earlier release of its version that was rolled back from its endpoint
     before it was decided (``rolled_back_before``), the recall of what it runs that was withdrawn
     before that (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
-    stopped its endpoint (``stopper``), whether that was stopped at the decision (``stopped_then``),
+    stopped its endpoint (``stopper``), whether a rollout is under way there (``moving``), whether
+    that was stopped at the decision (``stopped_then``),
     the standing recalls of its version (``version_recalls``), and what is live there now
     (:func:`with_live_now`)."""
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     columns = {name: f"recall__{name}" for name in ("project", "kind", "state")}
     columns |= {"at": "recall__created_at", "lifted": "recall__lifted_at"}
     columns |= {"by": "recall__recalled_by", "reason": "recall__reason_sealed"}
+    moving = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=UNDER_WAY)
     recall = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
     return with_live_now(with_way_back(releases)).annotate(
         rollback=_rollback(),
@@ -341,6 +347,7 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
         recalled_before=recall_before_the_decision(),
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
+        moving=Exists(moving),
         stopped_then=stopped_at_the_decision(),
         version_recalls=recalls_of_version("version__"),
     )

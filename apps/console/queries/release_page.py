@@ -359,7 +359,7 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
         yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
     if page.break_glass_form:
         yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
-    if release.state == ReleaseState.APPROVED and page.may("rollout.start"):
+    if page.now.can_start and page.may("rollout.start"):
         yield Button("Roll out", post=reverse("release-start", args=[release.pk]), tone="primary")
     again = page.end.is_unserved or release.state == ReleaseState.ROLLED_BACK
     if again and not page.end.is_barred and page.may("release.request"):

@@ -9,7 +9,7 @@ from apps.console.queries.release_end import has_ended
 from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import VERBS, LastWords, last_words, paused
 from apps.console.queries.stops import Stop, stop_told
-from apps.governance.models import UNFINISHED_STATES
+from apps.governance.models import OPEN_STATES
 from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.events import ROLLBACK_STARTED
 from apps.rollouts.states import RolloutState
@@ -34,8 +34,21 @@ class ReleaseStanding:
     def mark(self) -> str:
         """What its page was made for: with another one that is out of date. It goes into a header
         of HTTP too, so what is said besides, with names, is in it as a number."""
-        said = " ".join(filter(None, [*self.said, self.paused]))
+        starts = "can start" if self.can_start else ""
+        stopped = "stopped" if self.release.endpoint.is_stopped else ""
+        said = " ".join(filter(None, [*self.said, self.paused, starts, stopped]))
         return f"{self.state} {crc32(said.encode()):08x}" if said else self.state
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is approved, and another rollout of its endpoint has to end before it."""
+        return bool(self.release.state == ReleaseState.APPROVED and self.release.moving)
+
+    @property
+    def can_start(self) -> bool:
+        """Whether somebody could start it now, where its gates let them."""
+        waits = self.release.state == ReleaseState.APPROVED and not self.release.moving
+        return waits and not self.release.endpoint.is_stopped
 
     @property
     def renewal(self) -> str:
@@ -48,7 +61,7 @@ class ReleaseStanding:
     @property
     def stop(self) -> Stop | None:
         """Who stopped its endpoint, where it is live there or would be."""
-        concerned = self.release.state in (*UNFINISHED_STATES, ReleaseState.LIVE)
+        concerned = self.release.state in (*OPEN_STATES, ReleaseState.LIVE)
         if not concerned:
             return None
         return stop_told(self.release.endpoint, self.release.stopper, self.actor)

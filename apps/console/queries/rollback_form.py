@@ -37,9 +37,11 @@ def rollback_words(view: EndpointView) -> str:
 def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:
     """Return the dialog that goes back, or stops what goes out so that ``version`` has all."""
     if view.going_out and view.rollout:
+        stopped = view.endpoint.state == EndpointState.STOPPED
+        at = "once the endpoint is started" if stopped else "at once"
         says = (
-            f"It is going out: its rollout is aborted, and {version} has all requests again at "
-            "once. It is written to the log."
+            f"It is going out: its rollout is aborted, and {version} has all requests again {at}. "
+            "It is written to the log."
         )
         return RollbackForm(f"Stop revision {view.rollout.to_revision.number}?", says, [])
     says = (

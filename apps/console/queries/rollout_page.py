@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Button
+from apps.console.queries.rollout_says import says_of
 from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import (
     LastWords,
@@ -16,8 +18,8 @@ from apps.console.queries.rollout_words import (
     sides_of,
 )
 from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view, unretried
+from apps.console.queries.stops import Stop, stop_told
 from apps.console.templatetags.placet import guarded, number, percent, rate
-from apps.governance.plan import Pause
 from apps.monitoring.rules import FEWEST
 from apps.rollouts.models import Rollout
 from apps.rollouts.series import WINDOW
@@ -35,45 +37,29 @@ class Verb:
 
     name: str
     title: str
-    says: str
+    says: str = ""  # '' where that depends on how the rollout stands
     takes_step: bool = False  # whether it is done to the step that was shown, and to no later one
     permission: str = "rollout.operate"
 
 
 VERBS = (
-    Verb("resume", "Resume", "{resumed}", takes_step=True),
+    Verb("resume", "Resume", takes_step=True),
     Verb(
         "pause",
         "Pause",
         "No further step starts until the rollout is resumed. Traffic stays as it is.",
     ),
-    Verb("skip", "Skip step", "Starts the next step now.", takes_step=True),
-    Verb(
-        "promote",
-        "Promote",
-        "Sends all requests to the {coming} revision once it is ready, skipping the remaining "
-        "steps.",
-    ),
+    Verb("skip", "Skip step", takes_step=True),
+    Verb("promote", "Promote"),
     Verb(
         "ship",
         "Ship",
-        "Sends all requests to the {coming} revision. You approve the result of its A/B test.",
         takes_step=True,
         permission="release.approve",
     ),
-    Verb(
-        "retry",
-        "Retry",
-        "Starts again from the first step with the existing approval. Gates are checked again.",
-        permission="rollout.start",
-    ),
+    Verb("retry", "Retry", permission="rollout.start"),
 )
-ABORT = Verb(
-    "abort",
-    "Abort",
-    "Returns all requests to the {leaving} revision at once, then ends the {coming} one.",
-)
-NOTHING_ELSE = "Nothing was live before it: clients get 503."
+ABORT = Verb("abort", "Abort")
 HEADINGS: dict[str, str] = {
     RolloutKind.ROLLBACK: "Back to",
     RolloutKind.DRILL: "Rollback test to",
@@ -198,7 +184,15 @@ class RolloutPage:
         """What it waits for while it goes on; whoever paused it is all that it waits for then."""
         if not (self.view.is_open and self.view.waits_for) or self.rollout.paused_by:
             return ""
+        if self.rollout.endpoint.is_stopped:
+            return ""  # that somebody starts it, which is said beside who stopped it
         return f"Waiting for {self.view.waits_for}."
+
+    @property
+    def stop(self) -> Stop | None:
+        """Who stopped its endpoint, while it is under way; ``None`` where nobody did."""
+        row: Any = self.rollout
+        return stop_told(row.endpoint, row.stopper, self.actor) if self.view.is_open else None
 
     @property
     def ended_badly(self) -> bool:
@@ -237,27 +231,20 @@ class RolloutPage:
         return list(buttons(self.rollout, self.view.can))
 
     @property
-    def resumed(self) -> str:
-        """What starts, or goes on, when it is resumed."""
-        place = self.rollout.step
-        if place < 0:
-            return "Goes on with what comes before the first step."
-        if self.rollout.steps[place] == Pause():
-            return "Starts the next step."
-        return f"Goes on with step {place + 1}: {self.view.steps[place].text}."
+    def says(self) -> dict[str, str]:
+        """What its verbs do now, by name, where that changes while the page is open."""
+        return says_of(self.view)
 
     @property
     def forms(self) -> list[ReasonForm]:
         """The dialogs of what the reader may do: they stay while the rest of the page renews."""
-        pk, (coming, leaving) = self.rollout.pk, self.sides
+        pk, does = self.rollout.pk, self.says
         forms = []
         for verb in (*VERBS, ABORT):
             ends = verb == ABORT
             args = [pk] if ends else [pk, verb.name]
             url = reverse("rollout-abort" if ends else "rollout-control", args=args)
-            says = verb.says.format(coming=coming, leaving=leaving, resumed=self.resumed)
-            if ends and self.rollout.from_revision is None:
-                says = f"Ends the {coming} revision at once. {NOTHING_ELSE}"
+            says = does.get(verb.name, verb.says)
             forms.append(ReasonForm(verb, url, says, "danger" if ends else "primary"))
         return [form for form in forms if self.may(form.verb.permission)]
 

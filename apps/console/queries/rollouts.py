@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from django.db.models import Exists, OuterRef
+
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
 from apps.console.queries.events import EventLine, reasons_of, story
 from apps.console.queries.experiments import ExperimentView, experiment_of
@@ -10,6 +12,7 @@ from apps.console.queries.plans import Picture, picture
 from apps.console.queries.rollout_counts import StepCounts, counts_of_step
 from apps.console.queries.rollout_steps import PlanStepRow, step_rows
 from apps.console.queries.rollout_words import sides_of, with_last_words
+from apps.console.queries.stops import stopper
 from apps.governance.plan import Analysis, Plan
 from apps.governance.rules import RETRIABLE
 from apps.monitoring.rules import WindowCounts
@@ -22,6 +25,7 @@ from apps.rollouts.steps import untested
 from apps.serving.drivers.base import Observation
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision
+from apps.serving.rules import RevisionState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
@@ -74,6 +78,8 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         "from_revision__bento__version__model",
     )
     rows = with_last_words(visible_rollouts(actor).select_related(*beside), actor)
+    live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
+    rows = rows.annotate(live_there=Exists(live), stopper=stopper("endpoint"))
     row = rows.filter(pk=rollout_id).first()
     if row is None:
         raise NotFound

@@ -40,16 +40,20 @@ def way_back(view: ReleaseView) -> WayBack | None:
 def _foreseen(view: ReleaseView, *, stopped: bool) -> WayBack:
     if not view.changes.compared_with:
         return _first(view)
-    return _from_open(view, _keeps(view.changes.compared_with, stopped=stopped))
+    goes_out = view.release.state == ReleaseState.ROLLING_OUT
+    live = view.changes.compared_with
+    return _from_open(view, _keeps(live, stopped=stopped, goes_out=goes_out))
 
 
-def _keeps(live: str, *, stopped: bool) -> str:
-    if not stopped:
-        return f"{live} keeps serving until the new replicas are ready"
-    return (
-        f"The endpoint is stopped, so nothing is served. Once it is started {live} serves until "
-        "the new replicas are ready"
-    )
+def _keeps(live: str, *, stopped: bool, goes_out: bool) -> str:
+    serves = f"{live} serves until the new replicas, or those of another rollout, are ready"
+    if goes_out:
+        serves = (
+            f"{live} serves what the rollout leaves it until the new replicas have all requests"
+        )
+    if stopped:
+        return f"The endpoint is stopped, so nothing is served. Once it is started {serves}"
+    return serves if goes_out else f"{live} keeps serving until the new replicas are ready"
 
 
 def once_replaced(keep_warm_seconds: int) -> str:
@@ -95,6 +99,9 @@ def _from_open(view: ReleaseView, keeps: str) -> WayBack:
 
 
 def _first(view: ReleaseView) -> WayBack:
+    if view.release.state == ReleaseState.ROLLING_OUT:
+        alone = "Nothing was live when it began: nothing is served if its rollout ends badly."
+        return WayBack("", "a failed start leaves nothing live", alone)
     within = spell(view.release.plan["ready_timeout_seconds"])
     sentence = (
         f"Nothing is live here: if it is not ready within {within}, the release fails and nothing "

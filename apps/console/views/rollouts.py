@@ -7,8 +7,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.rollout_page import NOTHING_ELSE, VERBS, rollout_page
-from apps.console.queries.rollout_words import sides_of
+from apps.console.queries.rollout_page import VERBS, rollout_page
+from apps.console.queries.rollout_says import after_abort
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole
 from apps.rollouts.actions import abort, pause, promote, resume, retry, ship, skip
@@ -61,6 +61,5 @@ def abort_rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
     """Stop a rollout and keep what serves."""
     row = get_rollout(rollout_id, request.actor)
     abort(row, reason=request.POST.get("reason", ""), actor=request.actor)
-    given = f"All requests return to the {sides_of(row)[1]} revision."
-    messages.success(request, f"Aborted. {given if row.from_revision_id else NOTHING_ELSE}")
+    messages.success(request, f"Aborted. {after_abort(row)}")
     return back(request)

@@ -187,7 +187,8 @@ def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     number = whole_or_none(request, "revision", detail="Choose one of the list")
     done = rollback(row, reason=reason, number=number, actor=request.actor)
     went = f"Going back to revision {done.to_revision.number}."
-    aborted = "The release is aborted: all requests go to the revision that was live."
+    then = "once the endpoint is started, " if row.is_stopped else ""
+    aborted = f"The release is aborted: {then}all requests go to the revision that was live."
     messages.success(request, went if done.kind == RolloutKind.ROLLBACK else aborted)
     return redirect("endpoint", row.pk)
 

@@ -272,7 +272,10 @@ def endpoint_start(
     with connected() as client:
         started = client.endpoints.start(id_of(client, reference), reason=reason)
         _show_changed(client, started, output)
-        if started.live_revision is None:
+        going = [row for row in started.revisions if row.weight and row.state != "live"]
+        for row in going:
+            tell(f"Its rollout sends revision {row.number} {_share_of(row)} of the requests now.")
+        if started.live_revision is None and not going:
             tell(
                 "Nothing is live there yet: clients get 503 until something is. What it was going "
                 "back to, and a release that is approved, may go live by itself; else request one."

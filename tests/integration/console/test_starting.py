@@ -1,15 +1,19 @@
 """Who starts a stopped endpoint can say why, by the page, the API and the command line alike; who
 scales one is told so."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from apps.assurance.actions import recall
 from apps.audit.models import Event
 from apps.governance.models import Release
+from apps.rollouts.actions import abort, pause, promote
 from apps.serving.actions import stop_endpoint
 from apps.serving.models import Endpoint
+from placet.kernel.clock import now
 from placet_client.cli import main
 from tests.support.commands import become
 from tests.support.factories import api, browser
@@ -141,7 +145,7 @@ def test_who_aborts_a_first_rollout_is_told_that_nothing_serves_then(story: Stor
     path = f"/rollouts/{story.rollout(release).pk}/"
     sent = {"reason": "wrong model", "next": path}
     answer = browser(story.people["Otto"]).post(f"{path}abort", sent, follow=True)
-    said = "Aborted. Nothing was live before it: clients get 503."
+    said = "Aborted. Nothing was live when it began: clients get 503."
     assert said in answer.content.decode()
 
 
@@ -150,3 +154,159 @@ def test_nobody_is_told_to_request_what_is_on_its_way(story: Story) -> None:
     release = story.release("development")
     path = f"/endpoints/{release.endpoint_id}/use"
     assert "Nothing is live here yet: requests are answered with 503." in said(story, path)
+
+
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 40}, {"pause": {}}]}
+
+
+@pytest.fixture
+def held(story: Story) -> Release:
+    """A first release that has all requests, and that Otto holds before it goes live."""
+    release = story.release("development", plan=CANARY)
+    for _ in range(8):
+        story.settle(1)
+        if story.rollout(release).state == "shifting":
+            break
+    pause(story.rollout(release), reason="wait for the lab", actor=story.otto)
+    story.settle()
+    assert story.states() == [(1, "ready", 10_000)]
+    return release
+
+
+@pytest.mark.django_db
+def test_a_first_rollout_that_is_held_with_all_requests_is_said_to_serve(
+    story: Story, held: Release
+) -> None:
+    path = f"/endpoints/{held.endpoint_id}"
+    for tab in ("", "/test", "/use"):
+        shown = said(story, f"{path}{tab}")
+        assert "Nothing is live here" not in shown and "Nothing answers" not in shown, tab
+    assert "● Healthy" in said(story, path) and "Empty" not in said(story, path)
+    assert "nothing is recorded now" not in said(story, path)
+    for listed in ("/endpoints", "/projects/risk"):
+        assert "● Healthy" in said(story, listed) and "Empty" not in said(story, listed)
+    assert api(story.people["Otto"]).get(path).json()["health"] == "healthy"
+
+
+@pytest.mark.django_db
+def test_who_stops_and_starts_such_a_first_rollout_reads_that_it_serves(
+    story: Story, held: Release
+) -> None:
+    path, stays = f"/endpoints/{held.endpoint_id}", "The rollout of revision 1 stays open"
+    shown = said(story, path)
+    assert f"Clients get 503 until somebody starts it again. {stays}" in shown
+    assert "503 already" not in shown
+    shown = act(story, held, "stop")
+    assert f"Stopped: clients get 503 until it is started. {stays}." in shown
+    again = "All requests go to revision 1, as its rollout has it now."
+    assert f"{again} The rollout of revision 1 stays paused. It needs no approval." in shown
+    shown = act(story, held, "start")
+    assert "Started. The rollout of revision 1 stays paused." in shown
+
+
+@pytest.mark.django_db
+def test_who_stops_or_starts_an_endpoint_with_a_canary_is_told_what_becomes_of_it(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    path = f"/endpoints/{canary.endpoint_id}"
+    stays = "The rollout of revision 2 stays open: then requests are sent as it has it by then"
+    assert f"until somebody starts it again. {stays}" in said(story, path)
+    assert "The rollout of revision 2 stays open." in act(story, canary, "stop")
+    story.settle()
+    shared = "What was live and revision 2 share the requests as its rollout has it now, with 40%"
+    assert f"{shared} for revision 2. The rollout of revision 2 goes on." in said(story, path)
+    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    shown = said(story, path)
+    assert "All requests go to revision 2, as its rollout has it now." in shown
+    assert "What was live serves again" not in shown
+    assert "Started again. The rollout of revision 2 goes on." in act(story, canary, "start")
+
+
+@pytest.mark.django_db
+def test_before_a_canary_has_requests_what_was_live_is_said_to_serve_again(
+    story: Story, first_release: Release
+) -> None:
+    release = story.release("development", plan=CANARY)
+    story.run_jobs("control")
+    assert story.states() == [(1, "live", 10_000), (2, "starting", 0)]
+    act(story, release, "stop")
+    again = "What was live serves again. The rollout of revision 2 goes on. It needs no approval."
+    assert again in said(story, f"/endpoints/{release.endpoint_id}")
+
+
+@pytest.mark.django_db
+def test_a_release_that_goes_out_does_not_say_that_what_was_live_serves_alone(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    left = "churn:1 serves what the rollout leaves it until the new replicas have all requests"
+    assert left in said(story, f"/releases/{canary.pk}")
+    act(story, canary, "stop")
+    assert f"Once it is started {left}" in said(story, f"/releases/{canary.pk}")
+    waits = story.world.request("development")
+    other = "Once it is started churn:1 serves until the new replicas, or those of another rollout,"
+    assert other in said(story, f"/releases/{waits.pk}")
+
+
+@pytest.mark.django_db
+def test_a_rollout_is_offered_to_be_started_where_it_would_not_be_refused(
+    story: Story, first_release: Release
+) -> None:
+    def offered(release: Release) -> bool:
+        answer = browser(story.people["Otto"]).get(f"/releases/{release.pk}/")
+        return f'action="/releases/{release.pk}/start"' in answer.content.decode()
+
+    def mark(release: Release) -> str:
+        part = {"HX-Request": "true"}
+        answer = browser(story.people["Otto"]).get(f"/releases/{release.pk}/", headers=part)
+        return answer["X-Page-State"]
+
+    waits = story.release("development", plan={"start": "manual"})
+    story.settle()
+    assert story.state(waits) == "approved" and offered(waits)
+    before = mark(waits)
+    act(story, waits, "stop")
+    assert not offered(waits) and mark(waits) != before
+    act(story, waits, "start")
+    assert offered(waits)
+    canary = story.release("development", plan=CANARY)
+    story.settle()
+    assert story.state(canary) == "rolling_out" and not offered(waits)
+    behind = "Waiting for another rollout of churn to end: it can't be started before"
+    assert behind in said(story, f"/releases/{waits.pk}")
+
+
+@pytest.mark.django_db
+def test_an_endpoint_is_not_offered_to_be_deleted_while_a_rollout_of_it_is_open(
+    story: Story, first_release: Release
+) -> None:
+    def offered() -> bool:
+        path = f"/endpoints/{first_release.endpoint_id}/"
+        answer = browser(story.people["Otto"]).get(path)
+        return 'data-dialog="delete"' in answer.content.decode()
+
+    canary = story.under_way(CANARY)
+    act(story, canary, "stop")
+    assert not offered()
+    abort(story.rollout(canary), reason="worse", actor=story.otto)
+    with time_machine.travel(now() + timedelta(minutes=2)):
+        story.settle()
+        assert story.state(story.rollout(canary)) == "aborted"
+    assert offered()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_line_says_what_a_rollout_sends_where_once_it_is_started(
+    story: Story,
+    held: Release,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    become(story.world, "Otto", live_server.url, monkeypatch)
+    assert main(["endpoint", "stop", held.endpoint_id]) == 0
+    assert main(["endpoint", "start", held.endpoint_id]) == 0
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "Its rollout sends revision 1 100% of the requests now." in told
+    assert "Nothing is live there yet" not in told

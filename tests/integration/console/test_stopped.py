@@ -18,6 +18,7 @@ from apps.governance.models import Release
 from apps.monitoring.actions import set_objective
 from apps.monitoring.rules import ObjectiveTerms
 from apps.rollouts.actions import schedule_drills
+from apps.rollouts.models import Rollout
 from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint
 from placet.kernel.clock import now, rfc3339
@@ -410,3 +411,68 @@ def test_whoever_asked_reads_why_it_was_recalled_and_by_whom(
     assert len(caught) <= 12
     assert "Revoked by Otto risk | night shift" in said
     assert "Recalled: version" not in said
+
+
+def test_the_page_of_a_rollout_says_that_its_endpoint_is_stopped_and_what_an_abort_does_then(
+    story: Story, first_release: Release
+) -> None:
+    steps = [{"set_weight": 40}, {"pause": {}}]
+    canary = story.under_way({"strategy": "canary", "steps": steps})
+    path = f"/rollouts/{story.rollout(canary).pk}/"
+    assert "Stopped by" not in page(story, path)
+    released, part = f"/releases/{canary.pk}/", {"HX-Request": "true"}
+    otto = browser(story.people["Otto"])
+    before = otto.get(released, headers=part)["X-Page-State"]
+    stop_endpoint(canary.endpoint, reason=WHY, actor=story.otto)
+    assert otto.get(released, headers=part)["X-Page-State"] != before
+    nothing = "Nothing is served at churn, and no step of its rollout takes effect, until it is"
+    assert f"{SAID} {nothing} started. Open endpoint" in page(story, released)
+    story.settle()
+    said = page(story, path)
+    nothing = "Nothing is served at churn, and no step takes effect, until it is started."
+    assert f"{SAID} {nothing} Open endpoint" in said
+    assert "Returns all requests" not in said
+    then = "Nothing serves until the endpoint is started: then the old revision does."
+    assert f"Ends the new revision at once. {then}" in said
+    sent = {"reason": "worse", "next": path}
+    answer = browser(story.people["Otto"]).post(f"{path}abort", sent, follow=True)
+    assert f"Aborted. {then}" in text_of(answer.content.decode())
+
+
+def test_who_aborts_the_way_back_from_a_recall_is_told_that_nothing_serves_and_so_is_its_banner(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live()
+    stop_endpoint(second.endpoint, reason=WHY, actor=story.otto)
+    story.settle()
+    recalled(story, second)
+    rollout = Rollout.objects.get(kind="rollback")
+    path, endpoint = f"/rollouts/{rollout.pk}/", f"/endpoints/{second.endpoint_id}/"
+    assert "goes back to revision 1 once it is started" in page(story, endpoint)
+    then = "The newer revision was recalled: clients get 503, once the endpoint is started too."
+    said = page(story, path)
+    assert f"Ends the former revision at once. {then}" in said
+    sent = {"reason": "worse", "next": path}
+    answer = browser(story.people["Otto"]).post(f"{path}abort", sent, follow=True)
+    assert f"Aborted. {then}" in text_of(answer.content.decode())
+    did_not = "What was live here was recalled, and the endpoint did not get back to revision 1."
+    for step in ("aborting", "ended", "started"):
+        said = page(story, endpoint)
+        assert did_not in said, (step, said)
+        if step == "ended":
+            start_endpoint(second.endpoint, actor=story.otto)
+        story.settle()
+
+
+def test_a_release_where_nothing_is_live_any_more_does_not_say_that_nothing_ever_was(
+    story: Story, first_release: Release
+) -> None:
+    recalled(story, first_release)
+    later = story.world.request("development")
+    story.settle()
+    start_endpoint(first_release.endpoint, actor=story.otto)
+    story.settle()
+    assert story.state(later) == "live"
+    said = page(story, f"/releases/{later.pk}/")
+    assert "At the decision, the endpoint was stopped, and nothing was live there." in said
+    assert "live there before" not in said

@@ -271,9 +271,13 @@ def test_a_rollback_names_what_it_does() -> None:
     assert many.title == "Roll back?"
     assert many.choices == [(2, "2: churn:2, standby"), (1, "1: churn:1, is started first")]
     moving = row(going_out=True, rollout=row(to_revision=row(number=4)), former=former)
+    moving.endpoint = row(state="active")
     abort = rollback_form(moving, version)
     assert (abort.title, abort.choices) == ("Stop revision 4?", [])
-    assert "churn:3 has all requests again" in abort.says
+    assert "churn:3 has all requests again at once." in abort.says
+    moving.endpoint = row(state="stopped")
+    then = "churn:3 has all requests again once the endpoint is started."
+    assert then in rollback_form(moving, version).says
 
 
 def test_what_is_agreed_stands_beside_what_was_measured() -> None:
@@ -367,7 +371,7 @@ def page_of(may: tuple[str, ...] = (), *, live: Any = None, keys: tuple[Any, ...
     """Return the page of an endpoint that needs no key, for who holds ``may``."""
     endpoint = row(state="active", api_key_required=False, project_scope=str, environment_scope=str)
     actor: Any = row(can=lambda permission, scope: permission in may)
-    view: Any = row(endpoint=endpoint, live=live, keys=keys)
+    view: Any = row(endpoint=endpoint, live=live, keys=keys, status=row(serving=live))
     return EndpointPage(view, actor)
 
 

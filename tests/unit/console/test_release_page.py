@@ -173,15 +173,20 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
         (
             placed("rolling_out", "churn:2", "churn:1", live_unjustified=True),
             ("One click", "to churn:1"),
-            "churn:2 keeps serving until the new replicas are ready; the review of its emergency "
-            "release found churn:2 not justified. Rolling back to churn:1 is one click on the "
-            "endpoint's page and needs no new approval.",
+            "churn:2 serves what the rollout leaves it until the new replicas have all requests; "
+            "the review of its emergency release found churn:2 not justified. Rolling back to "
+            "churn:1 is one click on the endpoint's page and needs no new approval.",
         ),
         (
             placed("approved"),
             ("None to go back to", "a failed start leaves nothing live"),
             "Nothing is live here: if it is not ready within 5 min, the release fails and "
             "nothing is served.",
+        ),
+        (
+            placed("rolling_out"),
+            ("No earlier version", "a failed start leaves nothing live"),
+            "Nothing was live when it began: nothing is served if its rollout ends badly.",
         ),
         (
             placed("live", back="churn:1"),

@@ -9,7 +9,7 @@ from apps.console.charts import bounds_chart
 from apps.console.queries.analyses import ReadingRow
 from apps.console.queries.rollout_page import RolloutPage, traffic
 from apps.console.queries.rollout_steps import sentence
-from apps.governance.plan import Plan
+from apps.governance.plan import Pause, Plan, SetWeight
 from apps.rollouts.rules.facts import ALL_AT_ONCE
 from placet.kernel.actor import Actor
 
@@ -18,7 +18,7 @@ NOTHING = dict.fromkeys(("resume", "pause", "skip", "promote", "abort", "retry")
 
 def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any) -> RolloutPage:
     """Return the page of a rollout with these members, for a reader with these permissions."""
-    old = SimpleNamespace(number=1, bento=SimpleNamespace(version="churn:1"))
+    old = SimpleNamespace(number=1, state="live", bento=SimpleNamespace(version="churn:1"))
     plain = {
         "kind": "release",
         "state": "shifting",
@@ -30,6 +30,9 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
         "pauser": "Ada",
         "done_last": None,
         "from_revision": old,
+        "endpoint": SimpleNamespace(is_stopped=False),
+        "live_there": True,
+        "steps": (SetWeight(5), SetWeight(100)),
         "to_revision": SimpleNamespace(number=2),
         "release": SimpleNamespace(number=4),
         "project_scope": lambda: "prj_1",
@@ -110,7 +113,7 @@ def test_what_a_rollback_goes_back_to_is_not_called_new(
 def test_a_first_rollout_is_said_to_give_requests_back_to_nothing() -> None:
     found = page("rollout.operate", pk="rlo_1", from_revision=None)
     assert found.forms[-1].says == (
-        "Ends the new revision at once. Nothing was live before it: clients get 503."
+        "Ends the new revision at once. Nothing was live when it began: clients get 503."
     )
 
 
@@ -239,8 +242,95 @@ def test_who_resumes_reads_which_step_starts_or_goes_on(place: int, says: str) -
     assert form.says == says
 
 
+WHOLE = (SetWeight(5), SetWeight(100), Pause())
+
+
+@pytest.mark.parametrize(
+    ("verb", "step", "says"),
+    [
+        ("skip", 0, "Starts the next step now."),
+        ("skip", 2, "No step is left: the new revision goes live."),
+        ("resume", 2, "No step is left: the new revision goes live."),
+        (
+            "promote",
+            0,
+            "Sends all requests to the new revision once it is ready, skipping the remaining "
+            "steps.",
+        ),
+        (
+            "promote",
+            1,
+            "The new revision has all requests already: it goes live once this step is over, "
+            "skipping the remaining steps.",
+        ),
+        (
+            "promote",
+            2,
+            "The new revision has all requests already: it goes live once this step is over.",
+        ),
+    ],
+)
+def test_where_all_requests_went_already_no_verb_is_said_to_send_them_or_to_start_a_step(
+    verb: str, step: int, says: str
+) -> None:
+    found = page(pk="rlo_1", step=step, steps=WHOLE)
+    cast("Any", found.view).steps = [SimpleNamespace(text="a step")] * 3
+    assert found.says[verb] == says
+
+
+def test_a_retry_where_nothing_is_live_is_not_said_to_start_from_the_first_step() -> None:
+    assert page(live_there=True).says["retry"].startswith("Starts again from the first step with")
+    assert page(live_there=False).says["retry"] == (
+        "Starts again with the existing approval. Gates are checked again. Nothing is live there: "
+        "the steps are skipped, and all requests go to it once it is ready."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "back", "stopped", "says"),
+    [
+        (
+            "release",
+            "live",
+            True,
+            "Ends the new revision at once. Nothing serves until the endpoint is started: then the "
+            "old revision does.",
+        ),
+        (
+            "release",
+            "",
+            True,
+            "Ends the new revision at once. Nothing was live when it began: clients get 503, once "
+            "the endpoint is started too.",
+        ),
+        (
+            "rollback",
+            "failed",
+            False,
+            "Ends the former revision at once. The newer revision was recalled: clients get 503.",
+        ),
+    ],
+)
+def test_who_aborts_is_not_promised_what_cannot_serve(
+    kind: str, back: str, stopped: bool, says: str
+) -> None:
+    old = SimpleNamespace(number=1, state=back) if back else None
+    endpoint = SimpleNamespace(is_stopped=stopped)
+    assert page(kind=kind, from_revision=old, endpoint=endpoint).says["abort"] == says
+
+
+@pytest.mark.parametrize("verb", ["resume", "skip", "promote", "ship"])
+def test_who_hurries_a_rollout_whose_endpoint_is_stopped_reads_when_requests_follow(
+    verb: str,
+) -> None:
+    later = "The endpoint is stopped: requests follow once it is started."
+    found = page(endpoint=SimpleNamespace(is_stopped=True))
+    assert found.says[verb].endswith(f". {later}") and later not in page().says[verb]
+
+
 def test_it_waits_while_it_is_open() -> None:
     assert page().waits == "Waiting for the node."
+    assert page(endpoint=SimpleNamespace(is_stopped=True)).waits == "", "that it is started"
     assert page(is_open=False).waits == ""
 
 
