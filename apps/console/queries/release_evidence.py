@@ -55,6 +55,7 @@ class PinnedItem:
     said: str
     by: str  # the name of who reported it
     blocks: Sequence[Block]
+    url: str  # where the whole of it is read
 
     @property
     def tone(self) -> str:
@@ -248,7 +249,7 @@ def release_evidence_page(release_id: str, actor: Actor) -> ReleaseEvidencePage:
     return ReleaseEvidencePage(
         compared=compared,
         actor=actor,
-        sections=_sections(rows, beside, names, signers),
+        sections=_sections(row, rows, beside=beside, names=names, signers=signers),
         lost=[pin for pin in row.evidence if pin["id"] not in known],
         card=card_changes(row, approved_before(row)),
         names=names,
@@ -256,12 +257,16 @@ def release_evidence_page(release_id: str, actor: Actor) -> ReleaseEvidencePage:
 
 
 def _sections(
+    release: Release,
     rows: Sequence[Evidence],
+    *,
     beside: Beside,
     names: Mapping[str, str],
     signers: Mapping[str, str],
 ) -> list[KindSection]:
     order = {kind: at for at, kind in enumerate(RENDERERS)}
+    version = release.version
+    place = (release.project.slug, version.model.name, version.number)
     in_order = sorted(rows, key=lambda row: (order.get(row.kind, len(order)), row.kind))
     room, found = Allowance(), defaultdict[str, list[PinnedItem]](list)
     for row in in_order[:ITEMS]:
@@ -270,6 +275,7 @@ def _sections(
             said=capfirst(evidence_words(row, signers)),
             by=names.get(row.created_by, ""),
             blocks=room.fit(body(evidence_fact(row), beside)),
+            url=reverse("api-evidence-detail", args=[*place, row.pk]),
         )
         found[row.kind].append(item)
     return [KindSection(kind, items) for kind, items in found.items()]
