@@ -190,7 +190,7 @@ def _data_quality(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Bl
         passed = one.get("passed") is True
         more = {n: v for n, v in one.items() if n not in ("name", "passed")}
         sign = ("Passed", "pass") if passed else ("Failed", "fail")
-        told = Cell(sign[0], tone=sign[1], icon=ICONS["pass" if passed else "fail"])
+        told = Cell(sign[0], "", tone=sign[1], icon=ICONS["pass" if passed else "fail"])
         return [cell(one.get("name")), told, Cell(said(more) if more else "")]
 
     yield table(["Check", "Result", "Details"], rows, row)

@@ -30,7 +30,7 @@ from apps.governance.queries.compared import (
     compared_release,
 )
 from apps.governance.queries.facts import evidence_fact, pinned_evidence
-from apps.identity.queries import people_names, sees_in
+from apps.identity.queries import people_names
 from apps.registry.models import Evidence, EvidenceSource
 from apps.registry.rules import card_data
 from placet.kernel.actor import Actor
@@ -111,7 +111,6 @@ class ReleaseEvidencePage:
     """Everything the page of a release's evidence shows."""
 
     compared: ComparedRelease
-    actor: Actor
     sections: Sequence[KindSection]
     lost: Sequence[Mapping[str, str]]  # what was pinned and is no longer as it was
     card: CardChanges
@@ -190,23 +189,11 @@ class ReleaseEvidencePage:
         return f"{counted(many, 'item')} {were} added to {version} since"
 
     @property
-    def added_note(self) -> str:
-        """That what was added since does not count."""
-        return ": not shown here, and no part of this release." if self.release.added_since else ""
-
-    @property
     def version_url(self) -> str:
-        """Where its version is read; '' for who may not."""
-        if not self.may_open:
-            return ""
+        """Where its version is read, with all evidence of it."""
         version = self.release.version
         args = [self.release.project.slug, version.model.name, version.number]
         return reverse("version", args=args)
-
-    @property
-    def may_open(self) -> bool:
-        """Whether the reader may open its version, with all evidence of it."""
-        return sees_in(self.release.project_id, "version.view", self.actor)
 
 
 def release_tabs(release: Release, shown: str) -> list[Tab]:
@@ -248,7 +235,6 @@ def release_evidence_page(release_id: str, actor: Actor) -> ReleaseEvidencePage:
     signers = signer_labels(row.project_id) if has_keys else {}
     return ReleaseEvidencePage(
         compared=compared,
-        actor=actor,
         sections=_sections(row, rows, beside=beside, names=names, signers=signers),
         lost=[pin for pin in row.evidence if pin["id"] not in known],
         card=card_changes(row, approved_before(row)),

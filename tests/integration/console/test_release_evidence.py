@@ -19,6 +19,7 @@ from tests.support.page_text import text_of
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
+MOST_QUERIES = 12
 MOST_BYTES = 60_000  # of a page, as it is sent
 
 
@@ -190,6 +191,40 @@ def test_a_card_is_compared_with_that_of_another_endpoint_where_this_one_is_new(
     assert "The same card as of churn:1, which was approved for development / first last." in tab(
         world, again
     )
+
+
+def test_a_card_is_shown_as_far_as_the_page_goes_and_what_differs_too(world: World) -> None:
+    before = world.version(card="\n".join(f"Line {n} of before." for n in range(400)))
+    world.live("development", world.bento(before))
+    card = "# Churn\n\n" + "\n".join(f"Line {n} of what is new." for n in range(1_000))
+    said = tab(world, world.request("development", world.bento(world.version(card=card))))
+    assert "Line 10 of what is new." in said and "Line 999 of what is new." not in said
+    assert "The card goes on: all of it stands on the page of churn:2." in said
+    assert "more lines differ." in said
+
+
+def test_the_page_takes_few_queries_whatever_was_pinned(
+    world: World, django_assert_max_num_queries: Any
+) -> None:
+    world.live("development", world.bento(world.version(card="# One"), metrics={"auc": 0.9}))
+    bento = world.bento(world.version(card="# Two"))
+    program = factories.service_account(
+        "pipeline", world.people["Alan"], {"contributor": world.project}
+    )
+    add_every_kind(world, bento, world.alan)
+    add_evidence(
+        bento.version,
+        kind="metrics",
+        data={"auc": 0.91},
+        source="reported",
+        actor=factories.actor_of(program),
+    )
+    release = world.request("development", bento)
+    rex = browser(world.people["Rex"])
+    rex.get("/")
+    with django_assert_max_num_queries(MOST_QUERIES):
+        answer = rex.get(f"/releases/{release.pk}/evidence/")
+    assert "pipeline" in answer.content.decode()
 
 
 def noise(letters: int) -> str:
