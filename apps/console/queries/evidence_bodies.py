@@ -33,6 +33,7 @@ from apps.registry.rules.values import is_writable
 
 Data = dict[str, Any]
 _LATENCY = re.compile(r"(?:p\d{1,3}(?:_\d+)?|mean|median|min|max)_ms")
+BY_GROUP = 3  # tables of measures by group, of so many columns each
 LONG = 80  # letters of a text that may be cut in a line with others
 THROUGHPUT = ("throughput", "requests_per_second", "rps")
 WEAKER = "weaker than a comparison: nothing says what it should answer"
@@ -139,8 +140,9 @@ def _fairness(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Block]
             del data["groups"]
     groups = {group: measures for group, measures in sorted(groups.items()) if measures}
     names = sorted({name for measures in groups.values() for name in measures})
-    for start in range(0, len(names), COLUMNS):
+    for start in range(0, len(names), COLUMNS)[:BY_GROUP]:
         yield _by_group(groups, names[start : start + COLUMNS])
+    yield Block((), max(len(names) - BY_GROUP * COLUMNS, 0))
     columns = ["Measure", "Value"]
     yield table(columns, list(single.items()), _pair, numbers=(1,))
 

@@ -120,6 +120,14 @@ def test_the_groups_of_fairness_stand_beside_their_measures_with_the_gap() -> No
     assert "Gap, largest to smallest | 0.1 | f | 0.9 | m | 1" in text("fairness", told)
 
 
+def test_of_many_measures_by_group_the_first_are_shown_and_the_others_counted() -> None:
+    metrics = {f"m{number:03}@{group}": number for number in range(100) for group in "ab"}
+    said_of = text("fairness", {"attribute": "sex", "metrics": metrics})
+    assert "Group | m008 | m009 | m010 | m011 | Gap, largest to smallest | 0" in said_of
+    assert "m012" not in said_of
+    assert "88 more not shown here." in said_of
+
+
 def test_contributions_are_bars_the_largest_first_whatever_their_sign() -> None:
     usual = EVERY_KIND["explainability"]
     columns = "Feature | Contribution | Relative"
