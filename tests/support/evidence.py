@@ -50,7 +50,7 @@ EVERY_KIND: dict[str, dict[str, Any]] = {
                 "verdict": "code-carrying",
             },
         ],
-        "scanner": {"name": "placet", "version": "3"},
+        "scanner": {"name": "placet", "version": "3", "picklescan": "1.0.5"},
         "files": 2,
     },
     "smoke_test": {

@@ -224,12 +224,10 @@ def _scan(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Block]:
     taken(data, "verdict", str)  # which is said above
     files, scanner = taken(data, "files", int, float), taken(data, "scanner", dict)
     loads = taken(data, "what_loads_them", str)
-    if scanner and scanner.keys() <= {"name", "version"}:
-        scanner = " ".join(said(scanner[part]) for part in ("name", "version") if part in scanner)
     findings = mappings(data.get("findings"))
     if isinstance(data.get("findings"), list) and len(findings) == len(data["findings"]):
         del data["findings"]
-    yield given({"Files": files, "Scanner": scanner or None, "What loads them": loads})
+    yield given({"Files": files, "Scanner": _program(scanner or {}), "What loads them": loads})
     order = [*SCANS][::-1]  # the gravest first: what no list knows
 
     def grave(one: Mapping[str, Any]) -> tuple[int, str]:
@@ -243,6 +241,13 @@ def _scan(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Block]:
         return [cell(one.get("path")), cell(one.get("what")), told]
 
     yield table(["File", "Finding", "Verdict"], sorted(findings, key=grave), row)
+
+
+def _program(members: Mapping[str, Any]) -> str | None:
+    """Return what a program is called, with its version and those of its parts."""
+    name, version = members.get("name", ""), members.get("version", "")
+    parts = [f"{n} {number(v)}" for n, v in members.items() if n not in ("name", "version")]
+    return ", ".join(filter(None, [f"{number(name)} {number(version)}".strip(), *parts])) or None
 
 
 def _smoke_test(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Block]:

@@ -157,7 +157,7 @@ def test_a_load_test_says_its_share_of_errors_its_throughput_and_its_latencies_i
 
 def test_findings_of_a_scan_stand_by_file_the_gravest_first() -> None:
     said_of = text("scan", EVERY_KIND["scan"])
-    assert "Files | 2 | Scanner | placet 3 | File | Finding | Verdict" in said_of
+    assert "Files | 2 | Scanner | placet 3, picklescan 1.0.5 | File | Finding | Verdict" in said_of
     assert said_of.index("churn.load") < said_of.index("sklearn.tree.build")
     assert text("scan", {"verdict": "safe", "findings": [], "scanner": {}}) == ""
 
