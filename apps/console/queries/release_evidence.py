@@ -38,7 +38,7 @@ from placet.kernel.actor import Actor
 TABS = (("Overview", "release"), ("Evidence", "release-evidence"))
 ITEMS = 100  # pieces of evidence that are shown, if only in a line
 CARD = "model_card"
-TERMS = {
+KIND_TERMS = {  # the words of the glossary that explain kinds
     "explainability": "explainability",
     "fairness": "fairness",
     "sbom": "sbom",
@@ -98,7 +98,7 @@ class KindSection:
     @property
     def term(self) -> str:
         """The word of the glossary that explains it; '' for none."""
-        return TERMS.get(self.kind, "")
+        return KIND_TERMS.get(self.kind, "")
 
     @property
     def anchor(self) -> str:
