@@ -6,6 +6,7 @@ What they mean stands in ``docs/glossary.md``, whose headings are the anchors.
 TERMS = {
     "alias": "What is an alias?",
     "build": "What is a build?",
+    "data-quality": "What is data quality?",
     "digest": "What is a digest?",
     "e-value": "What is an e-value?",
     "emergency-release": "What is an emergency release?",
@@ -15,7 +16,9 @@ TERMS = {
     "gate": "What is a gate?",
     "legal-hold": "What is a legal hold?",
     "lineage": "What is lineage?",
+    "load-test": "What is a load test?",
     "model-card": "What is a model card?",
+    "onnx": "What is ONNX?",
     "outbound-access": "What is outbound access?",
     "permit": "What is a permit?",
     "policy": "What is a policy?",

@@ -39,8 +39,12 @@ TABS = (("Overview", "release"), ("Evidence", "release-evidence"))
 ITEMS = 100  # pieces of evidence that are shown, if only in a line
 CARD = "model_card"
 KIND_TERMS = {  # the words of the glossary that explain kinds
+    "acceleration": "onnx",
+    "data_quality": "data-quality",
     "explainability": "explainability",
     "fairness": "fairness",
+    "load_test": "load-test",
+    "model_signature": "signature",
     "sbom": "sbom",
     "scan": "scan",
     "smoke_test": "smoke-test",
