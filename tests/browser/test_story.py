@@ -80,6 +80,7 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     steps("a data scientist finds a version built and smoke-tested")
 
     places["release"] = ask(dana)
+    places["evidence"] = f"{places['release']}evidence/"
     assert page.get_by_role("button", name="Approve").count() == 0
     steps("asks for its release")
 
@@ -194,6 +195,7 @@ PAGES = {
     "build": ("contributor", "build"),
     "releases": ("approver", "/releases/"),
     "release": ("approver", "release"),
+    "release-evidence": ("approver", "evidence"),
     "endpoints": ("operator", "/endpoints/"),
     "endpoint": ("operator", "endpoint"),
     "targets": ("operator", "/targets/"),

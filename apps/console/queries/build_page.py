@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.builds.models import Build, BuildLine
 from apps.builds.rules import OPEN, BuildState
+from apps.console.queries.evidence_words import apart, found_by
 from apps.console.queries.page_parts import Sign, Tone, counted
 from apps.console.queries.verdicts import (
     ICONS,
@@ -14,8 +15,7 @@ from apps.console.queries.verdicts import (
     scan_tone,
     smoke_tone,
 )
-from apps.console.queries.version_parts import found_by
-from apps.console.templatetags.placet import number, span, words
+from apps.console.templatetags.placet import span, words
 from apps.governance.queries.facts import evidence_fact, was_called_safe
 from apps.identity.queries import people_names
 from placet.kernel.actor import Actor, Scope
@@ -201,14 +201,6 @@ def measured(kind: str, data: Mapping[str, Any]) -> Measurement:
             return Measurement("wait", title, str(data.get("detail", "")))
         case _:
             return Measurement("pass", "SBOM", f"{data.get('components', '')} components")
-
-
-def apart(data: Mapping[str, Any]) -> str:
-    """Return how far an accelerated model answers from the original, and how far it may."""
-    allowed = data.get("tolerance") or {}
-    absolute, relative = (number(allowed.get(n, "")) for n in ("absolute", "relative"))
-    most = number(data.get("max_absolute", ""))
-    return f"at most {most} apart (allowed: {absolute} + {relative} of the value)"
 
 
 def build_page(build: Build, actor: Actor) -> BuildPage:

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils.text import capfirst
 
 from apps.builds.models import Bento
+from apps.console.queries.evidence_words import evidence_words
 from apps.console.queries.page_parts import counted
-from apps.console.queries.version_parts import evidence_words
 from apps.console.templatetags.placet import difference, digest, metric_change, number
 from apps.governance.queries.facts import was_called_safe
 from apps.registry.comparison import ValueChange, VersionComparison

@@ -18,14 +18,14 @@ from apps.console.queries.release_parts import (
     compared_with,
     decision_forms,
     documents,
-    live_word,
+    live_column,
     network,
+    own_column,
     picture_of,
     replicas,
     serving_words,
     signing_of,
     signs,
-    standing,
     with_story_in_words,
 )
 from apps.console.queries.release_rows import may_withdraw
@@ -185,13 +185,12 @@ class ReleasePage:
     @property
     def live_column(self) -> str:
         """What stands above the numbers of what it is compared with."""
-        then = f"{'then ' if self.view.is_decided else ''}{live_word(self.view)}"
-        return f"{then} {self.view.live.version.number}" if self.view.live else ""
+        return live_column(self.view)
 
     @property
     def own_column(self) -> str:
         """What stands above the numbers of its own version."""
-        return f"{standing(self.release)} {self.release.version.number}"
+        return own_column(self.release)
 
     @property
     def bound_title(self) -> str:
@@ -205,7 +204,7 @@ class ReleasePage:
     @property
     def evidence_label(self) -> str:
         """How much evidence decisions are bound to."""
-        return f"Evidence, {counted(self.view.bound.evidence_count, 'item')}"
+        return counted(self.view.bound.evidence_count, "item")
 
     @property
     def policy_name(self) -> str:

@@ -16,6 +16,7 @@ from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
+from apps.governance.queries.compared import ComparedRelease
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
 from apps.rollouts.models import Rollout
@@ -123,9 +124,20 @@ def standing(release: Release) -> str:
     return "served" if release.live_at else "proposed"
 
 
-def live_word(view: ReleaseView) -> str:
+def live_word(view: ComparedRelease) -> str:
     """Say how what is live at its endpoint stands, or stood at the decision."""
     return EndpointState.STOPPED if is_stopped_beside(view) else ReleaseState.LIVE
+
+
+def live_column(view: ComparedRelease) -> str:
+    """Return what stands above the numbers of what a release is compared with."""
+    then = f"{'then ' if view.is_decided else ''}{live_word(view)}"
+    return f"{then} {view.live.version.number}" if view.live else ""
+
+
+def own_column(release: Release) -> str:
+    """Return what stands above the numbers of a release's own version."""
+    return f"{standing(release)} {release.version.number}"
 
 
 def compared_with(view: ReleaseView) -> str:

@@ -13,7 +13,7 @@ from apps.assurance.queries.recalls_beside import recall_that_stopped
 from apps.audit.models import Event
 from apps.audit.queries import unseal
 from apps.governance import events as governance
-from apps.governance.queries.release_detail import ReleaseView
+from apps.governance.queries.compared import ComparedRelease
 from apps.identity.queries import name_in, sees_in
 from apps.serving.events import ENDPOINT_STARTED, ENDPOINT_STOPPED
 from apps.serving.models import Endpoint
@@ -65,7 +65,7 @@ def stopped_at_the_decision() -> Case:
     return Case(When(Exact(last, Value(stopped)), then=True), default=False)
 
 
-def is_stopped_beside(view: ReleaseView) -> bool:
+def is_stopped_beside(view: ComparedRelease) -> bool:
     """Tell whether the endpoint of a release was stopped as of when that is shown: now, or at the
     decision."""
     return view.release.stopped_then if view.is_decided else view.is_stopped  # type: ignore[attr-defined]

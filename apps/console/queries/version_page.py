@@ -13,6 +13,7 @@ from apps.assurance.models import RecallKind
 from apps.builds.rules import BuildState
 from apps.console.queries import version_recall
 from apps.console.queries.events import EventLine, story
+from apps.console.queries.evidence_words import signer
 from apps.console.queries.page_parts import Banner, Button, Link
 from apps.console.queries.paging import PAGE
 from apps.console.queries.release_words import with_words
@@ -23,14 +24,12 @@ from apps.console.queries.version_parts import (
     alias_words,
     builds_of,
     columns,
-    evidence_words,
+    evidence_lines,
     measured_signature,
     pair,
     response,
     signature_note,
-    signer,
     signer_labels,
-    standings,
 )
 from apps.console.queries.version_steps import ReadinessStep, Ways, steps
 from apps.governance.models import Release
@@ -38,7 +37,7 @@ from apps.governance.queries.facts import was_called_safe
 from apps.registry.cards import render
 from apps.registry.comparison import code_facts
 from apps.registry.formats import ACCELERABLE
-from apps.registry.models import ArtifactFile, Evidence, EvidenceSource, ModelVersion, VersionState
+from apps.registry.models import ArtifactFile, Evidence, ModelVersion, VersionState
 from apps.registry.queries import newest_evidence
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
@@ -241,15 +240,7 @@ class VersionPage:
     def evidence(self) -> list[EvidenceLine]:
         """What is known of it, the newest first."""
         bento = self.newest_built.bento_digest if self.built else ""
-        said = standings(self.facts, bento)
-        return [
-            EvidenceLine(e, evidence_words(e, self.signers), self._reporter(e), stands)
-            for e, stands in zip(self.facts, said, strict=True)
-        ]
-
-    def _reporter(self, row: Evidence) -> str:
-        reported = row.source == EvidenceSource.REPORTED
-        return f" by {self.names.get(row.created_by, '')}" if reported else ""
+        return evidence_lines(self.facts, bento, self.signers, self.names)
 
     @property
     def has_origin(self) -> bool:

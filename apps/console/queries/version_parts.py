@@ -11,9 +11,11 @@ from django.db.models import Exists, OuterRef, Subquery
 from django.utils.text import Truncator
 
 from apps.builds.models import Bento
+from apps.console.queries.evidence_blocks import Allowance, Block
+from apps.console.queries.evidence_bodies import Beside, body
+from apps.console.queries.evidence_words import evidence_words
 from apps.console.queries.page_parts import counted
 from apps.console.queries.verdicts import build_sign, with_smoke
-from apps.console.templatetags.placet import words
 from apps.governance.models import Release
 from apps.governance.queries.facts import evidence_fact
 from apps.governance.queries.shown_states import shown_as
@@ -25,6 +27,7 @@ from apps.serving.hooks import keeper
 
 ANSWERS = {True: "yes", False: "no"}
 MOST_ANSWER = 500  # letters of an expected output that are shown
+REPORTED = EvidenceSource.REPORTED
 TWINS = 3  # versions with the same files that are named
 
 
@@ -45,22 +48,13 @@ class EvidenceLine:
     evidence: Evidence
     said: str
     by: str  # continues the sentence that says whence it is
-    standing: str = ""  # whether it counts, where there is more of its kind
-
-    @property
-    def findings(self) -> Sequence[Mapping[str, Any]]:
-        """What a scan found."""
-        return found_by(self.evidence.data) if self.evidence.kind == "scan" else ()
+    standing: str  # whether it counts, where there is more of its kind
+    blocks: Sequence[Block]
 
     @property
     def sbom(self) -> str:
         """The Bento whose list of components can be taken away."""
         return self.evidence.bento_digest if self.evidence.kind == "sbom" else ""
-
-
-def found_by(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the findings of a scan."""
-    return data.get("findings") or ()
 
 
 def pair(key: str, value: str) -> str:
@@ -125,42 +119,22 @@ def signature_note(version: ModelVersion) -> str:
     return f"{inputs}, {outputs}" + (f" · {counted(rows, 'example row')}" if rows else "")
 
 
-def evidence_words(row: Evidence, signers: Mapping[str, str]) -> str:
-    """Return what evidence says to gates, in a line."""
-    kind, data = row.kind, evidence_fact(row).data
-    equal = f"{data.get('equal', '')} of {data.get('rows', '')}"
-    match kind:
-        case "scan":
-            return f"{words(data.get('verdict', ''))}, {counted(len(found_by(data)), 'finding')}"
-        case "smoke_test" if data.get("result") == "equal":
-            return f"{equal} expected outputs equal"
-        case "smoke_test":
-            return smoke_words(str(data.get("result", "")), equal, asked=bool(data.get("rows")))
-        case "sbom":
-            return counted(data.get("components", 0), "component")
-        case "model_signature" if data.get("result") == "trusted":
-            return f"signed by {signer(data, signers)}"
-        case "model_signature":
-            return "signed by an untrusted key"
-        case "acceleration":
-            accelerated = data.get("verdict") == "accelerated"
-            return f"ONNX, {equal} rows equal" if accelerated else "the original model is served"
-        case "metrics":
-            return counted(len(data), "metric")
-        case _:
-            return counted(len(data), "fact")
-
-
-def smoke_words(result: str, equal: str, *, asked: bool) -> str:
-    """Return what a smoke test says that did not find every output as expected."""
-    match result:
-        case "starts" if asked:
-            return "starts and answers the example; no expected output to compare with"
-        case "starts":
-            return "starts; no example to ask it with"
-        case "different":
-            return f"only {equal} outputs as expected"
-    return words(result)
+def evidence_lines(
+    facts: Sequence[Evidence], newest_bento: str, signers: Mapping[str, str], names: dict[str, str]
+) -> list[EvidenceLine]:
+    """Return ``facts``, the newest first, as the page of a version says and shows them."""
+    room, beside = Allowance(), Beside()
+    said = zip(facts, standings(facts, newest_bento), strict=True)
+    return [
+        EvidenceLine(
+            evidence=row,
+            said=evidence_words(row, signers),
+            by=f" by {names.get(row.created_by, '')}" if row.source == REPORTED else "",
+            standing=standing,
+            blocks=room.fit(body(evidence_fact(row), beside)),
+        )
+        for row, standing in said
+    ]
 
 
 def standings(facts: Sequence[Evidence], newest_bento: str) -> list[str]:
@@ -182,11 +156,6 @@ def standings(facts: Sequence[Evidence], newest_bento: str) -> list[str]:
         else:
             found.append("counts for the newest build" if e.bento_digest else "counts")
     return found
-
-
-def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
-    """Return by which key a model was signed."""
-    return signers.get(data.get("key", "")) or "a key that is gone"
 
 
 def builds_of(version: ModelVersion, most: int) -> list[Any]:

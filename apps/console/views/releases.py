@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.page_parts import no_role
+from apps.console.queries.release_evidence import release_evidence_page, release_tabs
 from apps.console.queries.release_page import release_page
 from apps.console.queries.release_rows import (
     ReleaseFilters,
@@ -80,10 +81,25 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
         page=page_object,
         view=page_object.view,
         release=page_object.release,
+        tabs=release_tabs(page_object.release, "release"),
     )
     # the page renews its head when it changed
     answer["X-Page-State"] = page_object.now.mark
     return answer
+
+
+@page
+def release_evidence(request: PageRequest, release_id: str) -> HttpResponse:
+    """Show the evidence that a release is bound to, and its model card."""
+    found = release_evidence_page(release_id, request.actor)
+    return show(
+        request,
+        "release_evidence",
+        frame=found.release.project_id,
+        page=found,
+        release=found.release,
+        tabs=release_tabs(found.release, "release-evidence"),
+    )
 
 
 def request_form(

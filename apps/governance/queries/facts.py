@@ -223,13 +223,16 @@ def was_called_safe(row: Evidence) -> bool:
 
 def _evidence(releases: Sequence[Release]) -> dict[str, list[EvidenceFact]]:
     """Return the pinned evidence of each release; a row that no longer has its digest is gone."""
-    pinned = {p["id"]: p["digest"] for r in releases for p in r.evidence}
-    evidence = {
-        row.pk: evidence_fact(row)
-        for row in Evidence.objects.filter(pk__in=pinned)
-        if pinned[row.pk] == _digest(row)
-    }
+    rows = pinned_evidence(releases)
+    evidence = {pk: evidence_fact(row) for pk, row in rows.items()}
     return {r.pk: [evidence[p["id"]] for p in r.evidence if p["id"] in evidence] for r in releases}
+
+
+def pinned_evidence(releases: Sequence[Release]) -> dict[str, Evidence]:
+    """Return by its id what releases pinned, where it still has its digest (one query)."""
+    pinned = {p["id"]: p["digest"] for r in releases for p in r.evidence}
+    rows = Evidence.objects.filter(pk__in=pinned)
+    return {row.pk: row for row in rows if pinned[row.pk] == _digest(row)}
 
 
 def evidence_fact(row: Evidence) -> EvidenceFact:

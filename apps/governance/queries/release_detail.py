@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, Subquery
-
 from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.audit.queries.bodies import body_of, states_of
@@ -22,8 +20,9 @@ from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
 from apps.governance.queries.changes import Changes, changes_of
+from apps.governance.queries.compared import ComparedRelease, bound_evidence, compared_release
 from apps.governance.queries.earlier import EarlierRejection, decisions_on, last_rejection
-from apps.governance.queries.facts import answers, gather, had_decided, last_served, path
+from apps.governance.queries.facts import answers, gather, had_decided
 from apps.governance.queries.people import (
     Barred,
     NamedPerson,
@@ -34,15 +33,14 @@ from apps.governance.queries.people import (
     who_opens,
 )
 from apps.governance.queries.standing import Standings, standings
-from apps.governance.queries.visible_rows import ReadAlong, held_roles, whole_releases
+from apps.governance.queries.visible_rows import ReadAlong, held_roles
 from apps.governance.queries.waiting import waits_for
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import people_names, scope_of
 from apps.serving.marks import marks
-from apps.serving.rules import EndpointState, shared_network
+from apps.serving.rules import shared_network
 from placet.kernel import clock
 from placet.kernel.actor import Actor
-from placet.kernel.problems import NotFound
 from placet_verify import canonical
 
 SHOWN_EVENTS = 200
@@ -106,15 +104,10 @@ class BoundDigests:
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseView:
-    """A release as a person needs to see it before deciding, and as the record shows it after.
+class ReleaseView(ComparedRelease):
+    """A release as a person needs to see it before deciding, and as the record shows it after:
+    ``changes`` compare it with what is, or was, ``live``."""
 
-    ``live`` is what is live at its endpoint while it waits, and what was live there at the decision
-    ever after: ``changes`` compare it with that.
-    """
-
-    release: Release
-    live: Release | None
     changes: Changes
     bound: BoundDigests
     evidence: tuple[EvidenceFact, ...]
@@ -135,21 +128,6 @@ class ReleaseView:
     network: str | None  # what the target's node gives a replica, as the gates know it
     waits_for: str  # its turn, or room, in a sentence
     once_you_approve: tuple[GateResult, ...]  # the gates after that; () where the reader may not
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether it waits for nobody any more: it is shown as it was at the decision."""
-        return self.release.state not in UNFINISHED_STATES
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the endpoint that it is or would be live at is stopped now."""
-        return self.release.endpoint.state == EndpointState.STOPPED
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether nobody wrote down what was live at the decision."""
-        return self.is_decided and self.release.seen_live is None
 
     @property
     def shared_network(self) -> str:
@@ -189,13 +167,9 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     At most ten queries: release, facts, evidence, decisions, events, people, texts; of one that is
     unfinished what serves there, and one more while it waits under rules about independence.
     """
-    row, seen = _with_seen_live(release_id, actor, read_along)
-    served = {path(row): seen} if seen else {}
-    if row.state in UNFINISHED_STATES:
-        served = last_served([row])
-    facts, live = gather([row], clock.now(), served=served)[row.pk], served.get(path(row))
-    if row.state in UNFINISHED_STATES and live is not None and not _is_live(live, row):
-        live = None  # gates compare with what served here last; it is not what is live
+    found, served = compared_release(release_id, actor, read_along)
+    row, live = found.release, found.live  # gates compare with what served last; it may be over
+    facts = gather([row], clock.now(), served=served)[row.pk]
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
     decisions, before = decisions_on(row)
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
@@ -222,24 +196,6 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         network=facts.network,
         waits_for=waits_for(row),
     )
-
-
-def _with_seen_live(
-    release_id: str, actor: Actor, read_along: ReadAlong | None
-) -> tuple[Release, Release | None]:
-    """Return a release, and with the same query what was live at its path when it was decided;
-    ``None`` where nothing was. Raises ``NotFound``."""
-    seen = Release.objects.filter(pk=release_id).values("seen_live")
-    both = Release.objects.filter(Q(pk=release_id) | Q(pk=Subquery(seen)))
-    found = {row.pk: row for row in whole_releases(both, actor, read_along)}
-    if release_id not in found:
-        raise NotFound
-    row = found[release_id]
-    return row, found.get(row.seen_live or "")
-
-
-def _is_live(live: Release, row: Release) -> bool:
-    return (live.endpoint_id, live.state) == (row.endpoint_id, ReleaseState.LIVE)
 
 
 def _deciders(
@@ -388,7 +344,7 @@ def _bound(row: Release) -> BoundDigests:
         request=row.request_digest,
         artifact=row.version.artifact_digest,
         bento=row.bento_id,
-        evidence=canonical.digest(sorted({e["digest"] for e in row.evidence})),
+        evidence=bound_evidence(row),
         evidence_count=len(row.evidence),
         policy=row.policy.digest,
         policy_number=row.policy.number,

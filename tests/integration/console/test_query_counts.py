@@ -116,6 +116,7 @@ def paths(release: Release) -> dict[str, str]:
         "/builds/{build}/": f"/builds/{release.bento.build_id}/",
         "/releases/new/": f"/releases/new/?version={version.pk}",
         "/releases/{release}/": f"/releases/{release.pk}/",
+        "/releases/{release}/evidence/": f"/releases/{release.pk}/evidence/",
         "/endpoints/{endpoint}/": f"/endpoints/{release.endpoint_id}/",
         **{
             f"/endpoints/{{endpoint}}/{tab}/": f"/endpoints/{release.endpoint_id}/{tab}/"

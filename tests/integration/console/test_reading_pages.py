@@ -50,6 +50,7 @@ def pages(release: Release) -> list[str]:
         "/releases/?state=live",
         f"/releases/new/?version={version.pk}",
         f"/releases/{release.pk}/",
+        f"/releases/{release.pk}/evidence/",
         "/endpoints/",
         f"/endpoints/{release.endpoint_id}/",
         "/alerts/",

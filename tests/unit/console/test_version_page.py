@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from apps.console.queries.evidence_words import evidence_words
 from apps.console.queries.page_parts import Link
 from apps.console.queries.version_parts import (
     columns,
-    evidence_words,
     pair,
     response,
     signature_note,
@@ -52,7 +52,16 @@ SIGNERS = {"sha256:aa": "ci"}
         ),
         ("acceleration", {"verdict": "original"}, "the original model is served"),
         ("metrics", {"auc": 0.9}, "1 metric"),
-        ("document", {"title": "DPIA", "sha256": ""}, "2 facts"),
+        ("document", {"title": "DPIA", "sha256": ""}, "DPIA"),
+        ("fairness", {"attribute": "age", "metrics": {"gap": 0.1}}, "1 measure by age"),
+        (
+            "explainability",
+            {"method": "shap", "importances": {"a": 1, "b": 2}},
+            "2 features by shap",
+        ),
+        ("data_quality", {"checks": [{"passed": True}, {"passed": False}]}, "1 of 2 checks passed"),
+        ("load_test", {"requests": 1200, "failed": 3}, "1,200 requests, 3 failed"),
+        ("model_card", {"sha256": ""}, "digest of the card"),
     ],
 )
 def test_evidence_is_said_in_a_line(kind: str, data: dict[str, Any], said: str) -> None:
