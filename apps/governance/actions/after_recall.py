@@ -24,6 +24,7 @@ def revoke(release: Release, *, reason: str) -> bool:
         if not move_release(release, expected=rules.REVOCABLE, to=ReleaseState.REVOKED, **ended):
             return False
         log.add(RELEASE_REVOKED, release, data={"number": release.number})
+        end_break_glasses_of(release, log)
         release_prefetch(release.pk, actor=SYSTEM)
         return True
 

@@ -62,7 +62,9 @@ def test_pausing_twice_is_pausing_once(world: World, waiting: Rollout) -> None:
     assert events(waiting, "paused") == 1
 
 
-def test_a_second_reason_to_pause_is_refused_and_not_dropped(story: Story, waiting: Rollout) -> None:
+def test_a_second_reason_to_pause_is_refused_and_not_dropped(
+    story: Story, waiting: Rollout
+) -> None:
     actions.pause(waiting, reason="lunch", actor=story.otto)
     with pytest.raises(AlreadyPaused, match="paused already"):
         actions.pause(waiting, reason="an incident", actor=story.otto)

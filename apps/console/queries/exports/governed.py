@@ -11,6 +11,7 @@ from apps.assurance.queries import recalls_matching, visible_recalls
 from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
 from apps.assurance.queries.visible_recalls import as_done, person_recalled
 from apps.console.queries.actor_names import actor_names
+from apps.console.queries.break_glasses import shown_break_glasses
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.release_rows import WORDS, own
@@ -86,8 +87,8 @@ def _of_recall(row: RecallEffect | None, recall: Recall) -> str:
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(break_glasses(actor, **filters).order_by("-pk")):
-        for view in break_glass_views(batch):
-            yield view, view.glass, view.glass.release
+        for shown in shown_break_glasses(break_glass_views(batch), actor):
+            yield shown, shown.glass, shown.glass.release
 
 
 RELEASES = ListTable(
@@ -185,25 +186,25 @@ RECALLS = ListTable(
 )
 BREAK_GLASSES = ListTable(
     {
-        "project": lambda view, row, release: row.project.slug,
-        "release": lambda view, row, release: release.number,
-        "version": lambda view, row, release: str(release.version),
-        "environment": lambda view, row, release: release.environment.name,
-        "state": lambda view, row, release: row.state,
-        "signed_by": lambda view, row, release: [f"{s.name} ({s.role})" for s in view.signers],
-        "reason": lambda view, row, release: view.reason,
-        "opened_at": lambda view, row, release: row.opened_at,
-        "until": lambda view, row, release: row.until,
-        "confirmed_at": lambda view, row, release: row.confirmed_at,
-        "used_at": lambda view, row, release: row.used_at,
-        "ended_at": lambda view, row, release: row.ended_at,
-        "running": lambda view, row, release: view.running,
-        "review": lambda view, row, release: view.review,
-        "review_due_at": lambda view, row, release: row.review_due_at,
-        "reviewer": lambda view, row, release: view.reviewer,
-        "finding": lambda view, row, release: row.finding,
-        "findings": lambda view, row, release: view.findings,
-        "id": lambda view, row, release: row.pk,
+        "project": lambda shown, row, release: row.project.slug,
+        "release": lambda shown, row, release: release.number,
+        "version": lambda shown, row, release: str(release.version),
+        "environment": lambda shown, row, release: release.environment.name,
+        "state": lambda shown, row, release: row.state,
+        "signed_by": lambda shown, row, release: shown.signed_by,
+        "reason": lambda shown, row, release: shown.view.reason,
+        "opened_at": lambda shown, row, release: row.opened_at,
+        "until": lambda shown, row, release: row.until,
+        "confirmed_at": lambda shown, row, release: row.confirmed_at,
+        "used_at": lambda shown, row, release: row.used_at,
+        "ended_at": lambda shown, row, release: row.ended_at,
+        "running": lambda shown, row, release: shown.view.running,
+        "review": lambda shown, row, release: shown.view.review,
+        "review_due_at": lambda shown, row, release: row.review_due_at,
+        "reviewer": lambda shown, row, release: shown.view.reviewer,
+        "finding": lambda shown, row, release: row.finding,
+        "findings": lambda shown, row, release: shown.view.findings,
+        "id": lambda shown, row, release: row.pk,
     },
     ("project", "review", "release"),
     _break_glasses,
