@@ -55,7 +55,8 @@ def _duties(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 
 def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    """Yield what each recall reached, and once each that reached nothing, the newest first."""
+    """Yield what each recall reached (in the project), and once each that reached nothing there,
+    the newest first."""
     project = filters.get("project", "")
     recalls = recalls_matching(actor, project=project, state=state_asked(filters))
     if recall := filters.get("recall"):
@@ -63,8 +64,10 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     rows = RecallEffect.objects.filter(recall__in=recalls).select_related(
         "recall", "project", "endpoint", "release", "target"
     )
-    bare = recalls.filter(~Exists(RecallEffect.objects.filter(recall=OuterRef("pk"))))
     rows = rows.filter(project__slug=project) if project else rows
+    there = RecallEffect.objects.filter(recall=OuterRef("pk"))
+    there = there.filter(project__slug=project) if project else there
+    bare = recalls.filter(~Exists(there))
     done = as_done(rows).annotate(person=person_recalled("recall__"))
     reached = _reached(done.order_by("-recall", "-pk"), actor)
     bare = bare.annotate(person=person_recalled()).order_by("-pk")
