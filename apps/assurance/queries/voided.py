@@ -37,12 +37,12 @@ def voided_along(recall: Recall) -> QuerySet[Release, Any]:
     return rows.annotate(voids=_whether(voids), ends=_whether(ends))
 
 
-def _decisions() -> QuerySet[Decision, Any]:
+def _decisions() -> QuerySet[Any]:
     rows = Decision.objects.filter(voided_reason=RECALLED)
     return rows.annotate(recall=_first()).filter(recall__isnull=False)
 
 
-def _signatures() -> QuerySet[BreakGlassSignature, Any]:
+def _signatures() -> QuerySet[Any]:
     """Signatures for emergency releases that ended with a recall before anything started."""
     ended = {"glass__used_at": None, "glass__ended_at__isnull": False}
     rows = BreakGlassSignature.objects.filter(**ended)

@@ -23,7 +23,7 @@ APPROVERS = "version: 1\ngates:\n  - {gate: approvals, role: approver, count: 2}
 
 @pytest.fixture
 def oda() -> User:
-    """She recalls everywhere."""
+    """An operator of every project, who recalls."""
     return factories.person("Oda", {"operator": None})
 
 
@@ -72,7 +72,7 @@ def test_what_an_earlier_recall_voided_no_later_one_did(
     world: World, waiting: Release, oda: User
 ) -> None:
     first = taken_back(world.vito.id, oda)
-    lift(first, reason="He was not", actor=SYSTEM)
+    lift(first, reason="A mistake", actor=SYSTEM)
     second = taken_back(world.vito.id, oda)
     assert list(voided_along(first)) == [waiting]
     assert not voided_along(second)
