@@ -1,6 +1,7 @@
 """What this app writes into the log. ``data`` holds ids, numbers and enumerated words only."""
 
 from apps.audit.events import event_kind
+from apps.governance.rules import GLASS_ENDS, STARTED_WITHOUT
 from apps.identity.rules.roles import ROLES
 
 ENVIRONMENT_CREATED = event_kind("environment.created", "Created an environment")
@@ -56,9 +57,21 @@ GLASS_CONFIRMED = event_kind(
 GLASS_USED = event_kind(
     "break_glass.used", "Release {number} was rolled out as an emergency release"
 )
-GLASS_ENDED = event_kind("break_glass.ended", "The emergency release of release {number} ended")
+WHY_ENDED = {"because": (*GLASS_ENDS.values(), STARTED_WITHOUT)}
+GLASS_ENDED = event_kind(
+    "break_glass.ended",
+    "The emergency release of release {number} ended",
+    fuller=("The emergency release of release {number} ended: its release {because:word}",),
+    words=WHY_ENDED,
+)
 GLASS_LAPSED = event_kind(
-    "break_glass.lapsed", "The emergency release of release {number} ended before it took effect"
+    "break_glass.lapsed",
+    "The emergency release of release {number} ended before it took effect",
+    fuller=(
+        "The emergency release of release {number} ended before it took effect: its release"
+        " {because:word}",
+    ),
+    words=WHY_ENDED,
 )
 GLASS_REVIEWED = event_kind(
     "break_glass.reviewed",

@@ -57,6 +57,18 @@ class ReviewState(StrEnum):
 
 
 GLASS_OPEN = (BreakGlassState.OPENED, BreakGlassState.CONFIRMED)
+# what ends one that is open, by the state that its release went to, in words behind "its release"
+GLASS_ENDS: dict[str, str] = {
+    ReleaseState.REJECTED: "was_rejected",
+    ReleaseState.WITHDRAWN: "was_withdrawn",
+    ReleaseState.EXPIRED: "expired",
+    ReleaseState.ROLLED_BACK: "was_rolled_back",
+    ReleaseState.REVOKED: "was_revoked",
+    ReleaseState.RETIRED: "was_retired",
+}
+# and what ends one that it was not started by: nobody can co-sign it or start by it any more
+STARTED = (ReleaseState.ROLLING_OUT, ReleaseState.LIVE, ReleaseState.SUPERSEDED)
+STARTED_WITHOUT = "started_without_it"
 _NOT_STARTED = frozenset({ReleaseState.WITHDRAWN, ReleaseState.EXPIRED, ReleaseState.REVOKED})
 _TAKEN_BACK = frozenset({ReleaseState.ROLLED_BACK, ReleaseState.REVOKED})
 # from → where a release may go; every move is a compare-and-set

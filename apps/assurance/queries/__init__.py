@@ -24,6 +24,7 @@ from apps.assurance.queries.visible_recalls import (
     whose_decisions,
     with_counts,
 )
+from apps.assurance.queries.voided import voided_along
 
 __all__ = [
     "RecallReach",
@@ -44,6 +45,7 @@ __all__ = [
     "targets_told",
     "unanswered",
     "visible_recalls",
+    "voided_along",
     "voided_by",
     "whose_decisions",
     "with_counts",

@@ -118,17 +118,21 @@ def _stopping() -> QuerySet[RecallEffect]:
 
 def reached_by() -> ArraySubquery:
     """Return the standing recalls that took what was live off an endpoint, newest first, as a
-    column of the query that reads it. Once another revision went live since (``is_past``) only one
+    column of the query that reads it. Once another revision went live since (``is_past``), or a
+    later one, perhaps withdrawn since, took off what served after it (``is_followed``), only one
     is left that its node has still to confirm."""
     later = Revision.objects.filter(
         endpoint=OuterRef("endpoint"), live_at__gt=OuterRef("recall__created_at")
     ).exclude(pk=OuterRef("fallback"))
-    rows: QuerySet[RecallEffect, Any] = RecallEffect.objects.filter(
-        endpoint=OuterRef("pk"),
-        recall__state=RecallState.STANDING,
-        action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED),
-    ).annotate(is_past=Exists(later), back=way_back())
-    rows = rows.filter(Q(is_past=False) | Q(state__in=UNCONFIRMED)).order_by("-pk")
+    of_live = RecallEffect.objects.filter(action__in=(EffectAction.FELL_BACK, EffectAction.STOPPED))
+    followed = of_live.filter(
+        endpoint=OuterRef("endpoint"), recall__created_at__gt=OuterRef("recall__created_at")
+    )
+    rows: QuerySet[RecallEffect, Any] = of_live.filter(
+        endpoint=OuterRef("pk"), recall__state=RecallState.STANDING
+    ).annotate(is_past=Exists(later), is_followed=Exists(followed), back=way_back())
+    holds = Q(is_past=False, is_followed=False)
+    rows = rows.filter(holds | Q(state__in=UNCONFIRMED)).order_by("-pk")
     effect = JSONObject(
         recall="recall",
         project="recall__project",
@@ -137,5 +141,6 @@ def reached_by() -> ArraySubquery:
         state="state",
         at="recall__created_at",
         is_past="is_past",
+        is_followed="is_followed",
     )
     return ArraySubquery(rows.values(json=effect)[:3])

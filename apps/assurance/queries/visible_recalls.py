@@ -29,6 +29,7 @@ from apps.assurance.models import (
 )
 from apps.assurance.queries.aborted_along import aborted_along
 from apps.assurance.queries.recalls_beside import recall_that_revoked
+from apps.assurance.queries.voided import voided_something
 from apps.assurance.queries.ways_back import way_back
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import name_in, visible
@@ -49,12 +50,13 @@ def recalls_matching(
     actor: Actor, *, project: str = "", kind: str = "", state: str = ""
 ) -> QuerySet[Recall]:
     """Return the recalls that ``actor`` may see; every filter that is given must match. A recall is
-    of a ``project`` that it was made for, and of each where it reached something."""
+    of a ``project`` that it was made for, and of each where it reached something or voided it."""
     wanted = {"kind": kind, "state": state}
     rows = visible_recalls(actor)
     if project:
         there = RecallEffect.objects.filter(recall=OuterRef("pk"), project__slug=project)
-        rows = rows.filter(Q(project__slug=project) | Exists(there))
+        here = Q(project__slug=project) | Q(Exists(there)) | voided_something(project)
+        rows = rows.filter(here)
     return rows.filter(**{name: value for name, value in wanted.items() if value})
 
 

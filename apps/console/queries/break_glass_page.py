@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from apps.console.queries.break_glass_reasons import why_ended
 from apps.console.queries.break_glass_recalls import EndedByRecall, recalls_that_ended
 from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.passkeys import Signing, signing
@@ -20,7 +21,11 @@ from apps.governance.queries.break_glass import (
     may_end,
     may_review,
 )
-from apps.governance.queries.visible_rows import VisibleBreakGlass
+from apps.governance.queries.open_break_glasses import (
+    VisibleBreakGlass,
+    is_needless,
+    is_spent,
+)
 from apps.governance.rules import BreakGlassState, ReleaseState, ReviewState
 from apps.identity.rules.permissions import roles_with
 from placet.kernel.actor import Actor
@@ -28,6 +33,7 @@ from placet_verify.permit.break_glass import BreakGlassRule
 
 REVIEWERS = " or ".join(roles_with("break_glass.review"))
 ONCE = "Once it is co-signed, the rollout can start until"
+GOING: dict[str, str] = {ReleaseState.LIVE: "is live", ReleaseState.ROLLING_OUT: "is rolling out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,11 @@ class SignerRow:
 
     signer: BreakGlassSigner
     void: bool = False  # a recall took it back, and ended the emergency release with that
+
+    @property
+    def mark(self) -> str:
+        """Whether it counts, as a state."""
+        return "standing" if self.void else "approve"
 
     @property
     def opened(self) -> bool:
@@ -66,6 +77,7 @@ class ShownBreakGlass:
 
     view: BreakGlassView
     recall: EndedByRecall | None = field(default=None, kw_only=True)  # that ended it
+    because: str = field(default="", kw_only=True)  # what of "its release" ended it
 
     @property
     def glass(self) -> BreakGlass:
@@ -77,7 +89,18 @@ class ShownBreakGlass:
         """How it stands: confirmed, the glass is broken."""
         if self.recall and self.glass.state != BreakGlassState.REVIEWED:
             return "ended_by_recall"
-        return "broken" if self.glass.state == BreakGlassState.CONFIRMED else self.glass.state
+        glass = self.glass
+        if is_needless(glass.state, glass.release.state):
+            return "needless"
+        if is_spent(glass.state, glass.release.state, glass.used_at):
+            return "used"
+        return "broken" if glass.state == BreakGlassState.CONFIRMED else glass.state
+
+    @property
+    def signers(self) -> list[SignerRow]:
+        """Those who have signed."""
+        void = self.recall.people if self.recall else frozenset()
+        return [SignerRow(signer, signer.person in void) for signer in self.view.signers]
 
     @property
     def has_review(self) -> bool:
@@ -115,24 +138,34 @@ class BreakGlassPage(ShownBreakGlass):
 
     @property
     def going(self) -> str:
-        """Continues the sentence on what was started by it."""
-        return "live" if self.glass.release.state == ReleaseState.LIVE else "rolling out"
+        """Continues the sentence on what was started by it; '' where that serves no more."""
+        return GOING.get(self.glass.release.state, "")
+
+    @property
+    def and_now(self) -> str:
+        """Continues the sentence on what was started by it while that serves."""
+        return f", and {self.going}" if self.going else ""
+
+    @property
+    def was_used(self) -> bool:
+        """Whether it has started what it is for, and not in vain."""
+        return bool(self.glass.used_at) and (self.state == "used" or self.is_over)
+
+    @property
+    def not_used(self) -> str:
+        """Whether that may still come, where it has started nothing."""
+        waits = self.state in ("opened", "broken") and not self.is_over
+        return "not yet" if waits else "not by this emergency release"
 
     @property
     def signed(self) -> str:
-        """How many have signed of those that must."""
-        return f"{len(self.view.signers)} of {self.glass.people}"
-
-    @property
-    def signers(self) -> list[SignerRow]:
-        """Those who have signed."""
-        void = self.recall.people if self.recall else frozenset()
-        return [SignerRow(signer, signer.person in void) for signer in self.view.signers]
+        """How many have signed of those that must, and count."""
+        return f"{sum(not row.void for row in self.signers)} of {self.glass.people}"
 
     @property
     def missing(self) -> str:
-        """Who must still sign it."""
-        count = self.view.missing
+        """Who must still sign it, where its release waits for that."""
+        count = self.view.missing if self.state == "opened" else 0
         return f"Waiting for {counted(count, 'approver')}" if count else ""
 
     @property
@@ -155,10 +188,19 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def allows(self) -> str:
         """Begins the sentence on what it allows, or allowed; '' where it never took effect."""
+        if self.state == "needless":
+            return ""
         begins = "The rollout can start until" if self.glass.confirmed_at else ONCE
         if not self.is_over:
             return begins
         return "The rollout could start until" if self.glass.confirmed_at else ""
+
+    @property
+    def allows_nothing(self) -> str:
+        """What is said where it never took effect."""
+        if self.is_over:
+            return "Nothing: it ended before enough people had signed it."
+        return f"Nothing now: release {self.glass.release.number} was approved without it."
 
     @property
     def allowed_until(self) -> datetime:
@@ -187,8 +229,13 @@ class BreakGlassBanner:
 
     @property
     def waits(self) -> bool:
-        """Whether others must still confirm it."""
+        """Whether it was not confirmed: others must still do that, or cannot any more."""
         return self.shown.state == BreakGlassState.OPENED
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has started what it is for."""
+        return is_spent(self.shown.state, self.shown.release, self.shown.used)
 
     @property
     def icon(self) -> str:
@@ -198,12 +245,25 @@ class BreakGlassBanner:
     @property
     def begins(self) -> str:
         """Begins its sentence."""
-        return "Emergency release of" if self.waits else "Emergency release active:"
+        if self.waits:
+            return "Emergency release of"
+        return f"Emergency release {'used' if self.is_spent else 'active'}:"
 
     @property
     def goes_on(self) -> str:
         """Continues its sentence."""
-        return " awaits co-signature" if self.waits else ""
+        if self.is_spent:
+            return f" {GOING.get(self.shown.release, 'was live')} by it, review due"
+        if not self.waits:
+            return ", ends"
+        if is_needless(self.shown.state, self.shown.release):
+            return " is not needed: the release was approved without it, ends"
+        return " awaits co-signature, ends"
+
+    @property
+    def at(self) -> datetime | None:
+        """Ends its sentence: when it ends, or is to be reviewed."""
+        return self.shown.review_due_at if self.is_spent else self.shown.until
 
 
 def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
@@ -216,6 +276,7 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     return BreakGlassPage(
         view=view,
         recall=recalls_that_ended([view], actor).get(view.glass.pk),
+        because=why_ended([view]).get(view.glass.pk, ""),
         rule=rule,
         may_confirm=confirms,
         may_end=may_end(view, actor),

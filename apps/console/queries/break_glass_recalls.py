@@ -2,7 +2,7 @@
 
 Nothing that is stored says so: an emergency release ends at once with the recall of a signer, so
 what ended later than such a recall was open when it came, and was ended by it; but for what a
-release had started by before, which goes on.
+release had started by before, which goes on unless the recall revoked that.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from apps.assurance.models import Recall, RecallKind
 from apps.console.queries.links import recall_url
 from apps.governance.models import BreakGlassSignature
 from apps.governance.queries.break_glass import BreakGlassView
+from apps.governance.rules import ReleaseState
 from placet.kernel.actor import Actor
 
 
@@ -39,7 +40,8 @@ def recalls_that_ended(views: Sequence[BreakGlassView], actor: Actor) -> dict[st
     found = {}
     for glass in ended:
         for recall in recalls:
-            over = glass.used_at or glass.ended_at
+            revoked = glass.release.state == ReleaseState.REVOKED
+            over = glass.ended_at if revoked else glass.used_at or glass.ended_at
             if over is None or recall.created_at > over:
                 continue
             if people := _taken_back(recall, signed[glass.pk]):

@@ -1,16 +1,19 @@
 """Lists of break-glasses, and the form that opens one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from apps.console.queries.break_glass_page import ShownBreakGlass
+from apps.console.queries.break_glass_reasons import why_ended
 from apps.console.queries.break_glass_recalls import recalls_that_ended
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.independence import RECALLED, sentence
 from apps.governance.models import Release
 from apps.governance.queries.break_glass import (
+    BreakGlassView,
     break_glass_views,
     break_glasses,
     may_open,
@@ -28,6 +31,12 @@ class BreakGlassRow(ShownBreakGlass):
     def ends_at(self) -> datetime | None:
         """When it ends, while it is open."""
         return self.glass.until if self.glass.state in GLASS_OPEN else None
+
+    @property
+    def signed_by(self) -> list[str]:
+        """Who signed it, for a file."""
+        void = {True: ", void: recalled", False: ""}
+        return [f"{s.signer.name} ({s.signer.role}{void[s.void]})" for s in self.signers]
 
     @property
     def is_unused(self) -> bool:
@@ -99,6 +108,15 @@ class BreakGlassForm:
         return "An approver" if others == 1 else f"{others} approvers"
 
 
+def shown_break_glasses(views: Sequence[BreakGlassView], actor: Actor) -> list[BreakGlassRow]:
+    """Return break-glasses as a list has them (two queries more at most)."""
+    recalls, ends = recalls_that_ended(views, actor), why_ended(views)
+    return [
+        BreakGlassRow(v, recall=recalls.get(v.glass.pk), because=ends.get(v.glass.pk, ""))
+        for v in views
+    ]
+
+
 def break_glass_list_page(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
 ) -> tuple[list[BreakGlassRow], str]:
@@ -106,9 +124,7 @@ def break_glass_list_page(
     glasses, key = newest(
         break_glasses(actor, project=project, review=review, release=release), before
     )
-    views = break_glass_views(glasses)
-    recalls = recalls_that_ended(views, actor)
-    return [BreakGlassRow(view, recall=recalls.get(view.glass.pk)) for view in views], key
+    return shown_break_glasses(break_glass_views(glasses), actor), key
 
 
 def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:

@@ -104,7 +104,8 @@ class EndpointRecall:
     url: str  # of the recall, '' for who may not see it
     action: str
     state: str
-    since: datetime | None = None  # when it was, where another revision went live after it
+    since: datetime | None = None  # when it was, where what served after it serves no more
+    is_past: bool = False  # because another revision went live; else a later recall took it off
     back: Mapping[str, Any] | None = None  # as ``way_back`` reads it
 
     @property
@@ -113,6 +114,13 @@ class EndpointRecall:
         stopped = self.action == EffectAction.STOPPED
         ended = "endpoint stopped" if stopped else fell_back(self.back)
         return f"What was live here was recalled, and the {ended}."
+
+    @property
+    def then(self) -> str:
+        """Continues the sentence on when that was."""
+        if self.is_past:
+            return "another revision has gone live since"
+        return "a later recall has taken off what served after it"
 
     @property
     def is_confirmed(self) -> bool:
@@ -132,8 +140,9 @@ class EndpointRecall:
 def endpoint_recall(row: Mapping[str, Any], actor: Actor) -> EndpointRecall:
     """Return a recall as the query of an endpoint reads it along, for ``actor``."""
     url = recall_url(row["recall"], row["project"], actor)
-    since = datetime.fromisoformat(row["at"]) if row["is_past"] else None
-    return EndpointRecall(url, row["action"], row["state"], since, row["back"])
+    over = row["is_past"] or row["is_followed"]
+    since = datetime.fromisoformat(row["at"]) if over else None
+    return EndpointRecall(url, row["action"], row["state"], since, row["is_past"], row["back"])
 
 
 @dataclass(frozen=True, slots=True)

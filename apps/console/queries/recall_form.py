@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.urls import reverse
 
@@ -20,7 +19,7 @@ from apps.assurance.queries.outcomes import DONE, foreseen, would
 from apps.assurance.rules import IN_PROJECT
 from apps.console.queries.page_parts import Link, counted
 from apps.console.queries.recall_items import EarlierRecall, earlier_recall, none_affected
-from apps.governance.rules import ReleaseState
+from apps.console.queries.recall_voided import VOIDED, VoidedRow
 from apps.identity.models import Project, User
 from apps.identity.queries import visible, visible_people
 from apps.monitoring.queries import requests_of
@@ -33,7 +32,6 @@ from placet.kernel.problems import NeedsPermission
 
 RECALL = "recall.create"
 SAME_FILES = 10  # versions that are named
-VOIDED = 20  # releases that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +78,6 @@ class ImpactRow:
 
 
 @dataclass(frozen=True, slots=True)
-class VoidedRow:
-    """A release that waits, of which something would count no more."""
-
-    release: Any  # with what of it, as ``voided_by`` reads it
-
-    @property
-    def link(self) -> Link:
-        """Where it is read, by what it would deploy where."""
-        release = self.release
-        text = f"{release.version} to {release.environment.name}"
-        return Link(text, reverse("release", args=[release.pk]))
-
-    @property
-    def what(self) -> str:
-        """Continues the line: which release that is, and what of it goes."""
-        gone = ["decision void"] if self.release.voids else []
-        gone += ["emergency release ended"] if self.release.ends else []
-        again = "; approval needed again if too few are left"
-        approved = self.release.voids and self.release.state == ReleaseState.APPROVED
-        place = f"{self.release.project.name} release {self.release.number}"
-        return f"{place}: {' and '.join(gone)}{again if approved else ''}"
-
-
-@dataclass(frozen=True, slots=True)
 class RecallForm:
     """What the form to recall something shows."""
 
@@ -128,7 +102,8 @@ class RecallForm:
     @property
     def none(self) -> str:
         """What is said where none would be."""
-        return none_affected(self.found.subject.kind) if self.found else ""
+        kind = self.found.subject.kind if self.found else ""
+        return none_affected(kind, voids=bool(self.voided)) if kind else ""
 
     @property
     def same_files_say(self) -> str:
@@ -205,7 +180,7 @@ def _voided(reach: RecallReach) -> tuple[VoidedRow, ...]:
     """Return what waits and would lose a decision (one query, none where nobody's are recalled)."""
     rows = voided_by(reach).select_related("project", "environment", "version__model")
     rows = rows.defer(*large_of("version")).order_by("pk")
-    return tuple(VoidedRow(row) for row in rows[: VOIDED + 1])
+    return tuple(VoidedRow(row, foreseen=True) for row in rows[: VOIDED + 1])
 
 
 def same_files(subject: RecallSubject, actor: Actor) -> tuple[Link, ...]:

@@ -45,10 +45,16 @@ def bars(kind: str) -> str:
     return BARS.get(kind, "it can't be released")
 
 
-def none_affected(kind: str) -> str:
-    """Say that a recall reaches no release, and what it brings about all the same."""
+def none_ended(*, voids: bool) -> str:
+    """Say that a recall ends no release; whether it voids what was decided on any is said beside
+    that."""
+    return "No releases ended." if voids else "No releases affected."
+
+
+def none_affected(kind: str, *, voids: bool) -> str:
+    """Say that a recall ends no release, and what it brings about all the same."""
     then = bars(kind)
-    return f"No releases affected. {then[0].upper()}{then[1:]} while the recall stands."
+    return f"{none_ended(voids=voids)} {then[0].upper()}{then[1:]} while the recall stands."
 
 
 def recalled_item() -> Coalesce:

@@ -36,8 +36,10 @@ from apps.console.queries.recall_items import (
     earlier_recall,
     item_link,
     none_affected,
+    none_ended,
     recalled_item,
 )
+from apps.console.queries.recall_voided import NOTHING, Voided, voided_of
 from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import sees_a_part, state_word
 from apps.identity.models import ApproverPasskey, User
@@ -129,6 +131,7 @@ class RecallPage:
     may_lift: bool
     may_export: bool
     outcome: str  # where the log shows what it did, '' for who may not read that
+    voided: Voided = NOTHING  # what it took back of releases that waited
     silent: bool = False  # whether a node was told of it and has not signed anything about it yet
 
     @property
@@ -198,7 +201,9 @@ class RecallPage:
     @property
     def none_reached(self) -> str:
         """What is said where it reached no release."""
-        return "No releases affected." if self.is_lifted else none_affected(self.recall.kind)
+        if self.is_lifted:
+            return none_ended(voids=bool(self.voided))
+        return none_affected(self.recall.kind, voids=bool(self.voided))
 
     @property
     def kept(self) -> str:
@@ -356,6 +361,7 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
         may_export=actor.can(
             "audit.export", Scope(recall.project_scope(), recall.environment_scope())
         ),
+        voided=voided_of(recall, actor),
         silent=recall.state == RecallState.STANDING and unanswered(recall).exists(),
         outcome=outcome_url(recall.pk) if sees_in(recall.project_id, "audit.view", actor) else "",
     )

@@ -3,6 +3,7 @@
 from apps.audit.actions import record
 from apps.governance.actions.advance import move_release
 from apps.governance.actions.after_stop import served_until
+from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.events import RELEASE_RETIRED
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.rules import ReleaseState
@@ -40,3 +41,4 @@ def retire(endpoint: Endpoint, actor: Actor) -> None:
                 ended_reason=reason,
             )
             log.add(RELEASE_RETIRED, row, data={"number": row.number})
+            end_break_glasses_of(row, log)

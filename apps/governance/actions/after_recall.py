@@ -7,14 +7,12 @@ from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.events import RELEASE_REVOKED, RELEASE_UNCOUNTED
 from apps.governance.models import BreakGlassSignature, Decision, Release
-from apps.governance.queries.uncounting import signed_by
+from apps.governance.queries.uncounting import RECALLED, signed_by
 from apps.governance.rules import ReleaseState
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM
 from placet_verify.recalls import Uncounted
-
-RECALLED = "recalled"
 
 
 def revoke(release: Release, *, reason: str) -> bool:
@@ -24,6 +22,7 @@ def revoke(release: Release, *, reason: str) -> bool:
         if not move_release(release, expected=rules.REVOCABLE, to=ReleaseState.REVOKED, **ended):
             return False
         log.add(RELEASE_REVOKED, release, data={"number": release.number})
+        end_break_glasses_of(release, log)
         release_prefetch(release.pk, actor=SYSTEM)
         return True
 

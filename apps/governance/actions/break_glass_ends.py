@@ -11,7 +11,14 @@ from apps.governance.actions.locking import lock_release
 from apps.governance.errors import OwnBreakGlass, WrongBreakGlassState
 from apps.governance.events import GLASS_ENDED, GLASS_LAPSED, GLASS_REVIEWED, GLASS_USED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
-from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState
+from apps.governance.rules import (
+    GLASS_ENDS,
+    GLASS_OPEN,
+    STARTED,
+    STARTED_WITHOUT,
+    BreakGlassState,
+    ReleaseState,
+)
 from apps.identity.queries import authorize
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.identity.trust import passkeys
@@ -24,15 +31,8 @@ from placet.kernel.texts import clean_text
 from placet_verify.permit.approvers import Signed
 
 BATCH = 200
-# nothing is started any more
-OVER = (
-    ReleaseState.REJECTED,
-    ReleaseState.WITHDRAWN,
-    ReleaseState.EXPIRED,
-    ReleaseState.ROLLED_BACK,
-    ReleaseState.REVOKED,
-    ReleaseState.RETIRED,
-)
+# nothing is started by one any more
+POINTLESS = Q(release__state__in=GLASS_ENDS) | Q(release__state__in=STARTED, used_at__isnull=True)
 FINDINGS = ("justified", "not_justified")
 
 
@@ -59,8 +59,10 @@ def broken_by(release: Release) -> list[Signed]:
 
 
 def use_break_glass(release: Release, log: Recorder) -> None:
-    """Remember that ``release`` is started by its break-glass, where it is."""
+    """Remember that ``release`` is started by its break-glass, where it is; else end what is open,
+    which it goes on without."""
     if not any(result["state"] == "skipped" for result in release.gates):
+        end_break_glasses_of(release, log)
         return
     glass = _confirmed(release)
     if glass is not None:
@@ -144,12 +146,22 @@ def end_locked_break_glass(glass: BreakGlass, log: Recorder) -> bool:
             move_release(
                 release, expected=ReleaseState.APPROVED, to=ReleaseState.REQUESTED, approved_at=None
             )
-    log.add(kind, glass, release, subject=release.pk, data={"number": release.number})
+    because = _because(glass)
+    data = {"number": release.number} | ({"because": because} if because else {})
+    log.add(kind, glass, release, subject=release.pk, data=data)
     return True
 
 
+def _because(glass: BreakGlass) -> str:
+    """Return what became of the release, where that ends its break-glass; '' where it goes on."""
+    state = glass.release.state
+    unused = state in STARTED and not glass.used_at
+    return STARTED_WITHOUT if unused else GLASS_ENDS.get(state, "")
+
+
 def end_break_glasses_of(release: Release, log: Recorder) -> None:
-    """End what is open for ``release``, which is held: it is not what people signed any more."""
+    """End what is open for ``release``, which is held: it is over, or not what people signed any
+    more, or goes on without it."""
     rows = BreakGlass.objects.filter(release=release, state__in=GLASS_OPEN)
     for glass in rows.select_for_update(of=("self",), no_key=True):
         glass.release = release
@@ -159,9 +171,7 @@ def end_break_glasses_of(release: Release, log: Recorder) -> None:
 def end_break_glasses_due(now: datetime | None = None) -> int:
     """End every break-glass whose time is over, or whose release is; return how many."""
     at = now or clock.now()
-    due = BreakGlass.objects.filter(
-        Q(until__lte=at) | Q(release__state__in=OVER), state__in=GLASS_OPEN
-    )
+    due = BreakGlass.objects.filter(Q(until__lte=at) | POINTLESS, state__in=GLASS_OPEN)
     faults: list[Exception] = []
     ended = sum(each(lambda glass: _end(glass, at), due.order_by("until")[:BATCH], faults))
     if faults:
@@ -172,6 +182,6 @@ def end_break_glasses_due(now: datetime | None = None) -> int:
 def _end(glass: BreakGlass, at: datetime) -> bool:
     with record(SYSTEM) as log:
         row = lock_break_glass(glass, SYSTEM, "release.view")
-        if row.until > at and row.release.state not in OVER:
+        if row.until > at and not _because(row):
             return False
         return end_locked_break_glass(row, log)

@@ -10,6 +10,7 @@ from django.db import transaction
 from apps.audit.actions import Recorder, record
 from apps.governance import rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
+from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.actions.ceremony import Ceremony, refuse_uncounted
 from apps.governance.actions.locking import lock_release
 from apps.governance.actions.requests import open_request, still_bound
@@ -229,4 +230,5 @@ def _follow(release: Release, decision: Decision, log: Recorder) -> None:
         release, expected=ReleaseState.REQUESTED, to=ReleaseState.REJECTED, ended_at=clock.now()
     )
     log.add(RELEASE_REJECTED, release, data={"number": release.number})
+    end_break_glasses_of(release, log)
     release_prefetch(release.pk, actor=log.actor)

@@ -5,10 +5,14 @@ from typing import Any
 
 from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
-from apps.governance import gates
+from apps.governance import gates, rules
 from apps.governance.actions.advance import move_release, store_gates
 from apps.governance.actions.after_stop import served_until
-from apps.governance.actions.break_glass_ends import broken_by, use_break_glass
+from apps.governance.actions.break_glass_ends import (
+    broken_by,
+    end_break_glasses_of,
+    use_break_glass,
+)
 from apps.governance.actions.locking import demand_fresh_at, lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
@@ -221,6 +225,8 @@ def _end(
         _move(row, expected, to, ended_at=clock.now(), ended_reason=reason[:2000])
         asked = {"asked_by": asked_by} if asked_by and asked_by != actor.id else {}
         log.add(kind, row, data={"number": row.number, **asked})
+        if to in rules.GLASS_ENDS:  # else it may be tried again
+            end_break_glasses_of(row, log)
         release_prefetch(row.pk, actor=actor)
         return row
 

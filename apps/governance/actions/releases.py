@@ -10,6 +10,7 @@ from apps.builds.models import Bento
 from apps.builds.queries import last_build_failed
 from apps.builds.rules import BuildState
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
+from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.actions.locking import (
     lock_environment,
     lock_project,
@@ -352,6 +353,7 @@ def withdraw(release: Release, *, actor: Actor) -> Release:
         ):
             raise WrongState(f"The release is {row.get_state_display().lower()}")
         log.add(RELEASE_WITHDRAWN, row, data={"number": row.number})
+        end_break_glasses_of(row, log)
         release_prefetch(row.pk, actor=actor)
         return row
 

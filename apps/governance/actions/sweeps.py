@@ -8,6 +8,7 @@ from django.db.models import Count, Max, Q
 from apps.audit.actions import record
 from apps.governance import gates
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
+from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.actions.locking import lock_release
 from apps.governance.events import RELEASE_EXPIRED
 from apps.governance.models import UNFINISHED_STATES, Release
@@ -45,6 +46,7 @@ def _expire(release: Release, at: datetime) -> bool:
         ):
             return False
         log.add(RELEASE_EXPIRED, row, data={"number": row.number})
+        end_break_glasses_of(row, log)
         release_prefetch(row.pk, actor=SYSTEM)
         return True
 

@@ -37,8 +37,8 @@ class SignerSerializer(serializers.Serializer[Any]):
 
 
 class BreakGlassSerializer(serializers.Serializer[Any]):
-    """An exception for one release. ``running``: what was started by it serves, and nobody has
-    closed its review."""
+    """An exception for one release. ``running``: what was started by it serves, whatever its
+    review found."""
 
     id = serializers.CharField(source="glass.pk")
     project = serializers.CharField(source="glass.project.slug")

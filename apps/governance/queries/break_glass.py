@@ -62,9 +62,13 @@ class BreakGlassView:
 
     @property
     def running(self) -> bool:
-        """Tell whether what was started by it serves while nobody has closed its review."""
-        used = self.glass.used_at is not None and self.review != ReviewState.CLOSED
-        return used and self.glass.release.state in RUNNING
+        """Tell whether what was started by it serves, whatever its review found."""
+        return self.glass.used_at is not None and self.glass.release.state in RUNNING
+
+    @property
+    def runs_unreviewed(self) -> bool:
+        """Tell whether it serves while nobody has closed its review."""
+        return self.running and self.review != ReviewState.CLOSED
 
 
 def break_glasses(

@@ -14,6 +14,8 @@ from apps.governance.models import (
 from apps.governance.rules import GLASS_OPEN
 from placet_verify.recalls import Uncounted
 
+RECALLED = "recalled"  # why a decision is void
+
 
 def signed_by(uncounted: Uncounted) -> Q:
     """Select decisions, or signatures for an emergency release, that count no more."""

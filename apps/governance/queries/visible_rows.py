@@ -20,6 +20,7 @@ from apps.governance.models import (
     PolicyRevision,
     Release,
 )
+from apps.governance.queries.open_break_glasses import GLASS, VisibleBreakGlass, glasses_beside
 from apps.governance.queries.policy_history import with_ends
 from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import with_waiting
@@ -34,15 +35,6 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 INBOX_LIMIT = 200
-GLASS = {  # what every page says of an open break-glass
-    "id": "pk",
-    "state": "state",
-    "until": "until",
-    "model": "release__version__model__name",
-    "number": "release__version__number",
-    "environment": "release__environment__name",
-    "project": "release__project__name",
-}
 ReadAlong = Callable[[QuerySet[Release]], QuerySet[Release]]
 WHOLE = ("project", "environment", "endpoint__target", "version__model", "policy")
 LONG = (  # documents of many lines, which no list shows
@@ -53,18 +45,6 @@ LONG = (  # documents of many lines, which no list shows
     "version__tags",
     "version__model__description",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class VisibleBreakGlass:
-    """A break-glass that is open now, as every page shows it."""
-
-    id: str
-    state: str
-    until: datetime
-    version: str
-    environment: str
-    project: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +237,7 @@ def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
     recalled = [actor.accountable] if any(row.recalled for row in candidates) else []
     known = standings(candidates, [actor.accountable], recalled)
     is_cut = len(found) == INBOX_LIMIT
-    waiting = Waiting([], [], _glasses(rows), next(iter(found), None), is_cut=is_cut)
+    waiting = Waiting([], [], glasses_beside(rows), next(iter(found), None), is_cut=is_cut)
     for row in candidates:
         decider = known.decider(row, actor.accountable)
         if decider.needed(held_roles(actor, scope_of(row)), row.gates):
@@ -285,7 +265,7 @@ def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
     rows = _concerning(found)
     asked = (row for row in rows if row.waits and not row.recalled and asked_as(row, actor))
     waiting = Counter(row.project_id for row in asked)
-    return Menu(waiting, _glasses(rows), next(iter(found), None))
+    return Menu(waiting, glasses_beside(rows), next(iter(found), None))
 
 
 def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[Release]:
@@ -318,19 +298,6 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
 
 def _concerning(rows: Iterable[Any]) -> list[Any]:
     return [row for row in rows if row.seen and (row.waits or row.glass)]
-
-
-def _glasses(rows: Iterable[Any]) -> list[VisibleBreakGlass]:
-    glasses = [_shown(row) for row in rows if row.glass]
-    return sorted(glasses, key=lambda glass: glass.until)
-
-
-def _shown(row: Any) -> VisibleBreakGlass:
-    glass = row.glass
-    version = f"{glass['model']}:{glass['number']}"
-    where = (glass["environment"], glass["project"])
-    until = datetime.fromisoformat(glass["until"])
-    return VisibleBreakGlass(glass["id"], glass["state"], until, version, *where)
 
 
 def _undecided(actor: Actor) -> QuerySet[Release]:

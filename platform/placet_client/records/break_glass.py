@@ -21,8 +21,8 @@ class GlassSigner(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakGlass(Record):
-    """An exception for one release. ``running``: what was started by it serves, and nobody has
-    closed its review."""
+    """An exception for one release. ``running``: what was started by it serves, whatever its
+    review found."""
 
     id: str
     project: str

@@ -66,6 +66,22 @@ def test_the_banner_of_a_recall_that_fell_back_stays_until_something_newer_is_li
     assert said not in page(story, path)
 
 
+def test_the_banner_of_a_recall_goes_once_a_later_one_took_off_what_served_after_it(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live(plan=WARM)
+    earlier = recalled(story, second)
+    later = recalled(story, first_release)
+    path = f"/endpoints/{second.endpoint_id}/"
+    said = "What was live here was recalled, and the endpoint"
+    assert f"{said} stopped." in page(story, path) and f"{said} fell back." not in page(story, path)
+    lift(later, reason="A mistake", actor=story.vera)
+    assert said not in page(story, path), "what stopped it was withdrawn; the other fell back"
+    RecallEffect.objects.filter(recall=earlier).update(state="open")
+    past = "That was (ago) ; a later recall has taken off what served after it."
+    assert f"{said} fell back. {past}" in page(story, path).replace(" | ", " ")
+
+
 def test_a_rollout_that_a_recall_ended_says_so_and_claims_nothing_that_did_not_happen(
     story: Story, first_release: Release
 ) -> None:

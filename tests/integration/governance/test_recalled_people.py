@@ -228,6 +228,7 @@ def test_an_emergency_release_that_the_recall_of_a_signer_ended_says_so_and_whos
         page = shown(world, "Ada", f"/break-glass/{glass.pk}/")
         assert "✕ Ended by a recall" in page
         assert page.count("void: recalled") == 1
+        assert f"{co_signed:d} of 2" in page, "what was taken back is not counted"
         assert "can start until" not in page
         assert "Open recall" not in page, "Ada does not see what counts everywhere"
         found = auditor.get(f"/break-glass/{glass.pk}/").content.decode()

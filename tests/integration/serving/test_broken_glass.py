@@ -13,6 +13,7 @@ from apps.console.queries.endpoint_view import former_of, revisions_of
 from apps.governance.actions import end_break_glass, end_break_glasses_due, review_break_glass
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.break_glass import break_glass_views
+from apps.governance.queries.visible_rows import menu
 from apps.rollouts.queries import former_revisions
 from apps.serving.models import Revision
 from placet.kernel import keystore
@@ -205,6 +206,26 @@ def test_a_recall_of_who_confirmed_it_takes_it_down(world: World, live: Release)
     recall(kind="person", what=world.vera.id, reason="It was not Vera", actor=SYSTEM)
     live.refresh_from_db()
     assert live.state == "revoked"
+
+
+def test_a_recall_that_takes_down_what_is_live_by_it_ends_it_at_once_and_its_page_says_so(
+    world: World, live: Release
+) -> None:
+    glass = BreakGlass.objects.get()
+    recall(kind="person", what=world.vera.id, reason="It was not Vera", actor=SYSTEM)
+    glass.refresh_from_db()
+    assert (glass.state, glass.used_at is None) == ("ended", False)
+    assert menu(world.ada).glasses == []
+    reader = browser(world.people["Ada"])
+    page = text_of(reader.get(f"/break-glass/{glass.pk}/").content.decode())
+    assert "✕ Ended by a recall · its release was revoked" in page
+    assert "1 of 2" in page and page.count("void: recalled") == 1 and "✕ Recalled" in page
+    assert "It was used:" in page
+    listed = text_of(reader.get("/break-glass/").content.decode())
+    assert "Ended by a recall" in listed and "Vera risk as approver, void: recalled" in listed
+    answer: Any = factories.api(world.people["Ada"]).get("/exports/glasses?format=json")
+    (row,) = json.loads(b"".join(answer.streaming_content))
+    assert row["signed_by"] == ["Rob risk (responder)", "Vera risk (approver, void: recalled)"]
 
 
 def test_the_log_alone_rebuilds_it(world: World, live: Release) -> None:

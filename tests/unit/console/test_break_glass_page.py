@@ -25,14 +25,14 @@ def view(review: str = "none", missing: int = 0, **glass: Any) -> Any:
         "confirmed_at": None,
         "used_at": None,
         "ended_at": None,
-        "release": SimpleNamespace(state="live"),
+        "release": SimpleNamespace(state="requested", number=6),
     }
     row = SimpleNamespace(**(plain | glass))
     return SimpleNamespace(
         glass=row,
         review=review,
         missing=missing,
-        signers=("one",),
+        signers=(SimpleNamespace(person="per_1"),),
         reviewer="Rex",
         now=AT - timedelta(minutes=1),
     )
@@ -158,9 +158,58 @@ def test_who_sees_some_projects_is_told_that_none_is_in_those() -> None:
 
 def test_every_page_says_whether_it_is_broken() -> None:
     opened, broken = (
-        BreakGlassBanner(cast("Any", SimpleNamespace(state=state)))
+        BreakGlassBanner(cast("Any", SimpleNamespace(state=state, release="requested", used=False)))
         for state in ("opened", "confirmed")
     )
     assert (opened.icon, opened.begins) == ("◷", "Emergency release of")
-    assert opened.goes_on == " awaits co-signature"
-    assert (broken.icon, broken.begins, broken.goes_on) == ("▲", "Emergency release active:", "")
+    assert opened.goes_on == " awaits co-signature, ends"
+    assert (broken.icon, broken.begins) == ("▲", "Emergency release active:")
+    assert broken.goes_on == ", ends"
+
+
+@pytest.mark.parametrize(
+    ("release", "state", "going"),
+    [
+        ("live", "used", " is live by it, review due"),
+        ("rolling_out", "used", " is rolling out by it, review due"),
+        ("superseded", "used", " was live by it, review due"),
+        ("failed", "broken", ", ends"),
+        ("approved", "broken", ", ends"),
+    ],
+)
+def test_one_that_was_used_is_no_more_active_until_its_rollout_may_be_tried_again(
+    release: str, state: str, going: str
+) -> None:
+    of = SimpleNamespace(state=release, number=6)
+    found = page(view("open", state="confirmed", confirmed_at=AT, used_at=AT, release=of))
+    assert (found.state, found.was_used) == (state, state == "used")
+    told = SimpleNamespace(state="confirmed", release=release, used=True, until=1, review_due_at=2)
+    banner = BreakGlassBanner(cast("Any", told))
+    begins = f"Emergency release {'used' if state == 'used' else 'active'}:"
+    assert (banner.begins, banner.goes_on) == (begins, going)
+    assert banner.at == (2 if state == "used" else 1)
+
+
+def test_one_whose_release_was_approved_without_it_waits_for_nobody() -> None:
+    of = SimpleNamespace(state="approved", number=6)
+    found = page(view(missing=1, release=of))
+    assert (found.state, found.missing, found.allows) == ("needless", "", "")
+    assert found.allows_nothing == "Nothing now: release 6 was approved without it."
+    told = SimpleNamespace(state="opened", release="approved", used=False)
+    said = " is not needed: the release was approved without it, ends"
+    assert BreakGlassBanner(cast("Any", told)).goes_on == said
+
+
+@pytest.mark.parametrize(
+    ("glass", "said"),
+    [
+        ({}, "not yet"),
+        ({"state": "confirmed", "confirmed_at": AT}, "not yet"),
+        ({"state": "lapsed", "ended_at": AT}, "not by this emergency release"),
+        ({"state": "ended", "ended_at": AT}, "not by this emergency release"),
+    ],
+)
+def test_what_it_did_not_start_may_still_come_while_it_is_open(
+    glass: dict[str, Any], said: str
+) -> None:
+    assert page(view(**glass)).not_used == said

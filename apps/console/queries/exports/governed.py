@@ -11,6 +11,7 @@ from apps.assurance.queries import recalls_matching, visible_recalls
 from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
 from apps.assurance.queries.visible_recalls import as_done, person_recalled
 from apps.console.queries.actor_names import actor_names
+from apps.console.queries.break_glasses import shown_break_glasses
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.release_rows import WORDS, own
@@ -54,7 +55,8 @@ def _duties(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 
 def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
-    """Yield what each recall reached, and once each that reached nothing, the newest first."""
+    """Yield what each recall reached (in the project), and once each that reached nothing there,
+    the newest first."""
     project = filters.get("project", "")
     recalls = recalls_matching(actor, project=project, state=state_asked(filters))
     if recall := filters.get("recall"):
@@ -62,8 +64,10 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     rows = RecallEffect.objects.filter(recall__in=recalls).select_related(
         "recall", "project", "endpoint", "release", "target"
     )
-    bare = recalls.filter(~Exists(RecallEffect.objects.filter(recall=OuterRef("pk"))))
     rows = rows.filter(project__slug=project) if project else rows
+    there = RecallEffect.objects.filter(recall=OuterRef("pk"))
+    there = there.filter(project__slug=project) if project else there
+    bare = recalls.filter(~Exists(there))
     done = as_done(rows).annotate(person=person_recalled("recall__"))
     reached = _reached(done.order_by("-recall", "-pk"), actor)
     bare = bare.annotate(person=person_recalled()).order_by("-pk")
@@ -86,8 +90,8 @@ def _of_recall(row: RecallEffect | None, recall: Recall) -> str:
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(break_glasses(actor, **filters).order_by("-pk")):
-        for view in break_glass_views(batch):
-            yield view, view.glass, view.glass.release
+        for shown in shown_break_glasses(break_glass_views(batch), actor):
+            yield shown, shown.glass, shown.glass.release
 
 
 RELEASES = ListTable(
@@ -185,25 +189,25 @@ RECALLS = ListTable(
 )
 BREAK_GLASSES = ListTable(
     {
-        "project": lambda view, row, release: row.project.slug,
-        "release": lambda view, row, release: release.number,
-        "version": lambda view, row, release: str(release.version),
-        "environment": lambda view, row, release: release.environment.name,
-        "state": lambda view, row, release: row.state,
-        "signed_by": lambda view, row, release: [f"{s.name} ({s.role})" for s in view.signers],
-        "reason": lambda view, row, release: view.reason,
-        "opened_at": lambda view, row, release: row.opened_at,
-        "until": lambda view, row, release: row.until,
-        "confirmed_at": lambda view, row, release: row.confirmed_at,
-        "used_at": lambda view, row, release: row.used_at,
-        "ended_at": lambda view, row, release: row.ended_at,
-        "running": lambda view, row, release: view.running,
-        "review": lambda view, row, release: view.review,
-        "review_due_at": lambda view, row, release: row.review_due_at,
-        "reviewer": lambda view, row, release: view.reviewer,
-        "finding": lambda view, row, release: row.finding,
-        "findings": lambda view, row, release: view.findings,
-        "id": lambda view, row, release: row.pk,
+        "project": lambda shown, row, release: row.project.slug,
+        "release": lambda shown, row, release: release.number,
+        "version": lambda shown, row, release: str(release.version),
+        "environment": lambda shown, row, release: release.environment.name,
+        "state": lambda shown, row, release: row.state,
+        "signed_by": lambda shown, row, release: shown.signed_by,
+        "reason": lambda shown, row, release: shown.view.reason,
+        "opened_at": lambda shown, row, release: row.opened_at,
+        "until": lambda shown, row, release: row.until,
+        "confirmed_at": lambda shown, row, release: row.confirmed_at,
+        "used_at": lambda shown, row, release: row.used_at,
+        "ended_at": lambda shown, row, release: row.ended_at,
+        "running": lambda shown, row, release: shown.view.running,
+        "review": lambda shown, row, release: shown.view.review,
+        "review_due_at": lambda shown, row, release: row.review_due_at,
+        "reviewer": lambda shown, row, release: shown.view.reviewer,
+        "finding": lambda shown, row, release: row.finding,
+        "findings": lambda shown, row, release: shown.view.findings,
+        "id": lambda shown, row, release: row.pk,
     },
     ("project", "review", "release"),
     _break_glasses,
