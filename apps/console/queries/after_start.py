@@ -9,6 +9,7 @@ from django.urls import reverse
 from apps.console.queries.page_parts import Link, in_a_row
 from apps.console.templatetags.placet import percent
 from apps.rollouts.models import Rollout
+from apps.rollouts.pauses import paused
 from apps.rollouts.rules import STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Revision
@@ -152,7 +153,7 @@ class AfterStart:
     @property
     def _goes_on(self) -> str:
         """The rollout under way, and that it goes on, or not before somebody resumes it."""
-        held = self.rollout is not None and self.rollout.paused_by
+        held = self.rollout is not None and paused(self.rollout, "")
         return f"{self.moving} {'stays paused' if held else 'goes on'}"
 
     @property

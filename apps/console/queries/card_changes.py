@@ -54,8 +54,9 @@ def _against(row: Release, before: Release | None, *, same: bool) -> str:
         place = row.environment.name
     last = f"{before.version}, which was approved for {place} last"
     if before.version_id == row.version_id:
-        return f"{row.version} itself was approved for {place} last: nothing changes."
-    return f"The same card as of {last}." if same else f"Compared with {last}."
+        return f"{row.version} itself was approved for {place} last: there is no other card."
+    said = f"The same card as of {last}." if same else f"Compared with {last}."
+    return f"{said} Cards are compared as they are now."
 
 
 def _shown(version: ModelVersion) -> tuple[SafeString, bool]:

@@ -151,7 +151,10 @@ def _by_group(groups: Mapping[str, Mapping[str, float]], names: Sequence[str]) -
     """Return measures of each group, above them how far the groups lie apart."""
     lie = [[measures[name] for measures in groups.values() if name in measures] for name in names]
     gaps: list[tuple[str, list[Any]]] = [
-        ("Gap, largest to smallest", [max(values) - min(values) for values in lie])
+        (
+            "Gap, largest to smallest",
+            [max(values) - min(values) if values[1:] else None for values in lie],
+        )
     ]
     gaps = gaps if len(groups) > 1 else []
     rows = [(group, [measures.get(n) for n in names]) for group, measures in groups.items()]

@@ -106,7 +106,8 @@ def evidence_tone(row: Evidence) -> Tone:
         case "smoke_test":
             return smoke_tone(str(data.get("result")))
         case "data_quality":
-            return "fail" if failed(mappings(data.get("checks"))) else "pass"
+            checks = mappings(data.get("checks"))
+            return ("fail" if failed(checks) else "pass") if checks else "plain"
         case "model_signature":
             return "pass" if data.get("result") == "trusted" else "wait"
         case _:

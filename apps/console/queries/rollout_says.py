@@ -5,7 +5,6 @@ from apps.console.queries.rollouts import RolloutView
 from apps.governance.plan import Pause
 from apps.rollouts.models import Rollout
 from apps.rollouts.steps import last_weight
-from apps.serving.rules import ENDED
 
 LATER = "The endpoint is stopped: requests follow once it is started."
 ANEW = "with the existing approval. Gates are checked again."
@@ -25,12 +24,11 @@ def says_of(view: RolloutView) -> dict[str, str]:
 
 
 def after_abort(row: Rollout) -> str:
-    """Say what serves once a rollout is aborted: a recall may have ended what it came from."""
+    """Say what serves once a rollout is aborted."""
     leaving, stopped = sides_of(row)[1], row.endpoint.is_stopped
-    back = row.from_revision
-    if back is None or back.state in ENDED:
-        first = f"The {leaving} revision was recalled" if back else "Nothing was live when it began"
-        return f"{first}: clients get 503{', once the endpoint is started too' if stopped else ''}."
+    if row.from_revision is None:
+        also = ", once the endpoint is started too" if stopped else ""
+        return f"Nothing was live when it began: clients get 503{also}."
     if stopped:
         return f"Nothing serves until the endpoint is started: then the {leaving} revision does."
     return f"All requests return to the {leaving} revision."
@@ -38,8 +36,7 @@ def after_abort(row: Rollout) -> str:
 
 def _aborted(row: Rollout) -> str:
     coming, leaving = sides_of(row)
-    back = row.from_revision
-    if row.endpoint.is_stopped or back is None or back.state in ENDED:
+    if row.endpoint.is_stopped or row.from_revision is None:
         return f"Ends the {coming} revision at once. {after_abort(row)}"
     return f"Returns all requests to the {leaving} revision at once, then ends the {coming} one."
 

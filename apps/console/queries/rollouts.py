@@ -25,7 +25,7 @@ from apps.rollouts.steps import untested
 from apps.serving.drivers.base import Observation
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Revision
-from apps.serving.rules import RevisionState
+from apps.serving.rules import ENDED, RevisionState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
@@ -145,7 +145,7 @@ def possible(row: Rollout, facts: RolloutSnapshot) -> dict[str, bool]:
         and not row.promoted_by
         and len(row.steps) > 1
         and not untested(row.steps, row.step),
-        "abort": stepping,
+        "abort": stepping and not (row.from_revision and row.from_revision.state in ENDED),
         "retry": retriable(row) and not unretried(row),
     }
 

@@ -17,7 +17,7 @@ from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint, lock_target
 from apps.serving.errors import NothingLive
 from apps.serving.models import Endpoint, Revision
-from apps.serving.rules import EndpointState, RevisionState
+from apps.serving.rules import ENDED, EndpointState, RevisionState
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
@@ -25,16 +25,24 @@ from placet.kernel.states import move
 from placet_verify.signing.keys import KeyRing
 from placet_verify.units import WHOLE
 
+NOTHING_LEFT = (
+    "What had the requests before was recalled: none can go back there. To serve nothing, stop the"
+    " endpoint"
+)
+
 
 def abort(rollout: Rollout, *, actor: Actor, reason: str) -> Rollout:
     """Send everything back to stable and end the rollout. Needs ``rollout.operate`` and a reason.
 
-    Possible until the candidate is live; after that, roll back.
+    Possible until the candidate is live; after that, roll back. Not where a recall ended what had
+    the requests before: none could go back there.
     """
     text = why(reason)
     with record(actor) as log:
         row = lock_rollout(rollout, "from_revision", "to_revision", "release")
         authorize(actor, "rollout.operate", row, view="rollout.view")
+        if row.from_revision is not None and row.from_revision.state in ENDED:
+            raise NotAbortable(NOTHING_LEFT)
         times = {**row.phase_times, RolloutState.ABORTING: rfc3339(now())}
         if not move(
             row,

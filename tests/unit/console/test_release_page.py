@@ -185,7 +185,7 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
         ),
         (
             placed("rolling_out"),
-            ("No earlier version", "a failed start leaves nothing live"),
+            ("None to go back to", "a failed start leaves nothing live"),
             "Nothing was live when it began: nothing is served if its rollout ends badly.",
         ),
         (
