@@ -271,15 +271,15 @@ def endpoint_start(
     """Start a stopped endpoint."""
     with connected() as client:
         started = client.endpoints.start(id_of(client, reference), reason=reason)
-        _show_changed(client, started, output)
         going = [row for row in started.revisions if row.weight and row.state != "live"]
         for row in going:
-            tell(f"Its rollout sends revision {row.number} {_share_of(row)} of the requests now.")
+            say(f"Its rollout sends revision {row.number} {_share_of(row)} of the requests now.")
         if started.live_revision is None and not going:
-            tell(
+            say(
                 "Nothing is live there yet: clients get 503 until something is. What it was going "
                 "back to, and a release that is approved, may go live by itself; else request one."
             )
+        _show_changed(client, started, output)
 
 
 @endpoint.command("restart")

@@ -209,9 +209,9 @@ def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
     become(story.world, "Otto", live_server.url, monkeypatch)
     assert main(["endpoint", "stop", release.endpoint_id]) == 0
     assert main(["endpoint", "start", release.endpoint_id]) == 0
-    assert "Nothing is live" not in capsys.readouterr().out
+    assert "Nothing is live" not in "".join(capsys.readouterr())
     what = {"kind": "version", "what": release.version_id, "reason": "leak"}
     recall(**what, project=release.project, actor=story.otto)
     assert main(["endpoint", "start", release.endpoint_id]) == 0
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "Nothing is live there yet: clients get 503 until something is." in said
