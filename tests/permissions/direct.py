@@ -53,6 +53,7 @@ from apps.console.queries.project_page import environments_in_force, project_pag
 from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
 from apps.console.queries.recall_form import recall_form, same_files
+from apps.console.queries.recall_voided import voided_of
 from apps.console.queries.recalls import recall_page
 from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
@@ -94,6 +95,7 @@ from apps.governance.queries.duties import visible_duties
 from apps.governance.queries.organisation import look
 from apps.governance.queries.sharing import shared_last
 from apps.governance.queries.standstill import standstill
+from apps.governance.queries.uncounting import RECALLED
 from apps.identity import actions as access
 from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
@@ -246,6 +248,15 @@ class Things:
         at = {"target": self.target, "project": self.project, "action": "revoked"}
         RecallEffect.objects.create(recall_id=self.world.values["recall"], **of, **at)
         return rows
+
+    @property
+    def uncounted(self) -> Recall:
+        """The recall, after it took back somebody's decision."""
+        found = Decision.objects.filter(pk=self.world.values["decision"])
+        found.update(voided_reason=RECALLED)
+        of = {"kind": "person", "what": found.get().person, "created_at": now()}
+        Recall.objects.filter(pk=self.world.values["recall"]).update(**of)
+        return Recall.objects.get(pk=self.world.values["recall"])
 
     def opens(self, who: Actor) -> BreakGlass:
         """Have ``who`` open another one."""
@@ -1121,6 +1132,12 @@ QUESTIONS = [
         "operator",
         None,
         lambda t, who: recall_page(t.world.values["recall"], who).may_lift,
+    ),
+    Direct(
+        "learn of which releases elsewhere a recall voided decisions",
+        "stranger",
+        None,
+        lambda t, who: voided_of(t.uncounted, who).rows,
     ),
     Direct(
         "be shown how to recall",
