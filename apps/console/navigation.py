@@ -109,6 +109,7 @@ IN_PROJECT = (
     Entry("Policies and environments", *POLICIES, also=("/projects/{project}/environments/",)),
     Entry("Members", "members", own=True),
     Entry("Activity", "activity", own=True),
+    Entry("Release figures", "figures", ("release.view",), own=True),
     Entry("Settings", "project-settings", ("project.edit",), own=True),
 )
 IN_ALL = (

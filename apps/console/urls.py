@@ -69,6 +69,7 @@ urlpatterns = [
     path(PROJECT + "members/add", projects.add_member, name="member-add"),
     path(PROJECT + "members/<str:role_id>/remove", projects.remove_role, name="member-remove"),
     path(PROJECT + "activity/", projects.activity, name="activity"),
+    path(PROJECT + "figures/", projects.figures, name="figures"),
     path(PROJECT + "settings/", projects.settings, name="project-settings"),
     path(PROJECT + "settings/save", projects.save_settings, name="project-settings-save"),
     path(PROJECT + "environments/<slug:environment>/", projects.environment, name="environment"),

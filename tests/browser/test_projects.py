@@ -95,6 +95,7 @@ def test_the_pages_are_usable_by_everybody(
         (world.people["Ada"], "/projects/risk/", "project"),
         (both, "/projects/risk/members/", "members"),
         (both, "/projects/risk/activity/", "activity"),
+        (both, "/projects/risk/figures/", "figures"),
         (both, "/projects/risk/settings/", "settings"),
         (world.people["Ada"], "/projects/risk/environments/staging/", "environment"),
         (both, f"/people/{world.people['Rex'].pk}/", "person"),

@@ -112,10 +112,10 @@ NO_PAGE = {
     "job cancel": "jobs have no page",
 }
 READS = """
-whoami, search, export, project list, project show, project storage, token list, token show,
-job list, job show, person list, person show, person position, person positions, team list, team
-show, role list, role second-factor, role show, passkey list, passkey show, service-account list,
-service-account show,
+whoami, search, export, project figures, project list, project show, project storage, token list,
+token show, job list, job show, person list, person show, person position, person positions, team
+list, team show, role list, role second-factor, role show, passkey list, passkey show,
+service-account list, service-account show,
 model list, model show, model compare, alias list, evidence list, evidence show, declaration list,
 signing-key list, version list, version show, version files, version download, version missing,
 version mlbom, build list, build show, build log, bento show, bento sbom, bento provenance, bento

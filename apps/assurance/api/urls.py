@@ -5,6 +5,7 @@ from django.urls import path
 from apps.assurance.api import (
     archives,
     deployments,
+    figures,
     legal_holds,
     recalls,
     receipts,
@@ -28,6 +29,11 @@ urlpatterns = [
         name="api-archives-file",
     ),
     path("deployments", deployments.DeploymentList.as_view(), name="api-deployments-list"),
+    path(
+        "projects/<slug:slug>/figures",
+        figures.ReleaseFigures.as_view(),
+        name="api-projects-figures",
+    ),
     path("recalls", recalls.RecallList.as_view(), name="api-recalls-list"),
     path("recalls/preview", recalls.RecallPreview.as_view(), name="api-recalls-preview"),
     path(RECALL, recalls.RecallDetail.as_view(), name="api-recalls-detail"),

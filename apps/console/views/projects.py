@@ -7,9 +7,11 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from apps.assurance.queries.figures import days_of
 from apps.console.context import COOKIE
 from apps.console.queries.activity import activity_page, group_choices
 from apps.console.queries.environment_page import environment_page
+from apps.console.queries.figures import days_choices, figures_page
 from apps.console.queries.log_search import LogSearch
 from apps.console.queries.members import members_page
 from apps.console.queries.project_page import project_page
@@ -141,6 +143,16 @@ def activity(request: PageRequest, project: str) -> HttpResponse:
     page_object = activity_page(row, request.actor, group=group, before=before)
     links = exported(LogSearch(project=row.pk, group=page_object.group))
     return show(request, "activity", page=page_object, exported=links)
+
+
+@page
+def figures(request: PageRequest, project: str) -> HttpResponse:
+    """Show how long releases of a project take, who is waited for, and how often they fail."""
+    row = project_by_slug(project, request.actor)
+    if answer := refused(request, f"Release figures of {row.name}", days=days_choices):
+        return answer
+    days = days_of(request.GET.get("days", ""))
+    return show(request, "figures", page=figures_page(row, request.actor, days=days))
 
 
 @page

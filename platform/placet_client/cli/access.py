@@ -11,9 +11,13 @@ from placet_client.cli.command import LimitOption, OutputOption, connected, go_o
 from placet_client.cli.logging_in import login
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one
-from placet_client.records import Record
+from placet_client.records import PlaceFigures, Record
 from placet_client.records.base import Json
 
+FIGURES = [
+    *("model", "environment", "registered to live (h)", "requested to live (h)"),
+    *("rollouts", "went wrong (%)", "taken back (%)"),
+]
 project = typer.Typer(help="Projects: the scopes of models and roles", no_args_is_help=True)
 token = typer.Typer(
     help="The API token in use. Tokens are made in the browser (page “API tokens”): "
@@ -135,6 +139,36 @@ def project_storage(slug: str, output: OutputOption = Form.TABLE) -> None:
     """Show how many bytes a project's files take, and how many they may."""
     with connected() as client:
         show_one(client.projects.storage(slug), output)
+
+
+@project.command("figures")
+def project_figures(
+    slug: str,
+    days: Annotated[int, typer.Option(help="30, 90 or 365")] = 90,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Show how long a project's releases took, and how often they went wrong, by model and
+    environment; -o json has who was waited for, too."""
+    with connected() as client:
+        found = client.projects.figures(slug, days=days)
+    if output is Form.JSON:
+        show_one(found, output)
+        return
+    show_list([_figures(row) for row in found.places], FIGURES, output)
+
+
+def _figures(row: PlaceFigures) -> Json:
+    """Return a line of the figures: medians in hours, shares in percent."""
+    lead, whole, ends = row.stages.lead.median, row.stages.whole.median, row.ends
+    values = (
+        *(row.model, row.environment, _scaled(lead, 1 / 3600), _scaled(whole, 1 / 3600)),
+        *(ends.ended, _scaled(ends.failure_rate, 100), _scaled(ends.taken_back_rate, 100)),
+    )
+    return dict(zip(FIGURES, values, strict=True))
+
+
+def _scaled(value: float | None, by: float) -> str | None:
+    return None if value is None else f"{value * by:.3g}"
 
 
 @project.command("quota")

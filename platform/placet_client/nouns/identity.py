@@ -10,6 +10,7 @@ from placet_client.records import (
     Person,
     Position,
     Project,
+    ReleaseFigures,
     Role,
     SecondFactorDemand,
     ServiceAccount,
@@ -63,6 +64,11 @@ class Projects(Noun):
     def storage(self, slug: str) -> Storage:
         """Read how many bytes a project's files take, and may take."""
         return self._read(Storage, at("projects", slug, "storage"))
+
+    def figures(self, slug: str, *, days: int | None = None) -> ReleaseFigures:
+        """Read how long a project's releases took in the last ``days`` days (30, 90 unless it is
+        given, 365), who was waited for, and how often they went wrong."""
+        return self._read(ReleaseFigures, at("projects", slug, "figures"), days=days)
 
 
 class People(Noun):

@@ -104,6 +104,7 @@ def paths(release: Release) -> dict[str, str]:
         "/projects/{project}/": f"/projects/{project}/",
         "/projects/{project}/members/": f"/projects/{project}/members/",
         "/projects/{project}/activity/": f"/projects/{project}/activity/",
+        "/projects/{project}/figures/": f"/projects/{project}/figures/",
         "/projects/{project}/environments/{environment}/": (
             f"/projects/{project}/environments/development/"
         ),
