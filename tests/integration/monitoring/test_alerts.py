@@ -266,7 +266,8 @@ class TestRollback:
     ) -> None:
         hold(story.world, endpoint, roll_back=True)
         answer(story, live(endpoint), bad=100)
-        assert Alert.objects.get().answer.startswith("Could not be rolled back: No earlier")
+        told = Alert.objects.get().answer
+        assert told == "Could not be rolled back: There is no earlier revision to go back to"
         assert "Could not be rolled back" in mail.outbox[0].body
         assert live(endpoint).number == 1
 
