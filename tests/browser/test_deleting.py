@@ -46,7 +46,7 @@ def test_what_is_stopped_is_deleted_and_its_story_stays(
     expect(page.get_by_text("Now:", exact=True)).to_have_count(0)
     sound(page, pictures / f"release-retired-{theme}-{width}.png")
     page.get_by_role("link", name="Open endpoint").click()
-    page.get_by_text("It was deleted: its address leads to nothing.").wait_for()
+    page.locator("#status").get_by_text("It was deleted: its address leads to nothing.").wait_for()
     for name in ("Delete…", "Start…", "Stop…", "New key…", "Schedule…"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
     sound(page, pictures / f"endpoint-deleted-{theme}-{width}.png")
