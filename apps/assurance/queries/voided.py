@@ -39,19 +39,20 @@ def voided_along(recall: Recall) -> QuerySet[Release, Any]:
 
 def _decisions() -> QuerySet[Any]:
     rows = Decision.objects.filter(voided_reason=RECALLED)
-    return rows.annotate(recall=_first()).filter(recall__isnull=False)
+    return rows.annotate(recall=first_recall(F("pk"))).filter(recall__isnull=False)
 
 
 def _signatures() -> QuerySet[Any]:
     """Signatures for emergency releases that ended with a recall before anything started."""
     ended = {"glass__used_at": None, "glass__ended_at__isnull": False}
     rows = BreakGlassSignature.objects.filter(**ended)
-    rows = rows.annotate(recall=_first("glass__ended_at"))
+    rows = rows.annotate(recall=first_recall(F("pk"), "glass__ended_at"))
     return rows.filter(recall__isnull=False)
 
 
-def _first(until: str = "") -> Subquery:
-    """Return the first recall that takes back what was signed, made at ``until`` at the latest."""
+def first_recall(told: Any, until: str = "") -> Subquery:
+    """Return what is ``told`` of the first recall that takes back what was signed, made at
+    ``until`` at the latest, as a column of a query that reads signatures."""
     credential = KeyTextTransform("credential", OuterRef("assertion"))
     named = Func(
         F("names__passkeys"), credential, function="jsonb_exists", output_field=BooleanField()
@@ -60,7 +61,7 @@ def _first(until: str = "") -> Subquery:
     rows = rows.filter(created_at__lte=OuterRef(until)) if until else rows
     rows = rows.alias(named=named)
     own = Q(kind=RecallKind.PERSON, what=OuterRef("person"))
-    return Subquery(rows.filter(own | Q(named=True)).order_by("pk").values("pk")[:1])
+    return Subquery(rows.filter(own | Q(named=True)).order_by("pk").values(told=told)[:1])
 
 
 def _whether(condition: Q) -> Case:

@@ -90,7 +90,7 @@ def _of_recall(row: RecallEffect | None, recall: Recall) -> str:
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(break_glasses(actor, **filters).order_by("-pk")):
-        for shown in shown_break_glasses(break_glass_views(batch), actor):
+        for shown in shown_break_glasses(break_glass_views(batch)):
             yield shown, shown.glass, shown.glass.release
 
 
