@@ -33,7 +33,7 @@ from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
 from apps.rollouts.models import DrillSchedule, Rollout
-from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again
+from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again, passing_over
 from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
@@ -255,8 +255,7 @@ class EndpointView:
     @property
     def is_stopping(self) -> bool:
         """Whether somebody stopped it, and its node says that replicas answer still."""
-        stopped = self.endpoint.state == EndpointState.STOPPED
-        return stopped and any(row.ready_replicas for row in self.status.revisions)
+        return self.endpoint.is_stopped and any(r.ready_replicas for r in self.status.revisions)
 
     @property
     def health(self) -> str:
@@ -370,6 +369,7 @@ def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     columns = {
         "release_number": Subquery(release.values("number")),
         "release_live_at": Subquery(release.filter(state=ReleaseState.LIVE).values("live_at")),
+        "passed_over": passing_over(),
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         **approvers_of("release"),
         "recall": recall_that_ended(),

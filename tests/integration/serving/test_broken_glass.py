@@ -103,9 +103,12 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
 
     assert former_revisions(now_live) == []
     assert offered(now_live) == [], "the page offers what the action does"
+    why = f"the review of its emergency release found {live.version} not justified"
+    page = browser(story.world.people["Ada"]).get(f"/endpoints/{live.endpoint_id}/")
+    assert f"no earlier revision to go back to: {why}." in text_of(page.content.decode())
     assert said_of_way_back(story.world, second) == [
-        "– None to go back to now: there is no earlier revision to go back to",
-        "There is no earlier revision to go back to.",
+        f"– None to go back to now: {why}",
+        f"There is no earlier revision to go back to: {why}.",
     ]
 
 

@@ -235,7 +235,7 @@ def test_what_a_rollback_goes_back_to() -> None:
 @pytest.mark.parametrize(
     ("state", "going_out", "former", "offered", "words"),
     [
-        ("active", False, [], False, ""),
+        ("active", False, [], False, "go back to: churn:1 was recalled."),
         ("active", False, [revision(1, "warm")], True, "only shifts the traffic."),
         ("active", True, [], True, "Revision 3 is going out: a rollback aborts that."),
         (
@@ -251,12 +251,16 @@ def test_what_a_rollback_goes_back_to() -> None:
 def test_a_rollback_is_offered_where_there_is_something_to_go_back_to(
     state: str, going_out: bool, former: list[Any], offered: bool, words: str
 ) -> None:
+    told = {"version": "churn:1", "release": "revoked"}
+    earlier, failed = row(number=2, live_at=1, passed_over=told), row(number=2, live_at=None)
     view = row(
         endpoint=row(state=state),
         going_out=going_out,
         rollout=row(to_revision=row(number=3)) if going_out else None,
         former=former,
         previous=former[0] if former else None,
+        live=row(number=3),
+        history=[row(number=3), failed, earlier, row(number=1, live_at=1, passed_over=None)],
     )
     assert can_roll_back(view) == offered
     assert rollback_words(view).endswith(words)
