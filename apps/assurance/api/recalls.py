@@ -13,7 +13,12 @@ from rest_framework.response import Response
 
 from apps.assurance import actions, queries
 from apps.assurance.actions.reporting import report_of
-from apps.assurance.api.previews import PreviewSerializer, preview_body
+from apps.assurance.api.previews import (
+    PreviewSerializer,
+    VoidedSerializer,
+    preview_body,
+    voided_bodies,
+)
 from apps.assurance.models import (
     EffectAction,
     EffectState,
@@ -28,6 +33,7 @@ from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
 from apps.governance.queries.named_filters import named
 from apps.identity.api.lookups import named_project
+from apps.identity.queries import visible
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
@@ -94,6 +100,9 @@ class RecallDetailSerializer(RecallSerializer):
 
     envelope = serializers.CharField()
     lift_envelope = serializers.CharField(help_text="'' while it stands")
+    voided = VoidedSerializer(
+        many=True, help_text="Of releases that waited and did not end by it, as far as you see them"
+    )
 
 
 class EffectSerializer(serializers.Serializer[Any]):
@@ -157,9 +166,11 @@ def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def recall_detail(row: Recall) -> dict[str, Any]:
-    """Return one recall with its envelopes."""
+def recall_detail(row: Recall, actor: Actor) -> dict[str, Any]:
+    """Return one recall with its envelopes, and what it voided that ``actor`` sees."""
+    voided = visible(queries.voided_along(row), actor, view="release.view")
     return recall_bodies([row])[0] | {
+        "voided": voided_bodies(voided),
         "envelope": row.envelope,
         "lift_envelope": row.lift_envelope,
     }
@@ -246,7 +257,7 @@ class RecallList(ListView):
             project=item.project,
             actor=self.actor,
         )
-        return Response(recall_detail(queries.get_recall(row.pk, self.actor)), 201)
+        return Response(recall_detail(queries.get_recall(row.pk, self.actor), self.actor), 201)
 
 
 class RecallPreview(PlacetView):
@@ -285,7 +296,7 @@ class RecallDetail(PlacetView):
     @extend_schema(operation_id="recalls_read", responses=RecallDetailSerializer)
     def get(self, request: Request, recall: str) -> Response:
         """Read a recall and how far it is."""
-        return Response(recall_detail(queries.get_recall(recall, self.actor)))
+        return Response(recall_detail(queries.get_recall(recall, self.actor), self.actor))
 
 
 class RecallEffects(ListView):
@@ -327,4 +338,4 @@ class RecallLift(PlacetView):
         row = queries.get_recall(recall, self.actor)
         data: Any = self.body(LiftSerializer)
         actions.lift(row, **data, actor=self.actor)
-        return Response(recall_detail(queries.get_recall(recall, self.actor)))
+        return Response(recall_detail(queries.get_recall(recall, self.actor), self.actor))

@@ -5,6 +5,7 @@ Nothing that is stored names the recall: it is the first that takes back what so
 before.
 """
 
+from copy import copy
 from typing import Any
 
 from django.db.models import BooleanField, Case, F, Func, OuterRef, Q, QuerySet, Subquery, When
@@ -14,6 +15,9 @@ from apps.assurance.models import Recall, RecallEffect, RecallKind
 from apps.assurance.rules import SIGNERS
 from apps.governance.models import BreakGlassSignature, Decision, Release
 from apps.governance.queries.uncounting import RECALLED
+from apps.identity.queries import visible
+from apps.registry.queries import large_of
+from placet.kernel.actor import Actor
 
 
 def voided_something(project: str) -> Q:
@@ -35,6 +39,32 @@ def voided_along(recall: Recall) -> QuerySet[Release, Any]:
     fell = RecallEffect.objects.filter(recall=recall).values("release")
     rows = Release.objects.filter(voids | ends).exclude(pk__in=fell)
     return rows.annotate(voids=_whether(voids), ends=_whether(ends))
+
+
+def voided_by_each(recalls: QuerySet[Recall], actor: Actor) -> dict[str, list[Any]]:
+    """Return the same of each of ``recalls`` by its id, as far as ``actor`` sees the releases (four
+    queries at most)."""
+    gone: dict[tuple[str, str], set[str]] = {}
+    for word, rows, of in (
+        ("voids", _decisions(), "release"),
+        ("ends", _signatures(), "glass__release"),
+    ):
+        for pair in rows.filter(recall__in=recalls.values("pk")).values_list("recall", of):
+            gone.setdefault(pair, set()).add(word)
+    if not gone:
+        return {}
+    there = RecallEffect.objects.filter(recall__in={recall for recall, _ in gone})
+    fell = set(there.values_list("recall", "release"))
+    seen = visible(Release.objects.all(), actor, view="release.view")
+    seen = seen.select_related("project", "environment", "version__model")
+    releases = seen.defer(*large_of("version")).in_bulk({release for _, release in gone})
+    found: dict[str, list[Any]] = {}
+    for pair in sorted(gone.keys() - fell):
+        if seen_one := releases.get(pair[1]):
+            release: Any = copy(seen_one)
+            release.voids, release.ends = (word in gone[pair] for word in ("voids", "ends"))
+            found.setdefault(pair[0], []).append(release)
+    return found
 
 
 def _decisions() -> QuerySet[Any]:
