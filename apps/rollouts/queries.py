@@ -178,8 +178,9 @@ def former_revisions(live: Revision) -> list[Revision]:
 def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring the version that a rollback from what is live at its endpoint goes to
     (``rollback_to``, '' for none), as :func:`former_revisions` says, what was live before that and
-    why no rollback goes there (``passed_over``, as :func:`passing_over` has it), and whether the
-    review of a break-glass did not find what is live justified (``live_unjustified``)."""
+    why no rollback goes there (``passed_over``, as :func:`passing_over` has it), whether the review
+    of a break-glass did not find what is live justified (``live_unjustified``), and which weight
+    what is live has (``live_weight``)."""
     live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
     before = {"endpoint": OuterRef("endpoint"), "number__lt": Subquery(live.values("number")[:1])}
     former = may_serve_again().filter(**before)
@@ -189,14 +190,16 @@ def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
     )
     return releases.annotate(
         rollback_to=Coalesce(
-            Subquery(former.order_by("-number").values(name=_version())[:1]), Value("")
+            Subquery(former.order_by("-number").values(name=version_name())[:1]), Value("")
         ),
         passed_over=Subquery(served.order_by("-number").values(json=passing_over())[:1]),
         live_unjustified=Exists(unjust),
+        live_weight=Subquery(live.values("weight")[:1]),
     )
 
 
-def _version() -> Concat:
+def version_name() -> Concat:
+    """Return the name of its version as a column of a query that reads revisions."""
     number = Cast("bento__version__number", CharField())
     return Concat("bento__version__model__name", Value(":"), number)
 
@@ -207,7 +210,7 @@ def passing_over() -> JSONObject:
     break-glass found that one unjustified."""
     release = Release.objects.filter(pk=OuterRef("release")).values("state")
     unjust = Case(When(Exists(unjustified().filter(release=OuterRef("release"))), then=True))
-    told = {"version": _version(), "state": "state", "release": Subquery(release)}
+    told = {"version": version_name(), "state": "state", "release": Subquery(release)}
     return JSONObject(**told, unjustified=unjust)
 
 

@@ -26,7 +26,7 @@ from apps.console.queries.past_revisions import rollout_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_told, stopper
 from apps.governance.models import Environment, Release
-from apps.governance.queries.waiting import to_start
+from apps.governance.queries.waiting import on_their_way, to_start
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
@@ -289,7 +289,7 @@ class EndpointView:
         parts = [f"{live.pk} {live.replicas}" if live else "", going.pk if going else ""]
         parts += [f"{one['state']} {fell_back(one['back'])}" for one in recalled]
         parts += [one.title for one in self.status.found]
-        return ";".join([self.endpoint.state, *parts])
+        return ";".join([self.endpoint.state, str(getattr(self.endpoint, "needed", "")), *parts])
 
     @property
     def served_state(self) -> str:
@@ -328,13 +328,12 @@ def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> End
     return replace(status, found=found)
 
 
-def read_along() -> dict[str, ArraySubquery | Subquery | JSONObject]:
+def read_along() -> dict[str, Any]:
     """Return what the query that reads an endpoint reads along: its drills, its recalls, which
     environment is the last of its project, who stopped it, and the newest release that was
     ``asked`` of it, with whether any was ever rolled out there (``used``), and those that are
     ``approved``, each with whether it ``starts`` by itself."""
     places = Environment.objects.filter(project=OuterRef("project")).order_by("-position")
-    last = Subquery(places.values("name")[:1])
     there = {"endpoint": OuterRef("endpoint")}
     served = Exists(Revision.objects.filter(**there)) | Exists(
         Release.objects.filter(**there, live_at__isnull=False)
@@ -349,10 +348,11 @@ def read_along() -> dict[str, ArraySubquery | Subquery | JSONObject]:
     return {
         "last_drills": last_drills(),
         "recalled": reached_by(),
-        "last_environment": last,
+        "last_environment": Subquery(places.values("name")[:1]),
         "stopper": stopper(),
         "asked": Subquery(newest[:1]),
         "approved": ArraySubquery(approved[:FEW]),
+        "needed": Exists(on_their_way()),
     }
 
 

@@ -49,6 +49,9 @@ def _foreseen(view: ReleaseView, *, stopped: bool) -> WayBack:
         return _first(view)
     goes_out = view.release.state == ReleaseState.ROLLING_OUT
     live = view.changes.compared_with
+    has_all = goes_out and view.release.live_weight == 0  # type: ignore[attr-defined]
+    if has_all and not stopped:
+        return _from_open(view, f"The new replicas have all requests now. {live} serves no more")
     return _from_open(view, _keeps(live, stopped=stopped, goes_out=goes_out))
 
 

@@ -222,4 +222,4 @@ def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
     recall(**what, project=release.project, actor=story.otto)
     assert main(["endpoint", "start", release.endpoint_id]) == 0
     said = capsys.readouterr().out
-    assert "Nothing is live there yet: clients get 503 until something is." in said
+    assert "Started. Nothing serves there until a version is released to it." in said

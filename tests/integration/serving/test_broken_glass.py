@@ -69,6 +69,9 @@ def test_lists_and_files_name_who_made_it_an_emergency_release(story: Story, liv
         said = text_of(reader.get(path).content.decode())
         assert f"Emergency release by {rob} and {vera}" in said, path
         assert "open policy" not in said, path
+    path = f"/endpoints/{live.endpoint_id}/"
+    said = text_of(reader.get(path).content.decode())
+    assert f"Emergency release by {rob} and {vera}" in said, path
     auditor = factories.api(factories.person("Eve", {"auditor": None}))
     answer: Any = auditor.get("/exports/endpoints?format=json")
     told = json.loads(b"".join(answer.streaming_content))[0]["approved_by"]

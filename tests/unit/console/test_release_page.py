@@ -37,7 +37,7 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
     """Return a view of a release beside what is live or nothing; ``back`` is where a rollback from
     what is live goes."""
     release = {"state": state, "plan": PLAN, "rollback_to": back, "live_unjustified": False}
-    release["passed_over"] = None
+    release |= {"passed_over": None, "live_weight": 10_000}
     release |= {"approved_at": now(), "stopped_then": False}
     changes = SimpleNamespace(compared_with=compared_with)
     decided = {"is_decided": state not in ("requested", "approved"), "is_unknown": False}
@@ -182,6 +182,12 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
             "churn:2 serves what the rollout leaves it until the new replicas have all requests; "
             "the review of its emergency release found churn:2 not justified. Rolling back to "
             "churn:1 is one click on the endpoint's page and needs no new approval.",
+        ),
+        (
+            placed("rolling_out", "churn:1", live_weight=0),
+            ("One click", "churn:1 stays on standby for 1 h"),
+            "The new replicas have all requests now. churn:1 serves no more, and stays on standby "
+            "for 1 h: rolling back is one click and needs no new approval.",
         ),
         (
             placed("approved"),
