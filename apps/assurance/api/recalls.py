@@ -27,7 +27,7 @@ from apps.assurance.models import (
     RecallKind,
     RecallState,
 )
-from apps.assurance.queries.named_items import RecallItem, named_item, recallable
+from apps.assurance.queries.named_items import RecallItem, named_item, named_person, recallable
 from apps.assurance.queries.outcomes import did, outcome, state_asked, told_id
 from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
@@ -55,7 +55,8 @@ class NewRecallSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=RecallKind.values)
     what = serializers.CharField(
         max_length=200,
-        help_text="An id (version, passkey, person, key), a digest, or PROJECT/MODEL:NUMBER",
+        help_text="An id (version, passkey, person, key), a digest, PROJECT/MODEL:NUMBER or, from "
+        "who sees who has access everywhere, a person's e-mail address",
     )
     project = serializers.CharField(
         required=False,
@@ -213,6 +214,8 @@ def _named(actor: Actor, kind: str, what: str, project: str | None) -> RecallIte
     """Return what is named as the form takes it, and where; what belongs to no project of its own
     is taken with the one that is given, which may then be refused."""
     place = named_project(project, actor)
+    if kind == RecallKind.PERSON:
+        return RecallItem(named_person(what, actor), place)
     if kind not in (RecallKind.VERSION, RecallKind.BENTO):
         return RecallItem(what, place)
     within = place.slug if place is not None else ""
