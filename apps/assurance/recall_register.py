@@ -17,6 +17,7 @@ from apps.assurance.queries.recalls_beside import (
     recalls_told,
 )
 from apps.assurance.queries.visible_recalls import recalls_of_version, standing_recalls
+from apps.assurance.queries.voided import first_recall
 from apps.assurance.rules import SIGNERS
 from apps.audit.actions import Recorder
 from apps.builds.models import Bento
@@ -76,6 +77,10 @@ class RecallKeeper:
     def uncounts(self, person: Any) -> Exists:
         """Return the condition that somebody's decisions were recalled."""
         return Exists(standing_recalls().filter(kind=RecallKind.PERSON, what=person))
+
+    def took_back(self) -> Subquery:
+        """Return the first recall that took back what somebody had signed before."""
+        return first_recall(JSONObject(id="pk", project="project", at="created_at"))
 
     def told(self, target: Target) -> dict[str, list[Any]]:
         """Return the Bentos that must not run on a target, and the signed recalls and lifts of the

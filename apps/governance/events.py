@@ -17,7 +17,8 @@ RELEASE_REQUESTED = event_kind("release.requested", "Requested release {number}"
 RELEASE_APPROVED = event_kind("release.approved", "Release {number} is approved")
 RELEASE_MOVED = event_kind(
     "release.policy_changed",
-    "Moved release {number} to policy revision {policy} and voided {voided:decision}",
+    "Moved release {number} to policy revision {policy}",
+    fuller=("Moved release {number} to policy revision {policy} and voided {voided:decision}",),
 )
 RELEASE_DECIDED = event_kind(
     "release.decided",

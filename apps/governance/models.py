@@ -8,7 +8,13 @@ from django.db.models import Q
 from apps.audit.models import Audited
 from apps.builds.models import Bento
 from apps.governance.approvals import ApprovalPolicy, Decider, Parties
-from apps.governance.rules import GLASS_OPEN, BreakGlassState, PolicyState, ReleaseState
+from apps.governance.rules import (
+    GLASS_OPEN,
+    BreakGlassState,
+    PolicyState,
+    ReleaseState,
+    shown_state,
+)
 from apps.identity.models import Project
 from apps.registry.models import ModelVersion
 from apps.serving.models import Endpoint, Target
@@ -176,12 +182,12 @@ class Release(Audited):
     @property
     def is_stopped(self) -> bool:
         """Whether it is live behind an endpoint that somebody stopped: it answers nobody."""
-        return self.state == ReleaseState.LIVE and self.endpoint.state == EndpointState.STOPPED
+        return self.shown_state == EndpointState.STOPPED
 
     @property
     def shown_state(self) -> str:
         """How it stands, as people are told: its state, or that it is stopped."""
-        return EndpointState.STOPPED if self.is_stopped else self.state
+        return shown_state(self.state, self.endpoint.state)
 
     @property
     def parties(self) -> Parties:

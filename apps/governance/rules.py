@@ -94,6 +94,13 @@ RETRIABLE = (ReleaseState.FAILED, ReleaseState.ABORTED)
 REVOCABLE = tuple(state for state, moves in RELEASE_MOVES.items() if ReleaseState.REVOKED in moves)
 
 
+def shown_state(state: str, endpoint: str) -> str:
+    """Return how a release is said to stand: its state, or that it is stopped where it is live
+    behind an endpoint (in the state ``endpoint``) that is: it answers nobody."""
+    stopped = state == ReleaseState.LIVE and endpoint == EndpointState.STOPPED
+    return EndpointState.STOPPED if stopped else state
+
+
 def served_until(
     began: datetime, ended: datetime | None, endpoint: str, stopped: datetime | None
 ) -> datetime | None:

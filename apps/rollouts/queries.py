@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast, Coalesce, Concat, JSONObject
 
 from apps.governance.models import BreakGlass, Release
@@ -166,23 +177,41 @@ def former_revisions(live: Revision) -> list[Revision]:
 
 def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring the version that a rollback from what is live at its endpoint goes to
-    (``rollback_to``, '' for none), as :func:`former_revisions` says, and whether the review of a
-    break-glass did not find what is live justified (``live_unjustified``)."""
+    (``rollback_to``, '' for none), as :func:`former_revisions` says, what was live before that and
+    why no rollback goes there (``passed_over``, as :func:`passing_over` has it), whether the review
+    of a break-glass did not find what is live justified (``live_unjustified``), and which weight
+    what is live has (``live_weight``)."""
     live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
-    former = may_serve_again().filter(
-        endpoint=OuterRef("endpoint"), number__lt=Subquery(live.values("number")[:1])
-    )
-    number = Cast("bento__version__number", CharField())
-    version = Concat("bento__version__model__name", Value(":"), number)
+    before = {"endpoint": OuterRef("endpoint"), "number__lt": Subquery(live.values("number")[:1])}
+    former = may_serve_again().filter(**before)
+    served = Revision.objects.filter(**before, live_at__isnull=False)
     unjust = unjustified().filter(
         release__endpoint=OuterRef("endpoint"), release__state=ReleaseState.LIVE
     )
     return releases.annotate(
         rollback_to=Coalesce(
-            Subquery(former.order_by("-number").values(name=version)[:1]), Value("")
+            Subquery(former.order_by("-number").values(name=version_name())[:1]), Value("")
         ),
+        passed_over=Subquery(served.order_by("-number").values(json=passing_over())[:1]),
         live_unjustified=Exists(unjust),
+        live_weight=Subquery(live.values("weight")[:1]),
     )
+
+
+def version_name() -> Concat:
+    """Return the name of its version as a column of a query that reads revisions."""
+    number = Cast("bento__version__number", CharField())
+    return Concat("bento__version__model__name", Value(":"), number)
+
+
+def passing_over() -> JSONObject:
+    """Return, as a column of a query that reads revisions, what :func:`may_serve_again` asks of
+    each but for its Bento: its version, its state, that of its release, and whether the review of a
+    break-glass found that one unjustified."""
+    release = Release.objects.filter(pk=OuterRef("release")).values("state")
+    unjust = Case(When(Exists(unjustified().filter(release=OuterRef("release"))), then=True))
+    told = {"version": version_name(), "state": "state", "release": Subquery(release)}
+    return JSONObject(**told, unjustified=unjust)
 
 
 def may_serve_again() -> QuerySet[Revision]:

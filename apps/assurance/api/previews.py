@@ -21,6 +21,9 @@ class ForeseenSerializer(serializers.Serializer[Any]):
     release = serializers.CharField()
     release_number = serializers.IntegerField()
     release_state = serializers.CharField()
+    stands = serializers.CharField(
+        help_text="As people are told: stopped, or paused, where that is so; else its state"
+    )
     target = serializers.CharField()
     action = serializers.ChoiceField(
         choices=EffectAction.values, allow_null=True, help_text="null: it has ended before"
@@ -38,15 +41,15 @@ class ForeseenSerializer(serializers.Serializer[Any]):
 
 
 class VoidedSerializer(serializers.Serializer[Any]):
-    """A release that waits, of which something would count no more."""
+    """A release that waits, or did, of which a recall would take something back, or took it."""
 
     project = serializers.CharField()
     environment = serializers.CharField()
     release = serializers.CharField()
     release_number = serializers.IntegerField()
     release_state = serializers.CharField()
-    decision = serializers.BooleanField(help_text="Decisions on it would be void")
-    emergency_release = serializers.BooleanField(help_text="Its emergency release would end")
+    decision = serializers.BooleanField(help_text="Decisions on it are void then")
+    emergency_release = serializers.BooleanField(help_text="Its emergency release ends")
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
@@ -67,13 +70,15 @@ def preview_body(found: RecallReach, actor: Actor) -> dict[str, Any]:
         "what": subject.what,
         "bentos": list(found.bentos),
         "releases": [_foreseen(impact, actor) for impact in preview(found)],
-        "voided": [_voided(release) for release in _waiting(found)],
+        "voided": voided_bodies(voided_by(found)),
     }
 
 
-def _waiting(found: RecallReach) -> QuerySet[Any]:
-    rows = voided_by(found).select_related("project", "environment")
-    return rows.only("number", "state", "project__slug", "environment__name").order_by("pk")
+def voided_bodies(releases: QuerySet[Any]) -> list[dict[str, Any]]:
+    """Return releases of which something goes void, or went, as JSON values."""
+    rows = releases.select_related("project", "environment")
+    rows = rows.only("number", "state", "project__slug", "environment__name").order_by("pk")
+    return [_voided(row) for row in rows]
 
 
 def _voided(release: Any) -> dict[str, Any]:
@@ -99,6 +104,7 @@ def _foreseen(impact: ReleaseImpact, actor: Actor) -> dict[str, Any]:
         "release": release.pk,
         "release_number": release.number,
         "release_state": release.state,
+        "stands": impact.stands,
         "target": release.endpoint.target.name,
         "action": would(state, str(impact.action)),
         "outcome": foreseen(

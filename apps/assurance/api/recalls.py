@@ -13,7 +13,12 @@ from rest_framework.response import Response
 
 from apps.assurance import actions, queries
 from apps.assurance.actions.reporting import report_of
-from apps.assurance.api.previews import PreviewSerializer, preview_body
+from apps.assurance.api.previews import (
+    PreviewSerializer,
+    VoidedSerializer,
+    preview_body,
+    voided_bodies,
+)
 from apps.assurance.models import (
     EffectAction,
     EffectState,
@@ -22,12 +27,13 @@ from apps.assurance.models import (
     RecallKind,
     RecallState,
 )
-from apps.assurance.queries.named_items import RecallItem, named_item, recallable
+from apps.assurance.queries.named_items import RecallItem, named_item, named_person, recallable
 from apps.assurance.queries.outcomes import did, outcome, state_asked, told_id
 from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
 from apps.governance.queries.named_filters import named
 from apps.identity.api.lookups import named_project
+from apps.identity.queries import visible
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
@@ -49,7 +55,8 @@ class NewRecallSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=RecallKind.values)
     what = serializers.CharField(
         max_length=200,
-        help_text="An id (version, passkey, person, key), a digest, or PROJECT/MODEL:NUMBER",
+        help_text="An id (version, passkey, person, key), a digest, PROJECT/MODEL:NUMBER or, from "
+        "who sees who has access everywhere, a person's e-mail address",
     )
     project = serializers.CharField(
         required=False,
@@ -94,6 +101,9 @@ class RecallDetailSerializer(RecallSerializer):
 
     envelope = serializers.CharField()
     lift_envelope = serializers.CharField(help_text="'' while it stands")
+    voided = VoidedSerializer(
+        many=True, help_text="Of releases that waited and did not end by it, as far as you see them"
+    )
 
 
 class EffectSerializer(serializers.Serializer[Any]):
@@ -157,9 +167,11 @@ def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def recall_detail(row: Recall) -> dict[str, Any]:
-    """Return one recall with its envelopes."""
+def recall_detail(row: Recall, actor: Actor) -> dict[str, Any]:
+    """Return one recall with its envelopes, and what it voided that ``actor`` sees."""
+    voided = visible(queries.voided_along(row), actor, view="release.view")
     return recall_bodies([row])[0] | {
+        "voided": voided_bodies(voided),
         "envelope": row.envelope,
         "lift_envelope": row.lift_envelope,
     }
@@ -202,6 +214,8 @@ def _named(actor: Actor, kind: str, what: str, project: str | None) -> RecallIte
     """Return what is named as the form takes it, and where; what belongs to no project of its own
     is taken with the one that is given, which may then be refused."""
     place = named_project(project, actor)
+    if kind == RecallKind.PERSON:
+        return RecallItem(named_person(what, actor), place)
     if kind not in (RecallKind.VERSION, RecallKind.BENTO):
         return RecallItem(what, place)
     within = place.slug if place is not None else ""
@@ -246,7 +260,7 @@ class RecallList(ListView):
             project=item.project,
             actor=self.actor,
         )
-        return Response(recall_detail(queries.get_recall(row.pk, self.actor)), 201)
+        return Response(recall_detail(queries.get_recall(row.pk, self.actor), self.actor), 201)
 
 
 class RecallPreview(PlacetView):
@@ -285,7 +299,7 @@ class RecallDetail(PlacetView):
     @extend_schema(operation_id="recalls_read", responses=RecallDetailSerializer)
     def get(self, request: Request, recall: str) -> Response:
         """Read a recall and how far it is."""
-        return Response(recall_detail(queries.get_recall(recall, self.actor)))
+        return Response(recall_detail(queries.get_recall(recall, self.actor), self.actor))
 
 
 class RecallEffects(ListView):
@@ -327,4 +341,4 @@ class RecallLift(PlacetView):
         row = queries.get_recall(recall, self.actor)
         data: Any = self.body(LiftSerializer)
         actions.lift(row, **data, actor=self.actor)
-        return Response(recall_detail(queries.get_recall(recall, self.actor)))
+        return Response(recall_detail(queries.get_recall(recall, self.actor), self.actor))

@@ -24,7 +24,7 @@ from apps.assurance.queries.visible_recalls import (
     whose_decisions,
     with_counts,
 )
-from apps.assurance.queries.voided import voided_along
+from apps.assurance.queries.voided import voided_along, voided_by_each
 
 __all__ = [
     "RecallReach",
@@ -47,6 +47,7 @@ __all__ = [
     "visible_recalls",
     "voided_along",
     "voided_by",
+    "voided_by_each",
     "whose_decisions",
     "with_counts",
 ]

@@ -22,6 +22,7 @@ from apps.identity.models import ApproverPasskey, Project, User
 from apps.identity.queries import authorize
 from apps.registry.models import ModelVersion
 from apps.registry.queries import large_of
+from apps.rollouts.pauses import stands, with_going
 from apps.rollouts.queries import may_serve_again
 from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, Revision
@@ -89,6 +90,11 @@ class ReleaseImpact:
     revoking: Mapping[str, Any] | None = None  # the recall that revoked it before
     along: Mapping[str, Any] | None = None  # the rollout of another release that would be aborted
     serving: int | None = None  # the number of what goes on serving there; 0: nothing; None: unsaid
+
+    @property
+    def stands(self) -> str:
+        """How the release stands, as people are told."""
+        return stands(self.release)
 
 
 def check_place(kind: str, project: Project | None) -> None:
@@ -173,7 +179,7 @@ def _releases() -> QuerySet[Release]:
     rows = Release.objects.select_related(
         "project", "environment", "endpoint__target__node", "version__model", "policy"
     )
-    return rows.defer(*large_of("version")).order_by("pk")
+    return with_going(rows.defer(*large_of("version"))).order_by("pk")
 
 
 def _bentos(subject: RecallSubject) -> QuerySet[Bento]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from apps.assurance.models import RecallKind
 from apps.assurance.rules import FORMS, IN_PROJECT, written
 from apps.builds.models import Bento
-from apps.identity.models import Project
+from apps.identity.models import Project, User
 from apps.identity.queries import project_by_slug
 from apps.registry.models import ModelVersion
 from placet.kernel.actor import Actor, Scope
@@ -35,11 +35,11 @@ def named_item(
     """Return what is meant by who may recall in ``projects``.
 
     Raises :class:`NotFound` or :class:`InvalidInput` where it means nothing. A version may be named
-    PROJECT/MODEL:NUMBER. Where no project is chosen it is the one of the version or the Bento; for
-    a dataset the only one there is.
+    PROJECT/MODEL:NUMBER, a person by their e-mail address. Where no project is chosen it is the one
+    of the version or the Bento; for a dataset the only one there is.
     """
     if kind not in IN_PROJECT:
-        return RecallItem(what, None)
+        return RecallItem(named_person(what, actor) if kind == RecallKind.PERSON else what, None)
     by_name = _NAME.fullmatch(what.strip().lower()) if kind == RecallKind.VERSION else None
     chosen = next((row for row in projects if row.slug == project), None)
     if chosen is None and project:
@@ -53,6 +53,17 @@ def named_item(
     if found is None:
         raise NotFound(f"There is no such {kind} here")
     return RecallItem(found.pk, found.project)
+
+
+def named_person(what: str, actor: Actor) -> str:
+    """Return the id of the person with an e-mail address, for who may know those; anything else as
+    it is."""
+    if "@" not in what or not actor.can("access.view"):
+        return what
+    person = User.objects.filter(email__iexact=what.strip()).first()
+    if person is None:
+        raise NotFound("There is no such person here")
+    return str(person.pk)
 
 
 def _by_name(name: re.Match[str], projects: list[Project]) -> ModelVersion | None:

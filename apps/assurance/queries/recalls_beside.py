@@ -31,7 +31,7 @@ RECALLED: dict[str, str] = {  # why a release ended, where the reason of the rec
     RecallKind.WHEEL: "A wheel in its Bento was recalled",
     RecallKind.KEY: "The key that signed its Bento was recalled",
     RecallKind.PASSKEY: "A passkey that signed for it was recalled",
-    RecallKind.PERSON: "The decisions of somebody who decided on it were recalled",
+    RecallKind.PERSON: "What somebody had signed for it was recalled",
 }
 
 

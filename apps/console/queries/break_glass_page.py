@@ -7,9 +7,10 @@ from datetime import datetime
 from django.urls import reverse
 
 from apps.console.queries.break_glass_reasons import why_ended
-from apps.console.queries.break_glass_recalls import EndedByRecall, recalls_that_ended
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.passkeys import Signing, signing
+from apps.governance.break_glass import APPROVALS
 from apps.governance.independence import RECALLED, sentence
 from apps.governance.models import BreakGlass, Release
 from apps.governance.queries.break_glass import (
@@ -28,12 +29,22 @@ from apps.governance.queries.open_break_glasses import (
 )
 from apps.governance.rules import BreakGlassState, ReleaseState, ReviewState
 from apps.identity.rules.permissions import roles_with
+from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
 
 REVIEWERS = " or ".join(roles_with("break_glass.review"))
+STOPPED = "is stopped with its endpoint"
 ONCE = "Once it is co-signed, the rollout can start until"
 GOING: dict[str, str] = {ReleaseState.LIVE: "is live", ReleaseState.ROLLING_OUT: "is rolling out"}
+
+
+def going(release: str, endpoint: str) -> str:
+    """Continues the sentence on what was started by one, by the states of that and its endpoint; ''
+    where it serves no more."""
+    if endpoint == EndpointState.STOPPED and release in GOING:
+        return STOPPED
+    return GOING.get(release, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +52,11 @@ class SignerRow:
     """One person who opened or confirmed it, in words."""
 
     signer: BreakGlassSigner
-    void: bool = False  # a recall took it back, and ended the emergency release with that
 
     @property
     def mark(self) -> str:
         """Whether it counts, as a state."""
-        return "standing" if self.void else "approve"
+        return "standing" if self.signer.void else "approve"
 
     @property
     def opened(self) -> bool:
@@ -76,7 +86,6 @@ class ShownBreakGlass:
     """What a page and a list show of a break-glass alike."""
 
     view: BreakGlassView
-    recall: EndedByRecall | None = field(default=None, kw_only=True)  # that ended it
     because: str = field(default="", kw_only=True)  # what of "its release" ended it
 
     @property
@@ -87,7 +96,7 @@ class ShownBreakGlass:
     @property
     def state(self) -> str:
         """How it stands: confirmed, the glass is broken."""
-        if self.recall and self.glass.state != BreakGlassState.REVIEWED:
+        if self.view.ended_by and self.glass.state != BreakGlassState.REVIEWED:
             return "ended_by_recall"
         glass = self.glass
         if is_needless(glass.state, glass.release.state):
@@ -99,8 +108,7 @@ class ShownBreakGlass:
     @property
     def signers(self) -> list[SignerRow]:
         """Those who have signed."""
-        void = self.recall.people if self.recall else frozenset()
-        return [SignerRow(signer, signer.person in void) for signer in self.view.signers]
+        return [SignerRow(signer) for signer in self.view.signers]
 
     @property
     def has_review(self) -> bool:
@@ -125,6 +133,7 @@ class BreakGlassPage(ShownBreakGlass):
     may_review: bool
     signing: Signing | None  # how the reader confirms it; None: as they are signed in
     cannot_count: str = ""  # why they do not, whose role and standing would let them
+    recall_url: str = ""  # where the recall that ended it is read
 
     @property
     def buttons(self) -> list[Button]:
@@ -139,7 +148,7 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def going(self) -> str:
         """Continues the sentence on what was started by it; '' where that serves no more."""
-        return GOING.get(self.glass.release.state, "")
+        return going(self.glass.release.state, self.glass.release.endpoint.state)
 
     @property
     def and_now(self) -> str:
@@ -160,7 +169,7 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def signed(self) -> str:
         """How many have signed of those that must, and count."""
-        return f"{sum(not row.void for row in self.signers)} of {self.glass.people}"
+        return f"{sum(not signer.void for signer in self.view.signers)} of {self.glass.people}"
 
     @property
     def missing(self) -> str:
@@ -208,6 +217,16 @@ class BreakGlassPage(ShownBreakGlass):
         return self.glass.ended_at or self.glass.until
 
     @property
+    def went_without(self) -> str:
+        """Continues the sentence on what was started by it: of which gates had not passed then."""
+        over = (gate["gate"] for gate in self.glass.release.gates if gate["state"] == "skipped")
+        skipped = list(dict.fromkeys(over))
+        quorum = ["its full quorum"] if APPROVALS in skipped else []
+        others = ", ".join(name for name in skipped if name != APPROVALS)
+        told = " and ".join([*quorum, *([f"these gates: {others}"] if others else [])])
+        return f" without {told}" if told else ""
+
+    @property
     def skips(self) -> str:
         """Continues the sentence on what the release does not wait for."""
         skipped = self.rule.skip if self.rule else ()
@@ -253,7 +272,8 @@ class BreakGlassBanner:
     def goes_on(self) -> str:
         """Continues its sentence."""
         if self.is_spent:
-            return f" {GOING.get(self.shown.release, 'was live')} by it, review due"
+            now = going(self.shown.release, self.shown.endpoint)
+            return f" {now or 'was live'}{'' if now == STOPPED else ' by it'}, review due"
         if not self.waits:
             return ", ends"
         if is_needless(self.shown.state, self.shown.release):
@@ -270,12 +290,11 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     """Return everything the page of one break-glass shows, or raise ``NotFound``."""
     view = break_glass_views([get_break_glass(glass_id, actor)])[0]
     release = view.glass.release
-    rule = release.policy.break_glass
+    rule, ended = release.policy.break_glass, view.ended_by
     asked, barred = may_confirm(view, actor), view.glass.reader_recalled  # type: ignore[attr-defined]
     confirms = asked and not barred
     return BreakGlassPage(
         view=view,
-        recall=recalls_that_ended([view], actor).get(view.glass.pk),
         because=why_ended([view]).get(view.glass.pk, ""),
         rule=rule,
         may_confirm=confirms,
@@ -283,6 +302,7 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
         may_review=may_review(view, actor),
         signing=_confirming(view.glass.pk, release, rule, actor) if rule and confirms else None,
         cannot_count=sentence("You", [RECALLED]) if asked and barred else "",
+        recall_url=recall_url(ended["id"], ended["project"], actor) if ended else "",
     )
 
 

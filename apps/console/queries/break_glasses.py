@@ -7,7 +7,6 @@ from typing import Any
 
 from apps.console.queries.break_glass_page import ShownBreakGlass
 from apps.console.queries.break_glass_reasons import why_ended
-from apps.console.queries.break_glass_recalls import recalls_that_ended
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.independence import RECALLED, sentence
@@ -36,7 +35,7 @@ class BreakGlassRow(ShownBreakGlass):
     def signed_by(self) -> list[str]:
         """Who signed it, for a file."""
         void = {True: ", void: recalled", False: ""}
-        return [f"{s.signer.name} ({s.signer.role}{void[s.void]})" for s in self.signers]
+        return [f"{s.signer.name} ({s.signer.role}{void[s.signer.void]})" for s in self.signers]
 
     @property
     def is_unused(self) -> bool:
@@ -108,13 +107,10 @@ class BreakGlassForm:
         return "An approver" if others == 1 else f"{others} approvers"
 
 
-def shown_break_glasses(views: Sequence[BreakGlassView], actor: Actor) -> list[BreakGlassRow]:
-    """Return break-glasses as a list has them (two queries more at most)."""
-    recalls, ends = recalls_that_ended(views, actor), why_ended(views)
-    return [
-        BreakGlassRow(v, recall=recalls.get(v.glass.pk), because=ends.get(v.glass.pk, ""))
-        for v in views
-    ]
+def shown_break_glasses(views: Sequence[BreakGlassView]) -> list[BreakGlassRow]:
+    """Return break-glasses as a list has them (one query more at most)."""
+    ends = why_ended(views)
+    return [BreakGlassRow(v, because=ends.get(v.glass.pk, "")) for v in views]
 
 
 def break_glass_list_page(
@@ -124,7 +120,7 @@ def break_glass_list_page(
     glasses, key = newest(
         break_glasses(actor, project=project, review=review, release=release), before
     )
-    return shown_break_glasses(break_glass_views(glasses), actor), key
+    return shown_break_glasses(break_glass_views(glasses)), key
 
 
 def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:

@@ -21,7 +21,8 @@ def buttons(
     elif operates:
         yield Button("Start…", dialog="start", tone="primary")
     unused = endpoint.state == EndpointState.STOPPED or not status.revisions
-    if manages and unused and view.rollout is None:  # which would have it refused
+    needed = view.rollout is not None or getattr(endpoint, "needed", False)
+    if manages and unused and not needed:  # or it would be refused
         yield Button("Delete…", dialog="delete", tone="outline-danger")
     if goes_back:
         tone = "danger" if view.previous else "outline-danger"

@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 
 from apps.assurance.models import EffectAction, EffectState
 from apps.assurance.queries.ways_back import fell_back
+from apps.console.queries.approvers import approval
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Sign, counted, either, listed
 from apps.console.templatetags.placet import number, rate, raw
@@ -44,6 +45,7 @@ IN_VAIN = {
     "revoked": "was revoked",
 }
 PENDING = {"requested": "waits for approval", "approved": "is approved and has not started"}
+SERVING = (RevisionState.LIVE, RevisionState.READY)  # with replicas that answer
 
 
 def why(status: EndpointStatus) -> str:
@@ -156,10 +158,12 @@ class Running:
 
     @property
     def state(self) -> str:
-        """How it is: what is live behind a stopped endpoint answers nobody, once its node has
-        stopped it."""
+        """How it is: what is live answers nobody behind a stopped endpoint, once its node has
+        stopped it, nor while its node says that no replica of it is ready."""
         if not self.is_stopped:
-            return self.row.revision.state
+            answers = self.row.ready_replicas or not self.row.phase
+            state = self.row.revision.state
+            return state if answers or state not in SERVING else "not_ready"
         return "stopping" if self.row.ready_replicas else RevisionState.STOPPED
 
     @property
@@ -175,6 +179,8 @@ class Running:
     def _notes(self) -> Iterator[str]:
         if self.row.detail:
             yield self.row.detail
+        if emergency := getattr(self.row.revision, "emergency", None):
+            yield approval((), emergency)
         if self.recent is None:
             return
         if self.is_split and self.recent.units:

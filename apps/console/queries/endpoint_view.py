@@ -26,14 +26,14 @@ from apps.console.queries.past_revisions import rollout_that_ended
 from apps.console.queries.rollout_words import RolloutMove, with_last_words
 from apps.console.queries.stops import Stop, stop_told, stopper
 from apps.governance.models import Environment, Release
-from apps.governance.queries.waiting import to_start
+from apps.governance.queries.waiting import on_their_way, to_start
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of
 from apps.monitoring.models import AlertKind, Objective
 from apps.monitoring.queries import Recent, alerts_of, figures, objective_with
 from apps.monitoring.rules import ObjectiveStatus
 from apps.rollouts.models import DrillSchedule, Rollout
-from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again
+from apps.rollouts.queries import ROLLBACK_KEPT, may_serve_again, passing_over
 from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import RolloutKind
 from apps.serving.models import Endpoint, EndpointKey, Revision
@@ -255,8 +255,7 @@ class EndpointView:
     @property
     def is_stopping(self) -> bool:
         """Whether somebody stopped it, and its node says that replicas answer still."""
-        stopped = self.endpoint.state == EndpointState.STOPPED
-        return stopped and any(row.ready_replicas for row in self.status.revisions)
+        return self.endpoint.is_stopped and any(r.ready_replicas for r in self.status.revisions)
 
     @property
     def health(self) -> str:
@@ -290,7 +289,7 @@ class EndpointView:
         parts = [f"{live.pk} {live.replicas}" if live else "", going.pk if going else ""]
         parts += [f"{one['state']} {fell_back(one['back'])}" for one in recalled]
         parts += [one.title for one in self.status.found]
-        return ";".join([self.endpoint.state, *parts])
+        return ";".join([self.endpoint.state, str(getattr(self.endpoint, "needed", "")), *parts])
 
     @property
     def served_state(self) -> str:
@@ -329,13 +328,12 @@ def with_verdict(status: EndpointStatus, verdict: ObjectiveStatus | None) -> End
     return replace(status, found=found)
 
 
-def read_along() -> dict[str, ArraySubquery | Subquery | JSONObject]:
+def read_along() -> dict[str, Any]:
     """Return what the query that reads an endpoint reads along: its drills, its recalls, which
     environment is the last of its project, who stopped it, and the newest release that was
     ``asked`` of it, with whether any was ever rolled out there (``used``), and those that are
     ``approved``, each with whether it ``starts`` by itself."""
     places = Environment.objects.filter(project=OuterRef("project")).order_by("-position")
-    last = Subquery(places.values("name")[:1])
     there = {"endpoint": OuterRef("endpoint")}
     served = Exists(Revision.objects.filter(**there)) | Exists(
         Release.objects.filter(**there, live_at__isnull=False)
@@ -350,10 +348,11 @@ def read_along() -> dict[str, ArraySubquery | Subquery | JSONObject]:
     return {
         "last_drills": last_drills(),
         "recalled": reached_by(),
-        "last_environment": last,
+        "last_environment": Subquery(places.values("name")[:1]),
         "stopper": stopper(),
         "asked": Subquery(newest[:1]),
         "approved": ArraySubquery(approved[:FEW]),
+        "needed": Exists(on_their_way()),
     }
 
 
@@ -370,6 +369,7 @@ def revisions_of(endpoint: Endpoint, actor: Actor) -> list[Revision]:
     columns = {
         "release_number": Subquery(release.values("number")),
         "release_live_at": Subquery(release.filter(state=ReleaseState.LIVE).values("live_at")),
+        "passed_over": passing_over(),
         "may_serve_again": Exists(may_serve_again().filter(pk=OuterRef("pk"))),
         **approvers_of("release"),
         "recall": recall_that_ended(),

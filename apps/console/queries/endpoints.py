@@ -20,7 +20,6 @@ from apps.console.queries.endpoint_parts import (
 )
 from apps.console.queries.page_parts import Sign
 from apps.console.queries.paging import keyed
-from apps.console.queries.release_words import as_told, told_along
 from apps.console.queries.sorting import ENDPOINTS, Sorting
 from apps.console.templatetags.placet import percent
 from apps.governance.models import OPEN_STATES as UNDER_WAY
@@ -29,8 +28,9 @@ from apps.governance.rules import ReleaseState
 from apps.monitoring.queries import requests_at
 from apps.registry.queries import large_of
 from apps.rollouts.models import Rollout
-from apps.rollouts.pauses import paused
+from apps.rollouts.pauses import as_told, paused, told_along
 from apps.rollouts.rules import OPEN_STATES
+from apps.rollouts.states import RolloutKind, RolloutState
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import (
     EndpointStatus,
@@ -244,7 +244,7 @@ def endpoint_row(status: EndpointStatus, releases: Sequence[Any]) -> EndpointRow
         sharing = shares.get(row.pk)
         if (row is not live and sharing is None) or (row is live and shares and sharing is None):
             continue
-        since = sharing.revision.first_served_at if sharing and row is not live else row.live_at
+        since = _since(row, sharing.revision) if sharing and row is not live else row.live_at
         url = version_url(row.version, status.endpoint.project.slug)
         weight = sharing.share if sharing else 0
         parts.append(ServingPart(row, weight, since, approval(row.approvers, row.emergency), url))
@@ -252,6 +252,16 @@ def endpoint_row(status: EndpointStatus, releases: Sequence[Any]) -> EndpointRow
     rollout, moving = (told["pk"], _moving(told)) if told else ("", "")
     approvers = everybody(live.approvers, live.emergency) if live else []
     return EndpointRow(status, live, approvers, parts, rollout, moving)
+
+
+def _since(release: Any, revision: Revision) -> datetime | None:
+    """Return since when a revision shares requests that is not live: what an endpoint goes back to
+    had its first ones long before."""
+    told = release.rollout
+    if told is None or told["kind"] == RolloutKind.RELEASE:
+        return revision.first_served_at
+    shifted = told["phase_times"].get(RolloutState.SHIFTING, told["created_at"])
+    return datetime.fromisoformat(shifted)
 
 
 def _moving(told: Mapping[str, Any]) -> str:

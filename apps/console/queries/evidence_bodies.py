@@ -5,7 +5,6 @@ should have, and whatever is left is shown as it is.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,11 +27,11 @@ from apps.console.templatetags.placet import change, number, rate, span, words
 from apps.governance.gates.facts import EvidenceFact
 from apps.governance.queries.changes import MetricComparison, metric_rows
 from apps.registry.models import ModelVersion
-from apps.registry.rules import card_data
+from apps.registry.rules import card_data, is_latency
 from apps.registry.rules.values import is_writable
 
 Data = dict[str, Any]
-_LATENCY = re.compile(r"(?:p\d{1,3}(?:_\d+)?|mean|median|min|max)_ms")
+FINEST_MS = 0.01  # a shorter time is told to be that
 BY_GROUP = 3  # tables of measures by group, of so many columns each
 LONG = 80  # letters of a text that may be cut in a line with others
 THROUGHPUT = ("throughput", "requests_per_second", "rps")
@@ -211,14 +210,15 @@ def _load_test(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Block
     speed = next((value for value in each if value is not None), None)
     throughput = None if speed is None else f"{said(speed)} requests a second"
     yield given({"Requests": requests, "Failed": lost, "Throughput": throughput})
-    times = {n: v for n, v in data.items() if _LATENCY.fullmatch(str(n)) and is_figure(v)}
+    times = {n: v for n, v in data.items() if is_latency(str(n)) and is_figure(v)}
     for name in times:
         del data[name]
     rows = sorted(times.items(), key=lambda one: one[1])
 
     def row(one: tuple[str, float]) -> Sequence[Cell]:
         name = one[0].removesuffix("_ms").replace("_", ".")
-        return [Cell(said(name)), Cell(f"{said(one[1])} ms", "num")]
+        time = f"< {FINEST_MS}" if 0 < one[1] < FINEST_MS else said(one[1])
+        return [Cell(said(name)), Cell(f"{time} ms", "num")]
 
     yield table(["Latency", "Time"], rows, row, numbers=(1,))
 

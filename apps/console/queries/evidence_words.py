@@ -81,7 +81,7 @@ def _reported_line(kind: str, data: Mapping[str, Any]) -> str:
             requests = counted(data.get("requests", 0), "request")
             return f"{requests}, {number(data.get('failed', ''))} failed"
         case "document":
-            return str(data.get("title", ""))
+            return str(data.get("title", "")).strip() or "untitled"
         case "model_card":
             return "digest of the card"
         case _:

@@ -11,7 +11,7 @@ from django.db.models import Case, Exists, OuterRef, Q, When
 from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
 from apps.console.queries.release_rows import with_rejection, with_requester
-from apps.console.queries.release_words import going, with_words
+from apps.console.queries.release_words import with_words
 from apps.console.queries.rollout_words import paused
 from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Decision, Release
@@ -20,6 +20,7 @@ from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of, sees_in, visible
 from apps.rollouts.actions.after_recall import GOING_OUT
 from apps.rollouts.models import Rollout
+from apps.rollouts.pauses import going
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet_verify.statements import APPROVE

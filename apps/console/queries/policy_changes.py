@@ -161,7 +161,8 @@ class Question:
                 f"It is in force at once for every new release request to {self.environment}. Where"
                 " nobody could satisfy it as people stand now, publishing is refused."
                 f"{replaced} Releases that have not started move to it: decisions on them no longer"
-                " count, and people have to decide again. What is live stays live."
+                " count, people have to decide again, and emergency releases of them end. What is"
+                " live stays live."
             )
         stays = f"{active} stays in force." if active else "No policy is in force still."
         return f"Nobody can publish it any more. {stays}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import CharField, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, Now
 from django.urls import reverse
 from django.utils.html import format_html
@@ -30,9 +30,10 @@ from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.identity.queries import name_in
 from apps.identity.rules.permissions import roles_with
 from apps.rollouts.models import Rollout
-from apps.rollouts.queries import with_way_back
+from apps.rollouts.queries import version_name, with_way_back
 from apps.rollouts.states import OPEN_STATES as UNDER_WAY
 from apps.rollouts.states import RolloutKind
+from apps.serving.models import Revision
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -208,6 +209,11 @@ class ReleaseEnd:
         return Link(live["version"], reverse("release", args=[live["release"]]))
 
     @property
+    def serving_now(self) -> str:
+        """What serves there where nothing is live, in a few words; '' where nothing does."""
+        return f", while {self.release.serving_now} serves" if self.release.serving_now else ""
+
+    @property
     def gates_title(self) -> str:
         """What stands above its gates: they are looked at for the last time as it starts."""
         if not self.view.is_decided:
@@ -377,10 +383,15 @@ def _rolled_back_before() -> Subquery:
 
 def with_live_now(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     """Have each release bring what is live at its endpoint now (``live_now``): its release and its
-    version; ``None`` where nothing is."""
+    version; ``None`` where nothing is. Then also the version that has requests there before it is
+    live (``serving_now``), such as one that a recall went back to."""
     live = Release.objects.filter(endpoint=OuterRef("endpoint"), state=ReleaseState.LIVE)
     live = live.exclude(endpoint__state=EndpointState.STOPPED)
     number = Cast("version__number", CharField())
     version = Concat("version__model__name", Value(":"), number)
     said = live.values(json=JSONObject(release="pk", version=version))
-    return releases.annotate(live_now=Subquery(said[:1]))
+    asked = Revision.objects.filter(endpoint=OuterRef("endpoint"), weight__gt=0)
+    asked = asked.exclude(endpoint__state=EndpointState.STOPPED).order_by("-weight")
+    first = Subquery(asked.values(name=version_name())[:1])
+    alone = When(~Exists(live), then=first)
+    return releases.annotate(live_now=Subquery(said[:1]), serving_now=Case(alone, default=None))

@@ -1,11 +1,8 @@
 """How a release stands, in the words of lists: what its gates answer, and what has paused it."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import JSONObject
+from django.db.models import Q, QuerySet
 
 from apps.console.queries.page_parts import Sign, people_of
 from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
@@ -15,13 +12,9 @@ from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.by_clock import gates_now, with_clock
 from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import name_in
-from apps.rollouts.models import Rollout
-from apps.rollouts.pauses import paused
-from apps.rollouts.states import ENDED_STATES, RolloutKind
+from apps.rollouts.pauses import PAUSED, stands, with_going
 
 BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
-PAUSED = "paused"  # what is rolling out, and goes no further until a person lets it
 _NEXT = SHOWN_STATES.index(ReleaseState.ROLLING_OUT) + 1
 LISTED_STATES = (*SHOWN_STATES[:_NEXT], PAUSED, *SHOWN_STATES[_NEXT:])
 BEFORE = {  # by the word that is asked for: the state of what may be told by it, beside its own
@@ -30,41 +23,12 @@ BEFORE = {  # by the word that is asked for: the state of what may be told by it
     ReleaseState.ROLLING_OUT: ReleaseState.ROLLING_OUT,
     PAUSED: ReleaseState.ROLLING_OUT,
 }
-# what is read along of a rollout, besides its beginning, to say how it stands
-GOING = ("kind", "state", "step", "step_times", "phase_times", "paused_by", "from_revision_id")
 
 
 def with_words(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     """Have releases, with their policy and environment, bring what :func:`listed_state` and
-    :func:`going` tell from."""
-    rows = Rollout.objects.filter(release=OuterRef("pk")).exclude(state__in=ENDED_STATES)
-    rows = rows.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
-    return with_clock(releases).annotate(going=told_along(rows))
-
-
-def told_along(rollouts: QuerySet[Rollout], **more: str) -> Subquery:
-    """Have a query bring of the first of ``rollouts`` what :func:`as_told` makes one of, and
-    ``more`` columns."""
-    columns = {name: name for name in (*GOING, "created_at")} | more
-    told = JSONObject(pauser=name_in("paused_by"), **columns)
-    return Subquery(rollouts.values(json=told)[:1])
-
-
-def going(release: Any) -> Any:
-    """Return the rollout of a release that is under way, as far as it was read along, with who has
-    paused it (``pauser``); ``None`` where none is."""
-    told = getattr(release, "going", None)
-    if release.state != ReleaseState.ROLLING_OUT or not told:
-        return None
-    return as_told(told, release)
-
-
-def as_told(told: Mapping[str, Any], release: Release) -> Any:
-    """Return the rollout of ``release`` that a query brought :func:`told_along`."""
-    began = datetime.fromisoformat(told["created_at"])
-    row: Any = Rollout(release=release, created_at=began, **{name: told[name] for name in GOING})
-    row.pauser = told["pauser"]
-    return row
+    :func:`~apps.rollouts.pauses.going` tell from."""
+    return with_going(with_clock(releases))
 
 
 def listed_state(release: Release) -> str:
@@ -74,10 +38,7 @@ def listed_state(release: Release) -> str:
     if release.state == ReleaseState.REQUESTED:
         sign = gate_sign(release)
         return ReleaseState.FAILED if sign and sign.tone == "fail" else release.state
-    rollout = going(release)
-    if rollout and paused(rollout, rollout.pauser):
-        return PAUSED
-    return release.shown_state
+    return stands(release)
 
 
 def listed_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:

@@ -1,9 +1,12 @@
 """Going back to an earlier revision, as the page of an endpoint offers and explains it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from apps.console.queries.endpoint_parts import former_words
 from apps.console.queries.endpoint_view import EndpointView
+from apps.console.queries.way_back import not_back, nowhere
 from apps.registry.models import ModelVersion
 from apps.serving.rules import EndpointState, RevisionState
 
@@ -24,14 +27,23 @@ def can_roll_back(view: EndpointView) -> bool:
 
 
 def rollback_words(view: EndpointView) -> str:
-    """Say what a rollback would do; '' when there is nothing to go back to."""
+    """Say what a rollback would do, or why there is nothing to go back to."""
     if view.going_out and view.rollout:
         return f"Revision {view.rollout.to_revision.number} is going out: a rollback aborts that."
     if view.former and view.endpoint.state == EndpointState.STOPPED:
         first = view.former[0]
         back = f"Rolling back to {first.bento.version} (revision {first.number})"
         return f"{back} is possible once the endpoint is started: a stopped one is not rolled back."
+    if not view.former:
+        return nowhere(not_back(_before(view)))
     return former_words(view.former)
+
+
+def _before(view: EndpointView) -> Mapping[str, Any] | None:
+    """Return what was live before what is, as the revisions of an endpoint bring it."""
+    live = view.live
+    rows: list[Any] = [row for row in view.history if live and row.number < live.number]
+    return next((row.passed_over for row in rows if row.live_at), None)
 
 
 def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackForm:

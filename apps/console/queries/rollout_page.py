@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -290,8 +290,16 @@ class RolloutPage:
             return f"{what} was too short to measure: {every}."
         if counted.is_over:
             return f"Its last requests are not counted yet: that takes up to {SETTLED + WINDOW} s."
+        if self.rollout.endpoint.is_stopped:
+            return "Nothing is counted while the endpoint is stopped."
         first = f" The first {WINDOW} s are counted at" if counted.awaited else ""
         return f"Nothing is counted yet.{first}"
+
+    @property
+    def counted_from(self) -> datetime | None:
+        """When that is no more so, where that is known."""
+        stopped = self.rollout.endpoint.is_stopped
+        return None if stopped else self.view.counted.awaited
 
     @property
     def counted_of(self) -> str:

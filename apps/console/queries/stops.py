@@ -1,6 +1,6 @@
 """Who stopped an endpoint, when and why, as pages say it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,13 +21,14 @@ from apps.serving.rules import EndpointState
 from placet.kernel.actor import SYSTEM, Actor
 
 SWITCHED = (ENDPOINT_STARTED.name, ENDPOINT_STOPPED.name)
-DECIDED = tuple(
+APPROVED = (governance.RELEASE_APPROVED.name,)
+ENDED = tuple(  # of one that was not approved as it ended
     kind.name
     for kind in (
-        governance.RELEASE_APPROVED,
         governance.RELEASE_REJECTED,
         governance.RELEASE_WITHDRAWN,
         governance.RELEASE_EXPIRED,
+        governance.RELEASE_REVOKED,
     )
 )
 
@@ -57,12 +58,17 @@ def stopped_at_the_decision() -> Case:
     """Return whether the endpoint of a release was stopped when that was decided or came to its
     end, as a column of a query that reads releases: the log says so, whatever became of it since.
     """
-    decided = Event.objects.filter(subject=OuterRef(OuterRef("pk")), kind__in=DECIDED)
-    switched = Event.objects.filter(subject=OuterRef("endpoint"), kind__in=SWITCHED)
-    before = switched.filter(index__lt=Subquery(decided.order_by("index").values("index")[:1]))
-    last = Subquery(before.order_by("-index").values("kind")[:1])
-    stopped = ENDPOINT_STOPPED.name
+    approved = When(approved_at__isnull=False, then=_switched_before(APPROVED))
+    last, stopped = Case(approved, default=_switched_before(ENDED)), ENDPOINT_STOPPED.name
     return Case(When(Exact(last, Value(stopped)), then=True), default=False)
+
+
+def _switched_before(kinds: Sequence[str]) -> Subquery:
+    """Return what was done to an endpoint last before the last such event of a release."""
+    events = Event.objects.filter(subject=OuterRef(OuterRef("pk")), kind__in=kinds)
+    switched = Event.objects.filter(subject=OuterRef("endpoint"), kind__in=SWITCHED)
+    before = switched.filter(index__lt=Subquery(events.order_by("-index").values("index")[:1]))
+    return Subquery(before.order_by("-index").values("kind")[:1])
 
 
 def is_stopped_beside(view: ComparedRelease) -> bool:

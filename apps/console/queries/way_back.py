@@ -1,14 +1,21 @@
 """What happens if a release goes wrong: the one answer that its page shows twice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from apps.console.queries.stops import is_stopped_beside
 from apps.console.templatetags.placet import guarded
 from apps.governance.models import OPEN_STATES
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import ReleaseState
+from apps.serving.rules import RevisionState
 from placet.kernel.durations import spell
 
+GONE: dict[str, str] = {  # what was live, and never is again
+    ReleaseState.REVOKED: "was recalled",
+    ReleaseState.ROLLED_BACK: "was rolled back",
+}
 _ONE_CLICK = "is one click on the endpoint's page and needs no new approval."
 
 
@@ -42,6 +49,9 @@ def _foreseen(view: ReleaseView, *, stopped: bool) -> WayBack:
         return _first(view)
     goes_out = view.release.state == ReleaseState.ROLLING_OUT
     live = view.changes.compared_with
+    has_all = goes_out and view.release.live_weight == 0  # type: ignore[attr-defined]
+    if has_all and not stopped:
+        return _from_open(view, f"The new replicas have all requests now. {live} serves no more")
     return _from_open(view, _keeps(live, stopped=stopped, goes_out=goes_out))
 
 
@@ -68,11 +78,32 @@ def once_was_replaced(keep_warm_seconds: int) -> str:
     return f"was on standby for up to {spell(keep_warm_seconds)}"
 
 
+def not_back(before: Mapping[str, Any] | None) -> str:
+    """Return why no rollback goes to what was live ``before``, as ``passing_over`` has it; '' where
+    nothing was."""
+    if before is None:
+        return ""
+    version = before["version"]
+    if gone := GONE.get(before["release"]):
+        return f"{version} {gone}"
+    if before["unjustified"]:
+        return f"the review of its emergency release found {version} not justified"
+    if before["state"] == RevisionState.DRAINING:
+        return f"{version} is on its way out"
+    return f"{version} can't serve again"
+
+
+def nowhere(why: str) -> str:
+    """Say that no rollback goes anywhere, and why."""
+    return f"There is no earlier revision to go back to{f': {why}' if why else ''}."
+
+
 def _from_live(view: ReleaseView) -> WayBack:
     former = view.release.rollback_to  # type: ignore[attr-defined]
     if not former:
-        why = "there is no earlier revision to go back to"
-        return WayBack("", f"now: {why}", f"{why[0].upper()}{why[1:]}.")
+        why = not_back(view.release.passed_over)  # type: ignore[attr-defined]
+        note = why or "there is no earlier revision to go back to"
+        return WayBack("", f"now: {note}", nowhere(why))
     if view.is_stopped:
         once = f"Rolling back to {former} is possible once the endpoint is started."
         return WayBack(former, f"to {former}, once the endpoint is started", once)
@@ -84,7 +115,7 @@ def _from_open(view: ReleaseView, keeps: str) -> WayBack:
     unjustified = view.release.live_unjustified  # type: ignore[attr-defined]
     if unjustified and view.release.state in OPEN_STATES:  # else something later is live by now
         why = f"the review of its emergency release found {live} not justified"
-        earlier = "There is no earlier revision to go back to."
+        earlier = nowhere(not_back(view.release.passed_over))  # type: ignore[attr-defined]
         if former:
             earlier = f"Rolling back to {former} {_ONE_CLICK}"
         return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {earlier}")

@@ -34,11 +34,12 @@ class SignerSerializer(serializers.Serializer[Any]):
     comment = serializers.CharField()
     passkey = serializers.BooleanField(help_text="The person signed it with a passkey")
     at = serializers.DateTimeField()
+    void = serializers.BooleanField(help_text="A recall took it back: it does not count")
 
 
 class BreakGlassSerializer(serializers.Serializer[Any]):
     """An exception for one release. ``running``: what was started by it serves, whatever its
-    review found."""
+    review found: not while its endpoint is stopped."""
 
     id = serializers.CharField(source="glass.pk")
     project = serializers.CharField(source="glass.project.slug")

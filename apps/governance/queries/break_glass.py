@@ -1,10 +1,11 @@
 """Break-glasses as people read them: who opened which, what runs by it, and its review."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Prefetch, QuerySet, Value
+from django.db.models import QuerySet, Value
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
@@ -30,6 +31,7 @@ class BreakGlassSigner:
     comment: str
     passkey: bool
     at: datetime
+    void: bool  # a recall took it back, and with that ended the emergency release or its release
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class BreakGlassView:
     reviewer: str
     findings: str
     now: datetime
+    ended_by: Mapping[str, Any] | None  # the recall that did, as ``keeper().took_back`` has it
 
     @property
     def missing(self) -> int:
@@ -62,8 +65,11 @@ class BreakGlassView:
 
     @property
     def running(self) -> bool:
-        """Tell whether what was started by it serves, whatever its review found."""
-        return self.glass.used_at is not None and self.glass.release.state in RUNNING
+        """Tell whether what was started by it serves, whatever its review found: nothing does at
+        an endpoint that is stopped."""
+        release = self.glass.release
+        serves = release.state in RUNNING and not release.endpoint.is_stopped
+        return self.glass.used_at is not None and serves
 
     @property
     def runs_unreviewed(self) -> bool:
@@ -79,7 +85,6 @@ def break_glasses(
 
     ``review`` is ``open`` (overdue ones too), ``overdue`` or ``closed``.
     """
-    signed = BreakGlassSignature.objects.order_by("created_at", "pk")
     rows = BreakGlass.objects.select_related(
         "project",
         "release__environment",
@@ -87,7 +92,6 @@ def break_glasses(
         "release__version__model",
         "release__policy",
     ).defer(*large_of("release__version"))
-    rows = rows.prefetch_related(Prefetch("signatures", signed))
     rows = rows.annotate(reader_recalled=keeper().uncounts(Value(actor.accountable)))
     wanted = {"project__slug": project, "state": state, "release": release}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
@@ -111,7 +115,8 @@ def get_break_glass(glass_id: str, actor: Actor) -> BreakGlass:
 def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
     """Return break-glasses with names and texts, in at most four queries."""
     glasses, now = list(rows), clock.now()
-    signed = {row.pk: list(row.signatures.all()) for row in glasses}
+    signed = _signed(glasses)
+    fallen = {row.pk: _has_fallen(row, signed[row.pk]) for row in glasses}
     people = {s.person for some in signed.values() for s in some} | {r.reviewed_by for r in glasses}
     names = people_names(person for person in people if person)
     sealed = [s.comment_sealed for some in signed.values() for s in some]
@@ -120,17 +125,52 @@ def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
         BreakGlassView(
             row,
             texts.get(row.reason_sealed, ""),
-            tuple(_signer(s, names, texts) for s in signed[row.pk]),
+            tuple(_signer(s, names, texts, fallen=fallen[row.pk]) for s in signed[row.pk]),
             names.get(row.reviewed_by, row.reviewed_by),
             texts.get(row.findings_sealed, ""),
             now,
+            ended_by=_ended_by(row, signed[row.pk]),
         )
         for row in glasses
     ]
 
 
+def _signed(glasses: Sequence[BreakGlass]) -> dict[str, list[Any]]:
+    """Return what was signed, by the ids of what that is for, each with the first recall that took
+    it back (``taken_back``)."""
+    signed: dict[str, list[Any]] = {row.pk: [] for row in glasses}
+    rows = BreakGlassSignature.objects.filter(glass__in=list(signed))
+    rows = rows.annotate(taken_back=keeper().took_back()).order_by("created_at", "pk")
+    for row in rows if signed else ():
+        signed[row.glass_id].append(row)
+    return signed
+
+
+def _recalled_by(signed: Sequence[Any], until: datetime | None) -> Mapping[str, Any] | None:
+    """Return the first recall that took back one of these signatures ``until`` then, if any."""
+    found = [row.taken_back for row in signed if row.taken_back]
+    first = min(found, key=lambda one: datetime.fromisoformat(one["at"]), default=None)
+    told = first and until and datetime.fromisoformat(first["at"]) <= until
+    return first if told else None
+
+
+def _ended_by(glass: BreakGlass, signed: Sequence[Any]) -> Mapping[str, Any] | None:
+    """Return the recall that ended an emergency release: it ends at once with the recall of a
+    signer, but for what a release had started by before, which goes on unless that is revoked."""
+    revoked = glass.release.state == ReleaseState.REVOKED
+    ended = glass.ended_at if revoked else glass.used_at or glass.ended_at
+    return _recalled_by(signed, ended if glass.ended_at else None)
+
+
+def _has_fallen(glass: BreakGlass, signed: Sequence[Any]) -> bool:
+    """Tell whether a recall of a signer ended it, or later what was live by it."""
+    revoked = glass.release.state == ReleaseState.REVOKED
+    until = glass.release.ended_at if revoked and glass.used_at else None
+    return bool(_ended_by(glass, signed) or _recalled_by(signed, until))
+
+
 def _signer(
-    signature: BreakGlassSignature, names: dict[str, str], texts: dict[str, str]
+    signature: Any, names: dict[str, str], texts: dict[str, str], *, fallen: bool
 ) -> BreakGlassSigner:
     return BreakGlassSigner(
         signature.person,
@@ -139,6 +179,7 @@ def _signer(
         texts.get(signature.comment_sealed, ""),
         signature.assertion is not None,
         signature.created_at,
+        void=fallen and signature.taken_back is not None,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.governance.rules import STARTED, BreakGlassState, ReleaseState
+from apps.serving.rules import EndpointState
 
 GLASS = {  # what every page says of an open break-glass
     "id": "pk",
@@ -14,6 +15,7 @@ GLASS = {  # what every page says of an open break-glass
     "used": "used_at",
     "due": "review_due_at",
     "release": "release__state",
+    "endpoint": "release__endpoint__state",
     "model": "release__version__model__name",
     "number": "release__version__number",
     "environment": "release__environment__name",
@@ -34,6 +36,7 @@ class VisibleBreakGlass:
     release: str = ReleaseState.REQUESTED  # the state of what it is for
     review_due_at: datetime | None = None
     used: bool = False  # a rollout was started by it
+    endpoint: str = EndpointState.ACTIVE  # the state of where that is
 
 
 def glasses_beside(rows: Iterable[Any]) -> list[VisibleBreakGlass]:
@@ -65,4 +68,5 @@ def _shown(glass: dict[str, Any]) -> VisibleBreakGlass:
         glass["release"],
         datetime.fromisoformat(due) if due else None,
         bool(glass["used"]),
+        glass["endpoint"],
     )

@@ -6,7 +6,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from apps.governance.models import UNFINISHED_STATES, Release
+from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.rules import ReleaseState
 from apps.jobs.models import Job
 from apps.jobs.queries import OPEN
@@ -31,6 +31,12 @@ def to_start() -> QuerySet[Release]:
         not_after__gt=clock.now(),
         plan__start="on_approval",
     )
+
+
+def on_their_way() -> QuerySet[Release]:
+    """Return the releases that are on their way to an endpoint, which a query reads: none of those
+    can be deleted."""
+    return Release.objects.filter(endpoint=OuterRef("pk"), state__in=OPEN_STATES)
 
 
 def with_waiting(releases: QuerySet[Release]) -> QuerySet[Release]:

@@ -14,6 +14,7 @@ from placet_verify import canonical
 Check = tuple[Callable[[Any], bool], str]
 MAX_DATA_BYTES, MAX_METRICS, MAX_PARAMETERS, MAX_TAGS = 512 * 1024, 500, 500, 50
 _METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_./ @-]{0,79}")
+_LATENCY = re.compile(r"(?:p\d{1,3}(?:_\d+)?|mean|median|min|max)_ms")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -26,7 +27,7 @@ def one_of(*words: str) -> Check:
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= 500
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= 500
 
 
 def _numbers(value: Any) -> bool:
@@ -40,7 +41,7 @@ def _checks(value: Any) -> bool:
     )
 
 
-TEXT: Check = (_text, "Text of 1 to 500 characters")
+TEXT: Check = (_text, "Text of 1 to 500 characters, not all of them blank")
 COUNT: Check = (count, "A whole number from 0 on")
 NUMBER: Check = (number, "A finite number")
 NUMBERS: Check = (_numbers, "An object of finite numbers, at least one")
@@ -109,12 +110,27 @@ def evidence_faults(kind: str, data: Any) -> list[FieldError]:
         return [FieldError("/data", f"At most {MAX_DATA_BYTES // 1024} kB")]
     if kind == "metrics":
         return _metric_faults(data)
+    if kind == "load_test":
+        faults += _latency_faults(data)
     for name, (fits, what) in KINDS[kind].items():
         if name not in data:
             faults.append(FieldError(f"/data/{name}", f"Missing. {what}"))
         elif not fits(data[name]):
             faults.append(FieldError(f"/data/{name}", what))
     return faults
+
+
+def is_latency(name: str) -> bool:
+    """Tell whether what a load test measured under this name is a time to answer."""
+    return bool(_LATENCY.fullmatch(name))
+
+
+def _latency_faults(data: dict[str, Any]) -> list[FieldError]:
+    return [
+        FieldError(f"/data/{escape(name)}", "Milliseconds from 0 on")
+        for name, value in data.items()
+        if is_latency(name) and number(value) and value < 0
+    ]
 
 
 def card_data(card: str) -> dict[str, str]:

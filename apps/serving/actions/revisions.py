@@ -220,9 +220,16 @@ def _served(revision: Revision, weight: int) -> dict[str, Any]:
     before = revision.live_at if revision.weight else None
     return {
         "first_served_at": revision.first_served_at or before or now(),
-        "last_served_at": None if weight else now(),
+        "last_served_at": None if weight else _last_asked(revision),
         "peak_weight": max(revision.peak_weight, revision.weight, weight),
     }
+
+
+def _last_asked(revision: Revision) -> datetime:
+    """Return until when a revision had requests that has none from now on: no longer than until its
+    endpoint was stopped."""
+    stopped = revision.endpoint.stopped_at
+    return now() if stopped is None else max(stopped, revision.first_served_at or stopped)
 
 
 def _check_sum(revision: Revision, weight: int) -> None:

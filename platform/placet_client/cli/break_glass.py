@@ -63,4 +63,6 @@ def break_glass_show(glass_id: str, output: OutputOption = Form.TABLE) -> None:
         break_glass = client.break_glasses.get(glass_id)
     show_one(break_glass, output)
     for signer in break_glass.signers if output is Form.TABLE else ():
-        tell(f"{signer.name} as {signer.role}{' with a passkey' if signer.passkey else ''}")
+        how = " with a passkey" if signer.passkey else ""
+        void = ", void: recalled" if signer.void else ""
+        tell(f"{signer.name} as {signer.role}{how}{void}")

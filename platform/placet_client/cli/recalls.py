@@ -1,6 +1,6 @@
 """recall."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from placet_client.cli.command import (
 )
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, counted, print_json, show_list, show_one, tell
-from placet_client.records import Record
+from placet_client.records import Record, Voided
 
 recall = typer.Typer(
     help="Recalls of what must not run: a version, a Bento, a wheel, a dataset, a key, a passkey, "
@@ -99,12 +99,18 @@ def recall_preview(
     aborts = f" It aborts {counted(along, 'rollout')} of {others}." if along else ""
     builds = counted(len(preview.bentos), "Bento")
     tell(f"A recall affects {builds} and {affected}{ended}.{aborts}")
-    if preview.voided:
-        waiting = ", ".join(
-            f"release {one.release_number} of {one.project} to {one.environment}"
-            for one in preview.voided
-        )
-        tell(f"It voids what was decided on {waiting}.")
+    _tell_voided("voids", preview.voided)
+
+
+def _tell_voided(verb: str, releases: Sequence[Voided]) -> None:
+    """Say of which releases that wait, or did, a recall takes something back."""
+    for gone, of in (
+        ("what was decided on", [one for one in releases if one.decision]),
+        ("the emergency release of", [one for one in releases if one.emergency_release]),
+    ):
+        told = (f"release {one.release_number} of {one.project} to {one.environment}" for one in of)
+        if of:
+            tell(f"It {verb} {gone} {', '.join(told)}.")
 
 
 @recall.command("create")
@@ -143,7 +149,9 @@ def recall_list(
 def recall_show(recall_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show a recall and how far it is."""
     with connected() as client:
-        show_one(_in_words(client.recalls.get(recall_id), output), output)
+        found = client.recalls.get(recall_id)
+    show_one(_in_words(found, output), output)
+    _tell_voided("voided", found.voided if output is Form.TABLE else ())
 
 
 @recall.command("effects")
@@ -155,6 +163,8 @@ def recall_effects(
         effects = client.recalls.effects(recall_id, limit=limit)
         told = (_in_words(one, output) for one in effects)
         show_list(told, EFFECTS, output, none="It reached no release.")
+        if output is Form.TABLE:
+            _tell_voided("voided", client.recalls.get(recall_id).voided)
 
 
 def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
@@ -165,6 +175,9 @@ def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
         return body
     if "state" in body:
         body["state"] = STATES.get(body["state"], body["state"])
+    body.pop("voided", None)  # is told in a sentence
+    if "stands" in body:
+        body["release_state"] = body.pop("stands")
     if body.get("what_name"):
         body["what"] = f"{body['what_name']} ({body['what']})"
     if body.get("outcome", "").lower() == "already revoked":

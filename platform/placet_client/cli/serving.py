@@ -1,6 +1,7 @@
 """endpoint."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from placet_client.cli.command import (
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
 from placet_client.client import Client
+from placet_client.errors import PlacetError
 from placet_client.output import (
     Form,
     Item,
@@ -48,6 +50,10 @@ endpoint = typer.Typer(
     help="Endpoints, as PROJECT/ENVIRONMENT/ENDPOINT or by id", no_args_is_help=True
 )
 key = typer.Typer(help="API keys of an endpoint", no_args_is_help=True)
+
+MOVES = {"release": "rollout of", "rollback": "rollback to", "drill": "rollback test with"}
+BY_HAND = "waits for an operator to start it"
+FEW = 5  # releases that wait, of one endpoint
 
 WhyOption = Annotated[str, typer.Option("--reason", help="why, for whoever sees the endpoint")]
 
@@ -271,15 +277,40 @@ def endpoint_start(
     """Start a stopped endpoint."""
     with connected() as client:
         started = client.endpoints.start(id_of(client, reference), reason=reason)
-        going = [row for row in started.revisions if row.weight and row.state != "live"]
-        for row in going:
-            say(f"Its rollout sends revision {row.number} {_share_of(row)} of the requests now.")
-        if started.live_revision is None and not going:
-            say(
-                "Nothing is live there yet: clients get 503 until something is. What it was going "
-                "back to, and a release that is approved, may go live by itself; else request one."
-            )
+        said = ["Started."]
+        with suppress(PlacetError):  # it is started, whatever the token does not see besides
+            said += _once_started(client, started)
+        say(" ".join(said))
         _show_changed(client, started, output)
+
+
+def _once_started(client: Client, started: records.Endpoint) -> Iterator[str]:
+    """Yield what is so at an endpoint that was started just now, as its page says it."""
+    for row in started.revisions:
+        if row.weight and row.state != "live":
+            yield f"Its rollout sends revision {row.number} {_share_of(row)} of the requests now."
+    rollout = client.rollouts.list(endpoint=started.id).first()
+    if rollout is not None and rollout.finished_at is None:
+        numbers = {row.id: row.number for row in started.revisions}
+        number = numbers.get(rollout.to_revision, "?")
+        goes = "stays paused" if rollout.waits else "goes on"
+        yield f"The {MOVES.get(rollout.kind, rollout.kind)} revision {number} {goes}."
+        return
+    waiting = client.releases.list(
+        started.project,
+        environment=started.environment,
+        endpoint=started.name,
+        state="approved",
+    )
+    releases = list(islice(waiting, FEW))
+    if started.live_revision is None and releases:
+        yield "Nothing is live there yet: clients get 503 until something is."
+    for release in releases:
+        by_itself = release.plan.get("start") != "manual"
+        starts = "starts by itself, if every gate still passes" if by_itself else BY_HAND
+        yield f"Release {release.number}, which is approved, {starts}."
+    if started.live_revision is None and not releases:
+        yield "Nothing serves there until a version is released to it."
 
 
 @endpoint.command("restart")

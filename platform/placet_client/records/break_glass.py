@@ -17,12 +17,13 @@ class GlassSigner(Record):
     comment: str
     passkey: bool  # The person signed it with a passkey
     at: datetime
+    void: bool  # A recall took it back: it does not count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakGlass(Record):
     """An exception for one release. ``running``: what was started by it serves, whatever its
-    review found."""
+    review found: not while its endpoint is stopped."""
 
     id: str
     project: str

@@ -32,11 +32,26 @@ class Recall(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voided(Record):
+    """A release that waits, or did, of which a recall would take something back, or took it."""
+
+    project: str
+    environment: str
+    release: str
+    release_number: int
+    release_state: str
+    decision: bool  # Decisions on it are void then
+    emergency_release: bool  # Its emergency release ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecallDetail(Recall):
     """A recall with what the decision key signed: DSSE envelopes."""
 
     envelope: str
     lift_envelope: str  # '' while it stands
+    # Of releases that waited and did not end by it, as far as you see them
+    voided: tuple[Voided, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +90,7 @@ class Foreseen(Record):
     release: str
     release_number: int
     release_state: str
+    stands: str  # As people are told: stopped, or paused, where that is so; else its state
     target: str
     action: str | None  # None: it has ended before
     outcome: str  # What would be done or has been before, in words
@@ -83,19 +99,6 @@ class Foreseen(Record):
     fallback: str | None
     aborted_rollout: str | None  # Of another release, that is to replace this one
     ran: bool  # Its node must confirm that nothing runs any more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voided(Record):
-    """A release that waits, of which something would count no more."""
-
-    project: str
-    environment: str
-    release: str
-    release_number: int
-    release_state: str
-    decision: bool  # Decisions on it would be void
-    emergency_release: bool  # Its emergency release would end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import pytest
 from apps.assurance.actions import lift, recall
 from apps.assurance.errors import AlreadyLifted, KeyInUse, OwnDecisions, OwnRecall
 from apps.assurance.models import Recall, RecallEffect, Receipt
+from apps.assurance.queries import foresee, preview
 from apps.audit.models import Event
 from apps.builds.models import Bento
 from apps.governance import actions as governance
@@ -107,6 +108,15 @@ def test_with_nothing_good_to_fall_back_to_it_stops(story: Story) -> None:
     taken(story.world, only.bento)
     assert Endpoint.objects.get().state == "stopped"
     assert RecallEffect.objects.get().action == "stopped"
+
+
+def test_the_preview_says_of_a_rollout_that_is_paused_that_it_is(story: Story) -> None:
+    served(story)
+    going = served(story, **CANARY)
+    pause(story.rollout(going), reason="lunch", actor=story.otto)
+    said = {"kind": "bento", "what": going.bento_id, "project": story.world.project}
+    (foreseen,) = preview(foresee(story.vera, **said, ring=keystore.ring()))
+    assert (foreseen.release.state, foreseen.stands) == ("rolling_out", "paused")
 
 
 def test_a_version_takes_every_bento_of_it_and_the_revision_kept_warm(

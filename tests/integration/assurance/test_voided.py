@@ -60,6 +60,15 @@ def test_its_page_says_which_decisions_it_voided(world: World, waiting: Release,
     assert "No releases ended. This person's" in page and "No releases affected" not in page
 
 
+def test_who_may_know_e_mail_addresses_names_a_person_by_theirs(world: World, oda: User) -> None:
+    path = f"/recalls/preview?kind=person&what={world.people['Vito'].email.upper()}"
+    client = factories.api(oda)
+    assert client.get(path).status_code == 400
+    factories.grant(oda, {"auditor": None})
+    assert client.get(path).json()["what"] == world.vito.id
+    assert client.get("/recalls/preview?kind=person&what=no@such.example").status_code == 404
+
+
 def test_it_says_which_emergency_release_it_ended(world: World, oda: User) -> None:
     fragile(world)
     glass = opened(world, world.request("staging"), responder(world))

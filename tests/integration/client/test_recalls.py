@@ -10,6 +10,7 @@ from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
 from apps.audit.actions import write_checkpoint
 from apps.governance.models import Release
+from apps.serving.actions import stop_endpoint
 from placet.kernel.keystore import root_public
 from placet_client.cli import main
 from placet_verify.__main__ import main as verifier
@@ -113,16 +114,23 @@ def test_whose_decisions_were_recalled_is_named_wherever_recalls_are_listed(
     story.world.decide(waiting, story.rita)
     story.people["Olga"] = factories.person("Olga", {"operator": None})
     become(story.world, "Olga", live_server.url, monkeypatch)
+    stop_endpoint(served.endpoint, actor=story.otto)
     assert main(["recall", "preview", "person", story.rita.id]) == 0
-    said = f"It voids what was decided on release {waiting.number} of risk to staging."
-    assert said in capsys.readouterr().out
+    of = f"what was decided on release {waiting.number} of risk to staging."
+    foreseen = capsys.readouterr().out
+    assert f"It voids {of}" in foreseen
+    assert " stopped " in foreseen and " live " not in foreseen, "its endpoint is stopped"
     assert main(["recall", "create", "person", story.rita.id, "--reason", "coerced"]) == 0
     assert f"Rita risk ({story.rita.id})" in capsys.readouterr().out
     assert main(["recall", "list"]) == 0
     assert "Rita risk" in capsys.readouterr().out
+    for asked in ("show", "effects"):
+        assert main(["recall", asked, Recall.objects.get().pk]) == 0
+        assert f"It voided {of}" in capsys.readouterr().out, asked
     table: Any = factories.api(story.people["Olga"]).get("/exports/recalls?format=json")
     rows = json.loads(b"".join(table.streaming_content))
     assert {(row["what"], row["what_name"]) for row in rows} == {(story.rita.id, "Rita risk")}
+    assert [row["voided"] for row in rows] == [[f"Risk release {waiting.number}: decision void"]]
 
 
 def test_a_recall_that_counts_everywhere_is_listed_for_each_project_where_it_reached_something(
@@ -214,4 +222,4 @@ def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
     recall(**what, project=release.project, actor=story.otto)
     assert main(["endpoint", "start", release.endpoint_id]) == 0
     said = capsys.readouterr().err
-    assert "Nothing is live there yet: clients get 503 until something is." in said
+    assert "Started. Nothing serves there until a version is released to it." in said

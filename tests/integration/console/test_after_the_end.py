@@ -154,7 +154,7 @@ def test_a_recall_that_counts_everywhere_is_a_link_only_for_who_may_see_it(
     found = recall(**said, actor=factories.actor_of(olga))
     story.people["Olga"] = olga
     said = page(story, "/", who="Ada")
-    assert "The decisions of somebody who decided on it were recalled" in said
+    assert "What somebody had signed for it was recalled" in said
     endpoint, link = f"/endpoints/{release.endpoint_id}/", f'href="/recalls/{found.pk}/"'
     for path, told in (
         (endpoint, "The recall counts in all projects and is not visible to you."),

@@ -13,7 +13,7 @@ from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
 from apps.rollouts.series import series_of
-from apps.serving.actions import stop_endpoint
+from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.windows import KEEP_DAYS
 from placet.kernel.clock import now, rfc3339
 from tests.support.factories import api, browser
@@ -333,6 +333,11 @@ def test_a_step_under_way_says_from_when_to_when_it_is_counted_and_first_that_it
     said = page(story, path).partition("| Metrics |")[0]
     assert "Nothing is counted yet. The first (span) are counted at (time) ." in said
     assert "Target" in said and "Observed" not in said and "Requests" not in said
+    stop_endpoint(release.endpoint, actor=story.otto)
+    stopped = page(story, path).partition("| Metrics |")[0]
+    assert "Nothing is counted while the endpoint is stopped." in stopped
+    assert "are counted at" not in stopped
+    start_endpoint(release.endpoint, actor=story.otto)
     _began(row, now() - timedelta(minutes=2))
     answered(row.from_revision_id, 20, 30)
     said = page(story, path).partition("| Metrics |")[0]

@@ -9,6 +9,7 @@ import time_machine
 
 from apps.assurance.actions import recall
 from apps.audit.models import Event
+from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.rollouts.actions import abort, pause, promote
 from apps.serving.actions import stop_endpoint
@@ -294,6 +295,12 @@ def test_an_endpoint_is_not_offered_to_be_deleted_while_a_rollout_of_it_is_open(
         story.settle()
         assert story.state(story.rollout(canary)) == "aborted"
     assert offered()
+    waits = story.release("development")
+    assert not offered(), "it is approved, and starts once the endpoint does"
+    said_of = said(story, f"/releases/{waits.pk}")
+    assert "This release can start when somebody starts the endpoint." in said_of
+    withdraw(waits, actor=story.world.ada)
+    assert offered()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -309,4 +316,23 @@ def test_the_command_line_says_what_a_rollout_sends_where_once_it_is_started(
     assert main(["endpoint", "start", held.endpoint_id]) == 0
     told = " ".join("".join(capsys.readouterr()).split())
     assert "Its rollout sends revision 1 100% of the requests now." in told
+    assert "The rollout of revision 1 stays paused." in told
     assert "Nothing is live there yet" not in told
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_line_names_the_releases_that_start_once_it_is_started(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release = story.release("staging")
+    stop_endpoint(release.endpoint, actor=story.otto)
+    story.approve(release)
+    become(story.world, "Otto", live_server.url, monkeypatch)
+    assert main(["endpoint", "start", release.endpoint_id]) == 0
+    told = " ".join("".join(capsys.readouterr()).split())
+    then = "Release 1, which is approved, starts by itself, if every gate still passes."
+    until = "clients get 503 until something is."
+    assert f"Started. Nothing is live there yet: {until} {then}" in told

@@ -14,13 +14,15 @@ from django.urls import reverse
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
 from apps.audit.models import Event
+from apps.console.queries.endpoints import endpoint_rows
 from apps.governance.models import Release
 from apps.monitoring.actions import set_objective
 from apps.monitoring.rules import ObjectiveTerms
-from apps.rollouts.actions import schedule_drills
+from apps.rollouts.actions import pause, schedule_drills
 from apps.rollouts.models import Rollout
 from apps.serving.actions import start_endpoint, stop_endpoint
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Revision
+from apps.serving.queries import visible_endpoints
 from placet.kernel.clock import now, rfc3339
 from tests.support import factories
 from tests.support.factories import api, browser
@@ -228,6 +230,44 @@ def test_an_approved_release_waits_for_whoever_may_start_the_endpoint(
     said = page(story, f"/releases/{second.pk}/")
     assert "nothing starts there before somebody starts the endpoint" in said
     assert "could not be started" not in said
+
+
+def test_a_release_that_a_recall_ended_says_that_its_endpoint_was_stopped_then(
+    story: Story, stopped: Release
+) -> None:
+    gate = "{gate: approvals, role: approver, count: 1}"
+    story.world.policy("development", f"version: 1\ngates:\n  - {gate}\n")
+    waits = story.release("development")
+    said = {"kind": "version", "what": waits.version_id, "project": waits.project}
+    recall(**said, reason="It leaks", actor=story.otto)
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    ended = "When it ended, the endpoint was stopped; churn:1 was live there before."
+    assert ended in page(story, f"/releases/{waits.pk}/")
+
+
+def test_what_was_recalled_while_its_endpoint_was_stopped_served_until_that(
+    story: Story, stopped: Release
+) -> None:
+    at = Endpoint.objects.get().stopped_at
+    said = {"kind": "version", "what": stopped.version_id, "project": stopped.project}
+    recall(**said, reason="It leaks", actor=story.otto)
+    assert Revision.objects.get().last_served_at == at
+
+
+def test_what_a_recall_went_back_to_serves_since_then_before_it_is_live(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live()
+    before = now()
+    said = {"kind": "version", "what": second.version_id, "project": second.project}
+    recall(**said, reason="It leaks", actor=story.otto)
+    pause(Rollout.objects.get(kind="rollback"), reason="lunch", actor=story.otto)
+    story.settle()
+    assert story.state(first_release) == "superseded", "its rollout has not ended"
+    assert "Live now: nothing, while churn:1 serves." in page(story, f"/releases/{second.pk}/")
+    (row,) = endpoint_rows(list(visible_endpoints(story.otto)))
+    (part,) = row.parts
+    assert part.since and part.since >= before
 
 
 def test_what_was_approved_while_an_endpoint_was_stopped_goes_out_once_it_is_started(

@@ -15,6 +15,7 @@ from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.break_glass import break_glass_views
 from apps.governance.queries.visible_rows import menu
 from apps.rollouts.queries import former_revisions
+from apps.serving.actions import stop_endpoint
 from apps.serving.models import Revision
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
@@ -68,6 +69,9 @@ def test_lists_and_files_name_who_made_it_an_emergency_release(story: Story, liv
         said = text_of(reader.get(path).content.decode())
         assert f"Emergency release by {rob} and {vera}" in said, path
         assert "open policy" not in said, path
+    path = f"/endpoints/{live.endpoint_id}/"
+    said = text_of(reader.get(path).content.decode())
+    assert f"Emergency release by {rob} and {vera}" in said, path
     auditor = factories.api(factories.person("Eve", {"auditor": None}))
     answer: Any = auditor.get("/exports/endpoints?format=json")
     told = json.loads(b"".join(answer.streaming_content))[0]["approved_by"]
@@ -102,9 +106,12 @@ def test_nobody_goes_back_to_what_its_review_did_not_find_justified(
 
     assert former_revisions(now_live) == []
     assert offered(now_live) == [], "the page offers what the action does"
+    why = f"the review of its emergency release found {live.version} not justified"
+    page = browser(story.world.people["Ada"]).get(f"/endpoints/{live.endpoint_id}/")
+    assert f"no earlier revision to go back to: {why}." in text_of(page.content.decode())
     assert said_of_way_back(story.world, second) == [
-        "– None to go back to now: there is no earlier revision to go back to",
-        "There is no earlier revision to go back to.",
+        f"– None to go back to now: {why}",
+        f"There is no earlier revision to go back to: {why}.",
     ]
 
 
@@ -226,6 +233,40 @@ def test_a_recall_that_takes_down_what_is_live_by_it_ends_it_at_once_and_its_pag
     answer: Any = factories.api(world.people["Ada"]).get("/exports/glasses?format=json")
     (row,) = json.loads(b"".join(answer.streaming_content))
     assert row["signed_by"] == ["Rob risk (responder)", "Vera risk (approver, void: recalled)"]
+
+
+def test_what_is_live_by_it_is_said_to_be_stopped_while_its_endpoint_is(
+    story: Story, live: Release
+) -> None:
+    glass = BreakGlass.objects.get()
+    reader = browser(story.world.people["Ada"])
+    path = f"/break-glass/{glass.pk}/"
+    assert "and is live" in text_of(reader.get(path).content.decode())
+    stop_endpoint(live.endpoint, actor=story.otto)
+    assert not break_glass_views(BreakGlass.objects.all())[0].running
+    page = text_of(reader.get(path).content.decode())
+    assert "and is stopped with its endpoint" in page
+    banner = " ".join(reader.get("/").content.decode().split())
+    assert "is stopped with its endpoint, review due" in banner
+    assert "It keeps serving" not in page and "is live" not in page
+    assert "Serving" not in text_of(reader.get("/break-glass/").content.decode())
+
+
+def test_every_signer_who_was_recalled_since_it_let_something_serve_is_marked(
+    world: World, live: Release
+) -> None:
+    glass = BreakGlass.objects.get()
+    end_break_glass(glass, actor=world.vera)
+    recall(kind="person", what=world.vera.id, reason="It was not Vera", actor=SYSTEM)
+    path = f"/break-glass/{glass.pk}/"
+    page = text_of(browser(world.people["Ada"]).get(path).content.decode())
+    assert "1 of 2" in page and page.count("void: recalled") == 1
+    assert "Ended by a recall" not in page, "Vera had ended it before"
+    recall(kind="person", what=world.people["Rob"].pk, reason="Nor Rob", actor=SYSTEM)
+    page = text_of(browser(world.people["Ada"]).get(path).content.decode())
+    assert "0 of 2" in page and page.count("void: recalled") == 2
+    told = factories.api(world.people["Ada"]).get(f"/api/v1{path.rstrip('/')}").json()
+    assert [signer["void"] for signer in told["signers"]] == [True, True]
 
 
 def test_the_log_alone_rebuilds_it(world: World, live: Release) -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from placet_client.cli.deployments import lines
+from placet_client.cli.deployments import approvers, lines
 
 SINCE = datetime(2026, 11, 30, 11, 21, 39, 123456, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ def test_times_are_to_the_second_whether_the_endpoint_was_started_or_not(started
 def test_what_needed_no_approval_says_so_in_the_words_of_the_page() -> None:
     assert line()["approved by"] == "nobody: the policy asks for no one"
     assert line(release="")["approved by"] == "not known"
-    vera = SimpleNamespace(name="Vera", role="approver")
+    vera = SimpleNamespace(name="Vera", role="approver", emergency=False)
     assert line(approvals=(vera,))["approved by"] == ["Vera (approver)"]
 
 
@@ -58,6 +58,16 @@ def test_an_endpoint_that_was_stopped_says_by_whom_and_when() -> None:
     seen = stop(recalled=True, recall=SimpleNamespace(id="rcl_1", by_name="Oda"))
     assert "stopped by recall rcl_1 (by Oda) at 2026" in runs(seen)
     assert runs(None) == "stopped"
+
+
+def test_who_started_it_in_an_emergency_is_told_so() -> None:
+    signed = [("Rob", "responder", True), ("Vera", "approver", True), ("Rex", "reviewer", False)]
+    approvals = [SimpleNamespace(name=n, role=r, emergency=e) for n, r, e in signed]
+    assert approvers(cast("Any", SimpleNamespace(approvals=approvals))) == [
+        "Rob (responder, in an emergency)",
+        "Vera (approver, in an emergency)",
+        "Rex (reviewer)",
+    ]
 
 
 def stop(**more: Any) -> SimpleNamespace:

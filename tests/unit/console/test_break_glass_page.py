@@ -12,6 +12,14 @@ from apps.console.queries.break_glasses import BreakGlassListPage, BreakGlassRow
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
+def of(state: str, endpoint: str = "active", *skipped: str) -> SimpleNamespace:
+    """Return a release in this state, of which these gates had not passed."""
+    gates = [{"gate": gate, "state": "skipped"} for gate in skipped]
+    gates.append({"gate": "scan", "state": "passed"})
+    at = SimpleNamespace(state=endpoint)
+    return SimpleNamespace(state=state, number=6, endpoint=at, gates=gates)
+
+
 def view(review: str = "none", missing: int = 0, **glass: Any) -> Any:
     """Return a view of a break-glass with these members."""
     plain = {
@@ -25,14 +33,15 @@ def view(review: str = "none", missing: int = 0, **glass: Any) -> Any:
         "confirmed_at": None,
         "used_at": None,
         "ended_at": None,
-        "release": SimpleNamespace(state="requested", number=6),
+        "release": of("requested"),
     }
     row = SimpleNamespace(**(plain | glass))
     return SimpleNamespace(
         glass=row,
         review=review,
         missing=missing,
-        signers=(SimpleNamespace(person="per_1"),),
+        signers=(SimpleNamespace(person="per_1", void=False),),
+        ended_by=None,
         reviewer="Rex",
         now=AT - timedelta(minutes=1),
     )
@@ -106,6 +115,23 @@ def test_what_it_skips_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("skipped", "said"),
+    [
+        (["approvals", "approvals"], " without its full quorum"),
+        (["freeze", "approvals"], " without its full quorum and these gates: freeze"),
+        (["freeze", "soaked"], " without these gates: freeze, soaked"),
+        ([], ""),
+    ],
+)
+def test_what_was_started_by_it_names_the_gates_that_had_not_passed_alone(
+    skipped: list[str], said: str
+) -> None:
+    release = of("live", "active", *skipped)
+    found = page(view(used_at=AT, release=release), skip=("freeze", "soaked"))
+    assert found.went_without == said
+
+
+@pytest.mark.parametrize(
     ("glass", "allows"),
     [
         ({}, "Once it is co-signed, the rollout can start until"),
@@ -168,22 +194,26 @@ def test_every_page_says_whether_it_is_broken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("release", "state", "going"),
+    ("release", "endpoint", "state", "going"),
     [
-        ("live", "used", " is live by it, review due"),
-        ("rolling_out", "used", " is rolling out by it, review due"),
-        ("superseded", "used", " was live by it, review due"),
-        ("failed", "broken", ", ends"),
-        ("approved", "broken", ", ends"),
+        ("live", "active", "used", " is live by it, review due"),
+        ("live", "stopped", "used", " is stopped with its endpoint, review due"),
+        ("rolling_out", "active", "used", " is rolling out by it, review due"),
+        ("rolling_out", "stopped", "used", " is stopped with its endpoint, review due"),
+        ("superseded", "active", "used", " was live by it, review due"),
+        ("superseded", "stopped", "used", " was live by it, review due"),
+        ("failed", "active", "broken", ", ends"),
+        ("approved", "active", "broken", ", ends"),
     ],
 )
 def test_one_that_was_used_is_no_more_active_until_its_rollout_may_be_tried_again(
-    release: str, state: str, going: str
+    release: str, endpoint: str, state: str, going: str
 ) -> None:
-    of = SimpleNamespace(state=release, number=6)
-    found = page(view("open", state="confirmed", confirmed_at=AT, used_at=AT, release=of))
+    behind = of(release, endpoint)
+    found = page(view("open", state="confirmed", confirmed_at=AT, used_at=AT, release=behind))
     assert (found.state, found.was_used) == (state, state == "used")
     told = SimpleNamespace(state="confirmed", release=release, used=True, until=1, review_due_at=2)
+    told.endpoint = endpoint
     banner = BreakGlassBanner(cast("Any", told))
     begins = f"Emergency release {'used' if state == 'used' else 'active'}:"
     assert (banner.begins, banner.goes_on) == (begins, going)
@@ -191,8 +221,7 @@ def test_one_that_was_used_is_no_more_active_until_its_rollout_may_be_tried_agai
 
 
 def test_one_whose_release_was_approved_without_it_waits_for_nobody() -> None:
-    of = SimpleNamespace(state="approved", number=6)
-    found = page(view(missing=1, release=of))
+    found = page(view(missing=1, release=of("approved")))
     assert (found.state, found.missing, found.allows) == ("needless", "", "")
     assert found.allows_nothing == "Nothing now: release 6 was approved without it."
     told = SimpleNamespace(state="opened", release="approved", used=False)

@@ -153,8 +153,18 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
     assert Running(status, None, is_split=True).notes == ["starting"]
 
 
+@pytest.mark.parametrize("state", ["live", "ready"])
+def test_what_has_no_replica_that_answers_is_not_said_to_be_ready(state: str) -> None:
+    revision = row(state=state, replicas=1)
+    status = row(revision=revision, detail="", ready_replicas=0, phase="starting")
+    found = Running(status, None, is_split=False)
+    assert (found.state, found.ready) == ("not_ready", "0 of 1")
+    status = row(revision=revision, detail="", ready_replicas=1, phase="ready")
+    assert Running(status, None, is_split=False).state == state
+
+
 def test_what_is_live_behind_a_stopped_endpoint_is_stopped() -> None:
-    status = row(revision=row(state="live"), detail="", ready_replicas=0)
+    status = row(revision=row(state="live"), detail="", ready_replicas=0, phase="")
     assert Running(status, None, is_split=False).state == "live"
     assert Running(status, None, is_split=False, is_stopped=True).state == "stopped"
     past = row(state="live", approvers=[])
@@ -235,7 +245,7 @@ def test_what_a_rollback_goes_back_to() -> None:
 @pytest.mark.parametrize(
     ("state", "going_out", "former", "offered", "words"),
     [
-        ("active", False, [], False, ""),
+        ("active", False, [], False, "go back to: churn:1 was recalled."),
         ("active", False, [revision(1, "warm")], True, "only shifts the traffic."),
         ("active", True, [], True, "Revision 3 is going out: a rollback aborts that."),
         (
@@ -251,12 +261,16 @@ def test_what_a_rollback_goes_back_to() -> None:
 def test_a_rollback_is_offered_where_there_is_something_to_go_back_to(
     state: str, going_out: bool, former: list[Any], offered: bool, words: str
 ) -> None:
+    told = {"version": "churn:1", "release": "revoked"}
+    earlier, failed = row(number=2, live_at=1, passed_over=told), row(number=2, live_at=None)
     view = row(
         endpoint=row(state=state),
         going_out=going_out,
         rollout=row(to_revision=row(number=3)) if going_out else None,
         former=former,
         previous=former[0] if former else None,
+        live=row(number=3),
+        history=[row(number=3), failed, earlier, row(number=1, live_at=1, passed_over=None)],
     )
     assert can_roll_back(view) == offered
     assert rollback_words(view).endswith(words)

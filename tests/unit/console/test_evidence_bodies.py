@@ -155,6 +155,12 @@ def test_a_load_test_says_its_share_of_errors_its_throughput_and_its_latencies_i
     assert "Also reported | Errors | 503: 6" in said_of
 
 
+def test_a_latency_too_short_to_show_is_told_to_be_shorter() -> None:
+    short = {"requests": 1, "failed": 0, "p50_ms": 1e-05, "p95_ms": 0}
+    said_of = text("load_test", short)
+    assert "p50 | < 0.01 ms" in said_of and "p95 | 0 ms" in said_of
+
+
 def test_findings_of_a_scan_stand_by_file_the_gravest_first() -> None:
     said_of = text("scan", EVERY_KIND["scan"])
     assert "Files | 2 | Scanner | placet 3, picklescan 1.0.5 | File | Finding | Verdict" in said_of

@@ -68,8 +68,8 @@ def test_who_decides_a_draft_is_told_what_that_brings_about() -> None:
     assert publishing.says == (
         "It is in force at once for every new release request to staging. Where nobody could "
         "satisfy it as people stand now, publishing is refused. r2 is superseded. "
-        "Releases that have not started move to it: decisions on them no longer count, and people "
-        "have to decide again. What is live stays live."
+        "Releases that have not started move to it: decisions on them no longer count, people "
+        "have to decide again, and emergency releases of them end. What is live stays live."
     )
     assert withdrawing.title == "Withdraw policy draft r3?"
     assert withdrawing.says == "Nobody can publish it any more. r2 stays in force."

@@ -37,10 +37,16 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
     """Return a view of a release beside what is live or nothing; ``back`` is where a rollback from
     what is live goes."""
     release = {"state": state, "plan": PLAN, "rollback_to": back, "live_unjustified": False}
+    release |= {"passed_over": None, "live_weight": 10_000}
     release |= {"approved_at": now(), "stopped_then": False}
     changes = SimpleNamespace(compared_with=compared_with)
     decided = {"is_decided": state not in ("requested", "approved"), "is_unknown": False}
     return view(release=SimpleNamespace(**release | more), changes=changes, **decided)
+
+
+def before(release: str = "superseded", state: str = "warm") -> dict[str, Any]:
+    """Return what was live before what is."""
+    return {"version": "churn:1", "state": state, "release": release, "unjustified": False}
 
 
 @pytest.mark.parametrize(
@@ -178,6 +184,12 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
             "churn:1 is one click on the endpoint's page and needs no new approval.",
         ),
         (
+            placed("rolling_out", "churn:1", live_weight=0),
+            ("One click", "churn:1 stays on standby for 1 h"),
+            "The new replicas have all requests now. churn:1 serves no more, and stays on standby "
+            "for 1 h: rolling back is one click and needs no new approval.",
+        ),
+        (
             placed("approved"),
             ("None to go back to", "a failed start leaves nothing live"),
             "Nothing is live here: if it is not ready within 5 min, the release fails and "
@@ -198,6 +210,16 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
             placed("live"),
             ("None to go back to", "now: there is no earlier revision to go back to"),
             "There is no earlier revision to go back to.",
+        ),
+        (
+            placed("live", passed_over=before("revoked")),
+            ("None to go back to", "now: churn:1 was recalled"),
+            "There is no earlier revision to go back to: churn:1 was recalled.",
+        ),
+        (
+            placed("live", passed_over=before(state="draining")),
+            ("None to go back to", "now: churn:1 is on its way out"),
+            "There is no earlier revision to go back to: churn:1 is on its way out.",
         ),
     ],
 )

@@ -61,6 +61,7 @@ SIGNERS = {"sha256:aa": "ci"}
         ),
         ("data_quality", {"checks": [{"passed": True}, {"passed": False}]}, "1 of 2 checks passed"),
         ("load_test", {"requests": 1200, "failed": 3}, "1,200 requests, 3 failed"),
+        ("document", {"title": " "}, "untitled"),
         ("model_card", {"sha256": ""}, "digest of the card"),
     ],
 )

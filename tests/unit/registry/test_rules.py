@@ -299,6 +299,20 @@ def test_every_kind_of_evidence_can_be_given() -> None:
     }
 
 
+def test_a_load_test_has_no_latency_below_zero_and_other_metrics_may_be() -> None:
+    good = {"requests": 10, "failed": 0, "p95_ms": 0}
+    wrong = {"p95_ms": -1, "p99_9_ms": -0.5, "mean_ms": -2, "drift": -1}
+    found = rules.evidence_faults("load_test", good | wrong)
+    assert [fault.pointer for fault in found] == ["/data/p95_ms", "/data/p99_9_ms", "/data/mean_ms"]
+    assert rules.evidence_faults("load_test", good) == []
+    assert rules.evidence_faults("metrics", {"p95_ms": -1}) == [], "named by whoever measured it"
+
+
+def test_a_document_has_a_title_that_can_be_read() -> None:
+    (fault,) = rules.evidence_faults("document", {"title": "  ", "sha256": "0" * 64})
+    assert fault.pointer == "/data/title"
+
+
 def test_evidence_cannot_nest_without_end_or_grow_without_end() -> None:
     deep: dict[str, object] = {}
     for _ in range(40):

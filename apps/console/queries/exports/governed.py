@@ -7,13 +7,14 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from apps.assurance.models import Recall, RecallEffect
-from apps.assurance.queries import recalls_matching, visible_recalls
+from apps.assurance.queries import recalls_matching, visible_recalls, voided_by_each
 from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
 from apps.assurance.queries.visible_recalls import as_done, person_recalled
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.break_glasses import shown_break_glasses
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
+from apps.console.queries.recall_voided import VoidedRow
 from apps.console.queries.release_rows import WORDS, own
 from apps.console.queries.release_words import listed_as, listed_state, with_words
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
@@ -72,7 +73,11 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     reached = _reached(done.order_by("-recall", "-pk"), actor)
     bare = bare.annotate(person=person_recalled()).order_by("-pk")
     without = ((None, recall) for recall in bare.iterator(chunk_size=BATCH))
-    yield from merge(reached, without, key=lambda parts: parts[1].pk, reverse=True)
+    voided = voided_by_each(recalls, actor)
+    for row, found in merge(reached, without, key=lambda parts: parts[1].pk, reverse=True):
+        gone = voided.get(found.pk, ())
+        found.voided = [one for one in gone if project in ("", one.project.slug)]
+        yield row, found
 
 
 def _reached(rows: Any, actor: Actor) -> Iterator[tuple[Any, ...]]:
@@ -90,7 +95,7 @@ def _of_recall(row: RecallEffect | None, recall: Recall) -> str:
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(break_glasses(actor, **filters).order_by("-pk")):
-        for shown in shown_break_glasses(break_glass_views(batch), actor):
+        for shown in shown_break_glasses(break_glass_views(batch)):
             yield shown, shown.glass, shown.glass.release
 
 
@@ -174,6 +179,7 @@ RECALLS = ListTable(
         "target": lambda row, recall: row and row.target.name,
         "action": lambda row, recall: row and did(row),
         "outcome": lambda row, recall: row and outcome(row),
+        "voided": lambda row, recall: [VoidedRow(one).what for one in recall.voided] or None,
         "revoked_by": lambda row, recall: row and row.revoked_by,
         "confirmation": lambda row, recall: row and row.state,
         "confirmed_at": lambda row, recall: row and row.confirmed_at,
