@@ -33,6 +33,9 @@ from placet_client.records.deployments import (
     ServedRevision,
 )
 from placet_client.records.governance import (
+    Attempt,
+    AttemptDecision,
+    Attempts,
     Barred,
     Bound,
     Changes,
@@ -146,6 +149,9 @@ __all__ = [
     "Approval",
     "Archive",
     "ArtifactFile",
+    "Attempt",
+    "AttemptDecision",
+    "Attempts",
     "AuditEvent",
     "AuditEventDetail",
     "Barred",
