@@ -2,6 +2,7 @@
 night."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from playwright.sync_api import Page
 
 from apps.builds.models import Bento
 from apps.governance.models import Release
+from apps.monitoring.models import MetricWindow
 from apps.rollouts import actions
+from apps.rollouts.models import Look, Rollout
+from placet.kernel.clock import now
 from tests.browser.test_story import SERIOUS
 from tests.browser.test_widths import OUTSIDE, WORD
 from tests.support.story import Story
@@ -18,6 +22,7 @@ from tests.support.story import Story
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]}
+HOUR = timedelta(hours=1)
 WARM = {"keep_warm_seconds": 600}
 
 
@@ -72,3 +77,66 @@ def test_reasons_without_an_end_make_it_no_wider(
             page.set_viewport_size({"width": width, "height": 900})
             page.screenshot(path=pictures / f"words-{tab.strip('/')}-{width}.png", full_page=True)
             assert page.evaluate(OUTSIDE) == []
+
+
+def served(story: Story) -> Bento:
+    """Have a build go out by a canary in development, with requests before and after, and one that
+    failed."""
+    story.live(plan=WARM)
+    bento = story.world.bento(story.world.version())
+    release = story.release("development", bento, plan=CANARY)
+    story.settle()
+    row = story.rollout(release)
+    actions.resume(row, step=1, reason="fine", actor=story.otto)
+    story.settle()
+    begun = now() - timedelta(hours=3)
+    Rollout.objects.filter(pk=row.pk).update(created_at=begun, finished_at=begun + HOUR)
+    for minute in range(60):
+        at = begun + timedelta(minutes=minute)
+        count(row.from_revision_id, at, 27_123, 12)
+        count(row.to_revision_id, at, 2_991, 31)
+        count(row.to_revision_id, at + HOUR, 30_120, 7)
+    verdict = {
+        "outcome": "successful",
+        "planned_share": 0.1,
+        "evidence_of_another_share": 0.0,
+        "sentence": "The new revision is not worse than allowed: error rate, p95.",
+        "new_requests": 2991,
+        "stable_requests": 27123,
+        "findings": [],
+        "readings": [],
+    }
+    Look.objects.create(rollout=row, step=1, at=begun, outcome="successful", verdict=verdict)
+    return bento
+
+
+def count(revision: str | None, at: datetime, good: int, bad: int) -> None:
+    """Store a window of a revision."""
+    assert revision is not None
+    latency = {"5": good // 2, "25": good - good // 2, "100": bad}
+    MetricWindow.objects.create(
+        node="nod_1",
+        revision=revision,
+        started_at=at,
+        seconds=10,
+        status_2xx=good,
+        status_5xx=bad,
+        latency=latency,
+    )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_how_a_build_behaved_is_told_to_everybody(
+    story: Story, database_beside_playwright: None, open_as: OpenAs, pictures: Path, theme: str
+) -> None:
+    release = story.release("staging", served(story))
+    fresh = story.release("staging", endpoint="fresh")
+    for width in (1440, 390):
+        page = open_as(story.people["Ada"], theme=theme, width=width)
+        page.goto(f"/releases/{release.pk}/")
+        page.get_by_role("link", name="Behaviour", exact=True).click()
+        page.get_by_text("Analysis, step 2").wait_for()
+        looked_at(page, f"behaviour-{theme}", pictures, width)
+        page.goto(f"/releases/{fresh.pk}/behaviour/")
+        page.get_by_role("link", name="Request release").wait_for()
+        looked_at(page, f"behaviour-empty-{theme}", pictures, width)

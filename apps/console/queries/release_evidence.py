@@ -38,6 +38,7 @@ from placet.kernel.actor import Actor
 TABS = (
     ("Overview", "release"),
     ("Evidence", "release-evidence"),
+    ("Behaviour", "release-behaviour"),
     ("Earlier attempts", "release-attempts"),
 )
 ITEMS = 100  # pieces of evidence that are shown, if only in a line

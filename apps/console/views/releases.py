@@ -14,6 +14,7 @@ from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.page_parts import no_role
 from apps.console.queries.release_attempts import release_attempts_page
+from apps.console.queries.release_behaviour import release_behaviour_page
 from apps.console.queries.release_evidence import release_evidence_page, release_tabs
 from apps.console.queries.release_page import release_page
 from apps.console.queries.release_rows import (
@@ -100,6 +101,20 @@ def release_evidence(request: PageRequest, release_id: str) -> HttpResponse:
         page=found,
         release=found.release,
         tabs=release_tabs(found.release, "release-evidence"),
+    )
+
+
+@page
+def release_behaviour(request: PageRequest, release_id: str) -> HttpResponse:
+    """Show how its build behaved where it served before."""
+    found = release_behaviour_page(release_id, request.actor)
+    return show(
+        request,
+        "release_behaviour",
+        frame=found.release.project_id,
+        page=found,
+        release=found.release,
+        tabs=release_tabs(found.release, "release-behaviour"),
     )
 
 

@@ -117,6 +117,7 @@ def paths(release: Release) -> dict[str, str]:
         "/releases/new/": f"/releases/new/?version={version.pk}",
         "/releases/{release}/": f"/releases/{release.pk}/",
         "/releases/{release}/evidence/": f"/releases/{release.pk}/evidence/",
+        "/releases/{release}/behaviour/": f"/releases/{release.pk}/behaviour/",
         "/releases/{release}/attempts/": f"/releases/{release.pk}/attempts/",
         "/endpoints/{endpoint}/": f"/endpoints/{release.endpoint_id}/",
         **{
