@@ -132,6 +132,12 @@ urlpatterns = [
     path("releases/withdraw", releases.take_back_each, name="releases-withdraw"),
     path("releases/<str:release_id>/", releases.release_detail, name="release"),
     path("releases/<str:release_id>/evidence/", releases.release_evidence, name="release-evidence"),
+    path(
+        "releases/<str:release_id>/behaviour/",
+        releases.release_behaviour,
+        name="release-behaviour",
+    ),
+    path("releases/<str:release_id>/attempts/", releases.release_attempts, name="release-attempts"),
     path("releases/<str:release_id>/decide", releases.decision, name="release-decide"),
     path("releases/<str:release_id>/comment", releases.remark, name="release-comment"),
     path("releases/<str:release_id>/withdraw", releases.take_back, name="release-withdraw"),

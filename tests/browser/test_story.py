@@ -81,6 +81,8 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
 
     places["release"] = ask(dana)
     places["evidence"] = f"{places['release']}evidence/"
+    places["behaviour"] = f"{places['release']}behaviour/"
+    places["attempts"] = f"{places['release']}attempts/"
     assert page.get_by_role("button", name="Approve").count() == 0
     steps("asks for its release")
 
@@ -196,6 +198,8 @@ PAGES = {
     "releases": ("approver", "/releases/"),
     "release": ("approver", "release"),
     "release-evidence": ("approver", "evidence"),
+    "release-behaviour": ("approver", "behaviour"),
+    "release-attempts": ("approver", "attempts"),
     "endpoints": ("operator", "/endpoints/"),
     "endpoint": ("operator", "endpoint"),
     "targets": ("operator", "/targets/"),

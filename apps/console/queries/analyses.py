@@ -150,6 +150,18 @@ def analyses_of(rollout: Rollout) -> list[AnalysisView]:
     return [_analysis(step, by_step[step]) for step in sorted(by_step, reverse=True)]
 
 
+def last_analyses(rollouts: Sequence[Rollout]) -> dict[str, list[AnalysisView]]:
+    """Return what each analysis of these rollouts said last, the newest first, by rollout (one
+    query, none for no rollout)."""
+    found: dict[str, list[AnalysisView]] = {}
+    if not rollouts:
+        return found
+    rows = Look.objects.filter(rollout__in=[row.pk for row in rollouts])
+    for look in rows.order_by("rollout", "-step", "-at").distinct("rollout", "step"):
+        found.setdefault(look.rollout_id, []).append(_analysis(look.step, [look]))
+    return found
+
+
 def _analysis(step: int, rows: Sequence[Look]) -> AnalysisView:
     all_findings = [row.verdict["findings"] for row in rows if row.verdict["findings"]]
     metrics = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Subquery, Value, When
-from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, Now
+from django.db.models.functions import Cast, Concat, JSONObject
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -29,10 +29,10 @@ from apps.governance.queries.release_detail import DecisionRow, ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.identity.queries import name_in
 from apps.identity.rules.permissions import roles_with
+from apps.rollouts.attempts import rollback_of
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import version_name, with_way_back
 from apps.rollouts.states import OPEN_STATES as UNDER_WAY
-from apps.rollouts.states import RolloutKind
 from apps.serving.models import Revision
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
@@ -56,14 +56,6 @@ class GateLine:
     title: str
     reason: str
     who: str = ""  # whose decision it may still pass with, in a sentence
-
-
-@dataclass(frozen=True, slots=True)
-class RolledBackBefore:
-    """That a version was rolled back from the endpoint before: from where to where and why."""
-
-    release: Link
-    how: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +155,6 @@ class ReleaseEnd:
         if self.release.state != ReleaseState.REJECTED:
             return []
         return [d for d in self.view.decisions if d.verdict == "reject" and not d.voided_reason]
-
-    @property
-    def rolled_back_before(self) -> RolledBackBefore | None:
-        """The release of its version that was rolled back here before."""
-        before = self.release.rolled_back_before
-        if before is None:
-            return None
-        release = Link(f"release {before['number']}", reverse("release", args=[before["id"]]))
-        return RolledBackBefore(release, ways_back(before["rollback"], before["reason"]))
 
     def recalled_before(self, actor: Actor) -> RecalledBefore | None:
         """The withdrawn recall of what it runs, where ``actor`` may see it."""
@@ -295,11 +278,6 @@ class ReleaseEnd:
 
 def went_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
     """Say from where to where the rollback ``went``, who did that, when and why."""
-    return format_html("Rolled back{}", ways_back(went, reason))
-
-
-def ways_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
-    """Continue the words that say what was rolled back."""
     ways, why = SafeString(), reason
     if went is not None:
         why = reason if not reason or by_machine(went["by"]) else f"“{reason}”"
@@ -307,7 +285,7 @@ def ways_back(went: Mapping[str, Any] | None, reason: str) -> SafeString:
             " from revision {} to revision {} by {} {}",
             *(went["from"], went["to"], went["name"], ago(datetime.fromisoformat(went["at"]))),
         )
-    return format_html("{}{}{}", ways, ": " if why else "", why)
+    return format_html("Rolled back{}{}{}", ways, ": " if why else "", why)
 
 
 def moment(release: Release) -> str:
@@ -334,9 +312,8 @@ def past(gate: GateResult) -> GateLine:
 
 def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
-    (``rollback``), the newest earlier release of its version that was rolled back from its endpoint
-    before it was decided (``rolled_back_before``), the recall of what it runs that was withdrawn
-    before that (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
+    (``rollback``), the recall of what it runs that was withdrawn before it was decided
+    (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
     stopped its endpoint (``stopper``), whether a rollout is under way there (``moving``), whether
     that was stopped at the decision (``stopped_then``),
     the standing recalls of its version (``version_recalls``), and what is live there now
@@ -348,8 +325,7 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     moving = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=UNDER_WAY)
     recall = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
     return with_live_now(with_way_back(releases)).annotate(
-        rollback=_rollback(),
-        rolled_back_before=_rolled_back_before(),
+        rollback=rollback_of(),
         recalled_before=recall_before_the_decision(),
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
@@ -357,28 +333,6 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
         stopped_then=stopped_at_the_decision(),
         version_recalls=recalls_of_version("version__"),
     )
-
-
-def _rollback() -> Subquery:
-    """Return the rollout that took a release back, as a column of a query that reads releases."""
-    went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
-    went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
-    rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
-    told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
-    return Subquery(went.values(json=told)[:1])
-
-
-def _rolled_back_before() -> Subquery:
-    decided = Coalesce(OuterRef("approved_at"), OuterRef("ended_at"), Now())
-    rows = Release.objects.filter(
-        version=OuterRef("version"),
-        endpoint=OuterRef("endpoint"),
-        number__lt=OuterRef("number"),
-        state=ReleaseState.ROLLED_BACK,
-        ended_at__lte=decided,
-    )
-    told = JSONObject(id="pk", number="number", reason="ended_reason", rollback=_rollback())
-    return Subquery(rows.order_by("-number").values(json=told)[:1])
 
 
 def with_live_now(releases: QuerySet[Release]) -> QuerySet[Release, Any]:

@@ -35,7 +35,12 @@ from apps.registry.models import Evidence, EvidenceSource
 from apps.registry.rules import card_data
 from placet.kernel.actor import Actor
 
-TABS = (("Overview", "release"), ("Evidence", "release-evidence"))
+TABS = (
+    ("Overview", "release"),
+    ("Evidence", "release-evidence"),
+    ("Behaviour", "release-behaviour"),
+    ("Earlier attempts", "release-attempts"),
+)
 ITEMS = 100  # pieces of evidence that are shown, if only in a line
 CARD = "model_card"
 KIND_TERMS = {  # the words of the glossary that explain kinds

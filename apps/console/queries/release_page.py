@@ -41,6 +41,7 @@ from apps.governance.queries.changes import DependencyRow, locked
 from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
+from apps.rollouts.attempts import WorstAttempt, with_attempts, worst_before
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
@@ -63,6 +64,7 @@ class ReleasePage:
     picture: Picture
     signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
     break_glass_form: BreakGlassForm | None  # where the reader may open a break-glass
+    worst: WorstAttempt | None  # of the attempts before it
 
     @property
     def release(self) -> Release:
@@ -324,7 +326,8 @@ class ReleasePage:
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
-    view = with_story_in_words(release_view(release_id, actor, with_end))
+    view = release_view(release_id, actor, lambda rows: with_attempts(with_end(rows), actor))
+    view = with_story_in_words(view)
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     rows = with_last_words(rows.select_related("to_revision", "from_revision"), actor)
     rollout = rows.first() if view.release.state != ReleaseState.REQUESTED else None
@@ -342,6 +345,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         picture=picture_of(view.release.plan, rollout),
         signing=signing_of(view, actor),
         break_glass_form=break_glass_form(view.release, actor),
+        worst=worst_before(view.release, actor),
     )
 
 

@@ -13,6 +13,8 @@ from django.shortcuts import redirect
 from apps.builds.models import Bento
 from apps.console.context import waiting
 from apps.console.queries.page_parts import no_role
+from apps.console.queries.release_attempts import release_attempts_page
+from apps.console.queries.release_behaviour import release_behaviour_page
 from apps.console.queries.release_evidence import release_evidence_page, release_tabs
 from apps.console.queries.release_page import release_page
 from apps.console.queries.release_rows import (
@@ -99,6 +101,34 @@ def release_evidence(request: PageRequest, release_id: str) -> HttpResponse:
         page=found,
         release=found.release,
         tabs=release_tabs(found.release, "release-evidence"),
+    )
+
+
+@page
+def release_behaviour(request: PageRequest, release_id: str) -> HttpResponse:
+    """Show how its build behaved where it served before."""
+    found = release_behaviour_page(release_id, request.actor)
+    return show(
+        request,
+        "release_behaviour",
+        frame=found.release.project_id,
+        page=found,
+        release=found.release,
+        tabs=release_tabs(found.release, "release-behaviour"),
+    )
+
+
+@page
+def release_attempts(request: PageRequest, release_id: str) -> HttpResponse:
+    """Show what became of earlier releases of the same version."""
+    found = release_attempts_page(release_id, request.actor)
+    return show(
+        request,
+        "release_attempts",
+        frame=found.release.project_id,
+        page=found,
+        release=found.release,
+        tabs=release_tabs(found.release, "release-attempts"),
     )
 
 

@@ -21,7 +21,6 @@ from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
 from apps.governance.queries.changes import Changes, changes_of
 from apps.governance.queries.compared import ComparedRelease, bound_evidence, compared_release
-from apps.governance.queries.earlier import EarlierRejection, decisions_on, last_rejection
 from apps.governance.queries.facts import answers, gather, had_decided
 from apps.governance.queries.people import (
     Barred,
@@ -114,7 +113,6 @@ class ReleaseView(ComparedRelease):
     gates: tuple[GateResult, ...]
     all_passed: bool
     decisions: tuple[DecisionRow, ...]
-    earlier: EarlierRejection | None  # of the same version for the same endpoint
     who_opens: tuple[tuple[NamedPerson, ...], ...]  # beside each of the gates
     may_still_decide: tuple[NamedPerson, ...]
     cannot_count: tuple[Barred, ...]
@@ -171,11 +169,11 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     row, live = found.release, found.live  # gates compare with what served last; it may be over
     facts = gather([row], clock.now(), served=served)[row.pk]
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
-    decisions, before = decisions_on(row)
+    decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
     bodies = [body_of(e.body) for e in reversed(events)]
-    people = people_around(row, _ids(row, [*decisions, *before], bodies))
-    texts = unseal_many(_sealed([*decisions, *before], bodies))
+    people = people_around(row, _ids(row, decisions, bodies))
+    texts = unseal_many(_sealed(decisions, bodies))
     return ReleaseView(
         release=row,
         live=live,
@@ -185,7 +183,6 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         gates=tuple(results),
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),
-        earlier=last_rejection(before, people.names, texts),
         **_deciders(row, people, results, decisions, actor, facts),
         you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),

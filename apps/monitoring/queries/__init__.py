@@ -32,6 +32,7 @@ from apps.monitoring.queries.outcomes import (
     reported,
 )
 from apps.monitoring.queries.outputs import count_outputs
+from apps.monitoring.queries.spans import Span, seen_in
 from apps.monitoring.queries.windows import (
     MeasuredCounts,
     Recent,
@@ -56,6 +57,7 @@ __all__ = [
     "MeasuredCounts",
     "Recent",
     "Reported",
+    "Span",
     "Stretch",
     "Watched",
     "WholeWindows",
@@ -82,6 +84,7 @@ __all__ = [
     "reported",
     "requests_at",
     "requests_of",
+    "seen_in",
     "series",
     "stands",
     "traffic",

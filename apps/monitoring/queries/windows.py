@@ -204,7 +204,7 @@ def series(
     stretches: dict[str, dict[int, Stretch]] = {name: {} for name in names}
     for row in rows:
         stretches[row["revision"]][row["begin"]] = Stretch(
-            _part(row, "drawn"), _part(row, "mirrored")
+            part(row, "drawn"), part(row, "mirrored")
         )
     return stretches
 
@@ -218,7 +218,7 @@ def traffic(
     """
     found: dict[int, WindowCounts] = {}
     for row in _of_clients(revisions, since, until, seconds):
-        counts = _part(row, "seen")
+        counts = part(row, "seen")
         before = found.get(row["begin"])
         found[row["begin"]] = total([before, counts]) if before else counts
     return found
@@ -275,7 +275,7 @@ def _of_clients(
     newest = MetricHour.objects.order_by("-started_at").values("started_at")[:1]
     since_then = Q(newest=None) | Q(started_at__gte=F("newest") + timedelta(seconds=HOUR))
     rows = rows.annotate(newest=Subquery(newest)).filter(since_then)
-    both: QuerySet[Any, Any] = _summed(hours, ("begin",)).union(
+    both: QuerySet[Any, Any] = summed(hours, ("begin",)).union(
         seen_by_clients(rows, "begin"), all=True
     )
     return both
@@ -286,12 +286,13 @@ def seen_by_clients(rows: QuerySet[Any], *by: str) -> QuerySet[Any, Any]:
     unit."""
     without = {name: _sum("apart", "no_unit", name) for name in STATUSES}
     without |= {name: _sum("apart", "no_unit", "latency", name) for name in BUCKETS}
-    return _summed(rows, by, without)
+    return summed(rows, by, without)
 
 
-def _summed(
+def summed(
     rows: QuerySet[Any], by: tuple[str, ...], more: Mapping[str, Any] | None = None
 ) -> QuerySet[Any, Any]:
+    """Add up what stands in rows of windows or hours, and ``more`` to each sum."""
     sums = {name: Sum(name) for name in STATUSES} | {n: _sum("latency", n) for n in BUCKETS}
     added: QuerySet[Any, Any] = rows.values(*by).annotate(
         time=Sum("seconds"),
@@ -336,9 +337,10 @@ def _sum(column: str, *path: str) -> Sum:
     return Sum(Cast(member, BigIntegerField()), default=0)
 
 
-def _part(row: Mapping[str, Any], part: str) -> WindowCounts:
-    two, four, five = (row[f"{part}_{name}"] for name in STATUSES)
-    latency = {name: row[f"{part}_{name}"] for name in BUCKETS}
+def part(row: Mapping[str, Any], name: str) -> WindowCounts:
+    """Return one part of what was added up: ``seen``, ``drawn`` or ``mirrored``."""
+    two, four, five = (row[f"{name}_{status}"] for status in STATUSES)
+    latency = {bucket: row[f"{name}_{bucket}"] for bucket in BUCKETS}
     return WindowCounts(two, four, five, row["time"], latency)
 
 

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from apps.rollouts.api import disagreements, drills, measurements, rollouts, series, traffic
+from apps.rollouts.api import (
+    attempts,
+    disagreements,
+    drills,
+    measurements,
+    rollouts,
+    series,
+    traffic,
+)
 
 urlpatterns = [
     path("rollouts", rollouts.RolloutList.as_view(), name="api-rollouts-list"),
@@ -40,6 +48,11 @@ urlpatterns = [
     ),
     path(
         "rollouts/<str:rollout>/retry", rollouts.RolloutRetry.as_view(), name="api-rollouts-retry"
+    ),
+    path(
+        "releases/<str:release>/attempts",
+        attempts.ReleaseAttempts.as_view(),
+        name="api-releases-attempts",
     ),
     path(
         "releases/<str:release>/rollout",

@@ -26,6 +26,7 @@ from placet_client.cli.command import (
     polling,
 )
 from placet_client.cli.release_names import id_of
+from placet_client.cli.release_shown import BRIEF, show_release, why_ended
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
 from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
@@ -40,10 +41,6 @@ release = typer.Typer(
 )
 COLUMNS = ["id", "project", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
-BRIEF = ["id", "project", "number", "model", "version", "environment", "endpoint", "target"]
-BRIEF += ["state", "reason", "not_after", "live_at", "ended_at", "ended_reason"]
-SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
-SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 REFUSED = ("rejected", "withdrawn", "expired", "revoked")
 BROKEN = ("failed", "aborted", "rolled_back")
 ReleaseArgument = Annotated[
@@ -210,15 +207,8 @@ def _ending(view: ReleaseDetail) -> tuple[int, str] | None:
     row = view.release
     if row.state not in REFUSED + BROKEN:
         return None
-    sentence = f"The release is {row.state.replace('_', ' ')}. {_why_ended(view)}".strip()
+    sentence = f"The release is {row.state.replace('_', ' ')}. {why_ended(view)}".strip()
     return (DENIED if row.state in REFUSED else ERROR), sentence
-
-
-def _why_ended(view: ReleaseDetail) -> str:
-    """Return why a release ended; of a recall what its page says to whoever may see it."""
-    if told := view.recall:
-        return f"Recalled by {told.by_name} ({told.id}): “{told.reason}”"
-    return view.release.ended_reason
 
 
 def _is_denied(view: ReleaseDetail) -> bool:
@@ -276,34 +266,13 @@ def release_list(
 
 @release.command("show")
 def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> None:
-    """Show a release with its gates and decisions."""
+    """Show a release with its gates and decisions, and earlier attempts to release its version."""
     with connected() as client:
         release_id = id_of(client, named)
         view = client.releases.get(release_id)
+        attempts = client.releases.attempts(release_id)
         state = release_state(view.release, _rollout_of(client, view.release))
-    if output is Form.JSON:
-        show_one(view, output)
-        return
-    told = {
-        "state": state,
-        "requested_by": view.requester_name,
-        "author": view.author_name,
-        "may_still_decide": [person.name for person in view.may_still_decide],
-        "ended_reason": _why_ended(view),
-    }
-    show_one(view.release.raw | told, output, SHOWN)
-    if view.shared_network:
-        say(f"Its replicas would not be kept from the network: {view.shared_network}")
-    for mark in view.egress_marks:
-        say(f"It may reach: {mark}")
-    if view.waits_for:
-        say(f"Beside its gates it waits: {view.waits_for}")
-    if view.release.state not in ("requested", "approved"):
-        say("Its gates are looked at no more. They said last, at its start or its end:")
-    show_list(view.gates, ["state", "title", "reason"], output)
-    if view.decisions:
-        void = ["voided_reason"] if any(one.voided_reason for one in view.decisions) else []
-        show_list(view.decisions, ["verdict", "role", "name", "comment", "at", *void], output)
+    show_release(view, attempts, state, output)
 
 
 @release.command("comment")

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from placet_client.nouns.base import Listing, Noun, at, changed, given, moment
 from placet_client.records import (
+    Attempts,
     Comment,
     Decision,
     DryRunResult,
@@ -185,6 +186,10 @@ class Releases(Noun):
     def get(self, release: str) -> ReleaseDetail:
         """Read a release with its gates as they stand now."""
         return self._read(ReleaseDetail, at("releases", release))
+
+    def attempts(self, release: str) -> Attempts:
+        """Read what became of earlier releases of its version, in any environment: the last 20."""
+        return self._read(Attempts, at("releases", release, "attempts"))
 
     def request(
         self,

@@ -43,6 +43,9 @@ from placet_client.records.figures import (
     TeamFigures,
 )
 from placet_client.records.governance import (
+    Attempt,
+    AttemptDecision,
+    Attempts,
     Barred,
     Bound,
     Changes,
@@ -156,6 +159,9 @@ __all__ = [
     "Approval",
     "Archive",
     "ArtifactFile",
+    "Attempt",
+    "AttemptDecision",
+    "Attempts",
     "AuditEvent",
     "AuditEventDetail",
     "Barred",

@@ -267,6 +267,27 @@ def test_a_release_is_shown_with_who_may_still_decide(
     assert "Rex risk, Rita risk" in shown and "No results" not in shown
 
 
+def test_a_release_is_shown_with_the_worst_of_the_attempts_before_it_first(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = world.request("staging")
+    world.decide(first, world.rex, verdict="reject", comment="No fairness report")
+    again = world.request("staging", first.bento)
+    assert main(["release", "show", again.pk]) == 0
+    said = capsys.readouterr()
+    worst = said.err.splitlines()[0]
+    assert worst.startswith("An earlier release of this version to staging was rejected by Rex")
+    assert worst.endswith(": “No fairness report”")
+    assert "Earlier attempts to release this version:" in said.err
+    last = said.out.splitlines()[-1]
+    assert last.split()[:4] == ["1", "staging", "churn", "rejected"]
+    assert main(["release", "show", again.pk, "-o", "json"]) == 0
+    told = answer(capsys)["earlier_attempts"]
+    assert (told["worst"], len(told["items"])) == (worst, 1)
+    assert main(["release", "show", first.pk]) == 0
+    assert "attempt" not in capsys.readouterr().err
+
+
 def test_the_gates_of_a_release_that_started_are_not_said_to_be_those_of_now(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,6 +118,8 @@ def paths(release: Release) -> dict[str, str]:
         "/releases/new/": f"/releases/new/?version={version.pk}",
         "/releases/{release}/": f"/releases/{release.pk}/",
         "/releases/{release}/evidence/": f"/releases/{release.pk}/evidence/",
+        "/releases/{release}/behaviour/": f"/releases/{release.pk}/behaviour/",
+        "/releases/{release}/attempts/": f"/releases/{release.pk}/attempts/",
         "/endpoints/{endpoint}/": f"/endpoints/{release.endpoint_id}/",
         **{
             f"/endpoints/{{endpoint}}/{tab}/": f"/endpoints/{release.endpoint_id}/{tab}/"
@@ -139,6 +141,7 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/projects/{project}/environments": f"{api}/environments",
         "/api/v1/projects/{project}/releases": f"{api}/releases",
         "/api/v1/releases/{release}": f"/api/v1/releases/{release.pk}",
+        "/api/v1/releases/{release}/attempts": f"/api/v1/releases/{release.pk}/attempts",
         "/api/v1/endpoints/{endpoint}": f"/api/v1/endpoints/{release.endpoint_id}",
         "/targets/{target}/": f"/targets/{release.endpoint.target.name}/",
         "/api/v1/targets/{target}/uses": f"/api/v1/targets/{release.endpoint.target.name}/uses",

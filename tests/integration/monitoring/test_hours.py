@@ -12,7 +12,7 @@ from apps.monitoring.actions import add_up_hours, forget_old, hours
 from apps.monitoring.actions.hours import hold_hours
 from apps.monitoring.actions.windows import ingest
 from apps.monitoring.models import MetricHour, MetricWindow
-from apps.monitoring.queries import requests_at, traffic
+from apps.monitoring.queries import Span, requests_at, seen_in, traffic
 from apps.serving.models import Node, Revision
 from placet.kernel.clock import now
 from tests.support.plans import rows_read
@@ -74,6 +74,28 @@ def test_weeks_read_the_same_by_hours_and_by_windows(revision: Revision) -> None
     assert by_hours == by_windows
     assert sum(counts.requests for counts in by_hours.values()) == 20 * 10 + 10 + 3
     assert add_up_hours()["stale"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_span_counts_each_window_that_began_in_it_once_by_hours_and_by_windows(
+    revision: Revision,
+) -> None:
+    start = this_hour()
+    without = {"status_2xx": 3, "status_4xx": 0, "status_5xx": 0, "latency": {"5": 3}}
+    report(revision, *(window(start - number * HOUR / 4) for number in range(40)))
+    report(revision, window(start - 5 * HOUR + HOUR / 3, apart={"no_unit": without}))
+    long = Span(revision.pk, start - 7.5 * HOUR, start + HOUR)  # from within an hour on
+    short = Span(revision.pk, start - 9 * HOUR, start - 8.5 * HOUR)  # no hour lies in it
+    nothing = Span("rev_other", start - 9 * HOUR, start)
+    spans = [long, short, nothing]
+    by_windows = seen_in(spans)
+    assert [one.requests for one in by_windows] == [32 * 10 + 3, 2 * 10, 0]
+    assert add_up_hours()["hours"]
+    MetricWindow.objects.filter(
+        started_at__gte=start - 6 * HOUR, started_at__lt=start - HOUR
+    ).delete()
+    assert seen_in(spans) == by_windows
+    assert seen_in([]) == []
 
 
 @pytest.mark.django_db(transaction=True)

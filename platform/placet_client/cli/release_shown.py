@@ -1,0 +1,50 @@
+"""How one release is shown: with its gates, its decisions, and earlier attempts to release its
+version."""
+
+from placet_client.output import Form, say, show_list, show_one
+from placet_client.records import Attempts, ReleaseDetail
+
+BRIEF = ["id", "project", "number", "model", "version", "environment", "endpoint", "target"]
+BRIEF += ["state", "reason", "not_after", "live_at", "ended_at", "ended_reason"]
+SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
+SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
+ATTEMPT = ["number", "environment", "endpoint", "outcome", "by_name", "reason", "at"]
+
+
+def why_ended(view: ReleaseDetail) -> str:
+    """Return why a release ended; of a recall what its page says to whoever may see it."""
+    if told := view.recall:
+        return f"Recalled by {told.by_name} ({told.id}): “{told.reason}”"
+    return view.release.ended_reason
+
+
+def show_release(view: ReleaseDetail, attempts: Attempts, state: str, output: Form) -> None:
+    """Print a release, how it stands in one word, and the worst of the attempts before it first."""
+    if output is Form.JSON:
+        show_one({**view.raw, "earlier_attempts": attempts.raw}, output)
+        return
+    told = {
+        "state": state,
+        "requested_by": view.requester_name,
+        "author": view.author_name,
+        "may_still_decide": [person.name for person in view.may_still_decide],
+        "ended_reason": why_ended(view),
+    }
+    if attempts.worst:
+        say(attempts.worst)
+    show_one(view.release.raw | told, output, SHOWN)
+    if view.shared_network:
+        say(f"Its replicas would not be kept from the network: {view.shared_network}")
+    for mark in view.egress_marks:
+        say(f"It may reach: {mark}")
+    if view.waits_for:
+        say(f"Beside its gates it waits: {view.waits_for}")
+    if view.release.state not in ("requested", "approved"):
+        say("Its gates are looked at no more. They said last, at its start or its end:")
+    show_list(view.gates, ["state", "title", "reason"], output)
+    if view.decisions:
+        void = ["voided_reason"] if any(one.voided_reason for one in view.decisions) else []
+        show_list(view.decisions, ["verdict", "role", "name", "comment", "at", *void], output)
+    if attempts.items:
+        say("Earlier attempts to release this version:")
+        show_list(attempts.items, ATTEMPT, output)
