@@ -15,9 +15,10 @@ from django.db.models import QuerySet
 from apps.assurance.actions import lift, lift_hold, place_hold, set_retention
 from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import Recall, RecallEffect
-from apps.assurance.queries import RecallSubject, foresee
+from apps.assurance.queries import RecallSubject, foresee, voided_by_each, voided_seen
 from apps.assurance.queries.called import NameFinder
 from apps.assurance.queries.events_of_recalls import made_by_hidden
+from apps.assurance.queries.named_items import named_person
 from apps.assurance.queries.retention import (
     get_archive,
     retention,
@@ -246,6 +247,14 @@ class Things:
         at = {"target": self.target, "project": self.project, "action": "revoked"}
         RecallEffect.objects.create(recall_id=self.world.values["recall"], **of, **at)
         return rows
+
+    @property
+    def taken_back(self) -> QuerySet[Recall]:
+        """A recall of somebody's decisions, which voided one."""
+        decision = self.decided.decisions.order_by("pk")[0]
+        Decision.objects.filter(pk=decision.pk).update(voided_reason="recalled")
+        recall = Recall.objects.create(kind="person", what=decision.person, names={})
+        return Recall.objects.filter(pk=recall.pk)
 
     def opens(self, who: Actor) -> BreakGlass:
         """Have ``who`` open another one."""
@@ -1094,6 +1103,24 @@ QUESTIONS = [
         lambda t, who: foresee(
             who, kind="bento", what=t.release.bento_id, project=t.project, ring=ring()
         ),
+    ),
+    Direct(
+        "recall the decisions of a person by an e-mail address that one may not know",
+        "operator",
+        None,
+        lambda t, who: named_person(t.person.email, who) != t.person.email,
+    ),
+    Direct(
+        "read what a recall voided elsewhere",
+        "stranger",
+        None,
+        lambda t, who: voided_seen(t.taken_back.get(), who),
+    ),
+    Direct(
+        "take away what recalls voided elsewhere",
+        "stranger",
+        None,
+        lambda t, who: voided_by_each(t.taken_back, who),
     ),
     Direct(
         "learn where else there are the files of what one recalls",
