@@ -278,6 +278,8 @@ def endpoint_start(
     with connected() as client:
         started = client.endpoints.start(id_of(client, reference), reason=reason)
         _show_changed(client, started, output)
+        if output is Form.JSON:
+            return
         said = ["Started."]
         with suppress(PlacetError):  # it is started, whatever the token does not see besides
             said += _once_started(client, started)
