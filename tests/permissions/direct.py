@@ -15,9 +15,10 @@ from django.db.models import QuerySet
 from apps.assurance.actions import lift, lift_hold, place_hold, set_retention
 from apps.assurance.actions.reporting import report_of
 from apps.assurance.models import Recall, RecallEffect
-from apps.assurance.queries import RecallSubject, foresee
+from apps.assurance.queries import RecallSubject, foresee, voided_by_each, voided_seen
 from apps.assurance.queries.called import NameFinder
 from apps.assurance.queries.events_of_recalls import made_by_hidden
+from apps.assurance.queries.named_items import named_person
 from apps.assurance.queries.retention import (
     get_archive,
     retention,
@@ -53,7 +54,6 @@ from apps.console.queries.project_page import environments_in_force, project_pag
 from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
 from apps.console.queries.recall_form import recall_form, same_files
-from apps.console.queries.recall_voided import voided_of
 from apps.console.queries.recalls import recall_page
 from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
@@ -95,7 +95,6 @@ from apps.governance.queries.duties import visible_duties
 from apps.governance.queries.organisation import look
 from apps.governance.queries.sharing import shared_last
 from apps.governance.queries.standstill import standstill
-from apps.governance.queries.uncounting import RECALLED
 from apps.identity import actions as access
 from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
@@ -250,13 +249,12 @@ class Things:
         return rows
 
     @property
-    def uncounted(self) -> Recall:
-        """The recall, after it took back somebody's decision."""
-        found = Decision.objects.filter(pk=self.world.values["decision"])
-        found.update(voided_reason=RECALLED)
-        of = {"kind": "person", "what": found.get().person, "created_at": now()}
-        Recall.objects.filter(pk=self.world.values["recall"]).update(**of)
-        return Recall.objects.get(pk=self.world.values["recall"])
+    def taken_back(self) -> QuerySet[Recall]:
+        """A recall of somebody's decisions, which voided one."""
+        decision = self.decided.decisions.order_by("pk")[0]
+        Decision.objects.filter(pk=decision.pk).update(voided_reason="recalled")
+        recall = Recall.objects.create(kind="person", what=decision.person, names={})
+        return Recall.objects.filter(pk=recall.pk)
 
     def opens(self, who: Actor) -> BreakGlass:
         """Have ``who`` open another one."""
@@ -1107,6 +1105,24 @@ QUESTIONS = [
         ),
     ),
     Direct(
+        "recall the decisions of a person by an e-mail address that one may not know",
+        "operator",
+        None,
+        lambda t, who: named_person(t.person.email, who) != t.person.email,
+    ),
+    Direct(
+        "read what a recall voided elsewhere",
+        "stranger",
+        None,
+        lambda t, who: voided_seen(t.taken_back.get(), who),
+    ),
+    Direct(
+        "take away what recalls voided elsewhere",
+        "stranger",
+        None,
+        lambda t, who: voided_by_each(t.taken_back, who),
+    ),
+    Direct(
         "learn where else there are the files of what one recalls",
         "stranger",
         None,
@@ -1132,12 +1148,6 @@ QUESTIONS = [
         "operator",
         None,
         lambda t, who: recall_page(t.world.values["recall"], who).may_lift,
-    ),
-    Direct(
-        "learn of which releases elsewhere a recall voided decisions",
-        "stranger",
-        None,
-        lambda t, who: voided_of(t.uncounted, who).rows,
     ),
     Direct(
         "be shown how to recall",

@@ -33,7 +33,6 @@ from apps.audit.queries import unseal_many
 from apps.governance.api.exports import ZipRenderer, zipped
 from apps.governance.queries.named_filters import named
 from apps.identity.api.lookups import named_project
-from apps.identity.queries import visible
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
@@ -169,9 +168,8 @@ def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
 
 def recall_detail(row: Recall, actor: Actor) -> dict[str, Any]:
     """Return one recall with its envelopes, and what it voided that ``actor`` sees."""
-    voided = visible(queries.voided_along(row), actor, view="release.view")
     return recall_bodies([row])[0] | {
-        "voided": voided_bodies(voided),
+        "voided": voided_bodies(queries.voided_seen(row, actor)),
         "envelope": row.envelope,
         "lift_envelope": row.lift_envelope,
     }

@@ -24,7 +24,7 @@ from apps.assurance.queries.visible_recalls import (
     whose_decisions,
     with_counts,
 )
-from apps.assurance.queries.voided import voided_along, voided_by_each
+from apps.assurance.queries.voided import voided_along, voided_by_each, voided_seen
 
 __all__ = [
     "RecallReach",
@@ -48,6 +48,7 @@ __all__ = [
     "voided_along",
     "voided_by",
     "voided_by_each",
+    "voided_seen",
     "whose_decisions",
     "with_counts",
 ]

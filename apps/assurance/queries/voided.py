@@ -41,6 +41,11 @@ def voided_along(recall: Recall) -> QuerySet[Release, Any]:
     return rows.annotate(voids=_whether(voids), ends=_whether(ends))
 
 
+def voided_seen(recall: Recall, actor: Actor) -> QuerySet[Release, Any]:
+    """Return those of them that ``actor`` may see."""
+    return visible(voided_along(recall), actor, view="release.view")
+
+
 def voided_by_each(recalls: QuerySet[Recall], actor: Actor) -> dict[str, list[Any]]:
     """Return the same of each of ``recalls`` by its id, as far as ``actor`` sees the releases (four
     queries at most)."""

@@ -6,10 +6,9 @@ from typing import Any
 from django.urls import reverse
 
 from apps.assurance.models import Recall
-from apps.assurance.queries import voided_along
+from apps.assurance.queries import voided_along, voided_seen
 from apps.console.queries.page_parts import Link
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import visible
 from apps.registry.queries import large_of
 from placet.kernel.actor import Actor
 
@@ -74,7 +73,7 @@ NOTHING = Voided()
 def voided_of(recall: Recall, actor: Actor) -> Voided:
     """Return what ``recall`` took back (one query, one more for who does not see every project)."""
     every = voided_along(recall)
-    own = visible(every, actor, view="release.view")
+    own = voided_seen(recall, actor)
     rows = own.select_related("project", "environment", "version__model")
     rows = rows.defer(*large_of("version")).order_by("pk")[: VOIDED + 1]
     partly = actor.projects_with("release.view") is not None

@@ -1,6 +1,6 @@
 """endpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Annotated
@@ -306,8 +306,8 @@ def _once_started(client: Client, started: records.Endpoint) -> Iterator[str]:
     if started.live_revision is None and releases:
         yield "Nothing is live there yet: clients get 503 until something is."
     for release in releases:
-        by_itself = release.plan.get("start") != "manual"
-        starts = "starts by itself, if every gate still passes" if by_itself else BY_HAND
+        by_hand = isinstance(release.plan, Mapping) and release.plan.get("start") == "manual"
+        starts = BY_HAND if by_hand else "starts by itself, if every gate still passes"
         yield f"Release {release.number}, which is approved, {starts}."
     if started.live_revision is None and not releases:
         yield "Nothing serves there until a version is released to it."
