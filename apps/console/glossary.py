@@ -4,6 +4,7 @@ What they mean stands in ``docs/glossary.md``, whose headings are the anchors.
 """
 
 TERMS = {
+    "acceleration": "What is acceleration?",
     "alias": "What is an alias?",
     "build": "What is a build?",
     "data-quality": "What is data quality?",
@@ -18,7 +19,6 @@ TERMS = {
     "lineage": "What is lineage?",
     "load-test": "What is a load test?",
     "model-card": "What is a model card?",
-    "onnx": "What is ONNX?",
     "outbound-access": "What is outbound access?",
     "permit": "What is a permit?",
     "policy": "What is a policy?",

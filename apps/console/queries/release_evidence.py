@@ -44,7 +44,7 @@ TABS = (
 ITEMS = 100  # pieces of evidence that are shown, if only in a line
 CARD = "model_card"
 KIND_TERMS = {  # the words of the glossary that explain kinds
-    "acceleration": "onnx",
+    "acceleration": "acceleration",
     "data_quality": "data-quality",
     "explainability": "explainability",
     "fairness": "fairness",

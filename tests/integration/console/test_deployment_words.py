@@ -249,12 +249,12 @@ def test_the_receipts_of_a_recall_come_to_its_page_without_a_reload(
     recalled(story, first_release)
     story.run_jobs("control")
     path, otto = f"/recalls/{Recall.objects.get().pk}/", browser(story.people["Otto"])
-    renews = f'hx-get="{path}"'
-    assert renews in otto.get(path).content.decode()
+    assert f'hx-get="{path}" hx-trigger="every 3s"' in otto.get(path).content.decode()
     story.node.confirm()
     renewed = otto.get(path, headers={"HX-Request": "true"}).content.decode()
     assert "nothing of it was running at" in renewed
-    assert renews not in renewed, "every node has answered"
+    assert "every 3s" not in renewed, "every node has answered"
+    assert "every 10s" in renewed, "it may be withdrawn"
 
 
 def test_the_page_of_a_recall_that_ended_nothing_waits_for_what_its_targets_sign(
@@ -266,9 +266,9 @@ def test_the_page_of_a_recall_that_ended_nothing_waits_for_what_its_targets_sign
     story.run_jobs("control")
     path, otto = f"/recalls/{found.pk}/", browser(story.people["Otto"])
     assert found.effects.count() == 0
-    assert "hx-get" in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
+    assert "every 3s" in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
     story.node.confirm()
-    assert "hx-get" not in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
+    assert "every 10s" in otto.get(path).content.decode().split('id="answers"')[1].split(">")[0]
 
 
 def test_what_is_exported_from_the_page_of_a_recall_is_what_that_recall_did(
