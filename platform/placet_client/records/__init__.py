@@ -32,6 +32,14 @@ from placet_client.records.deployments import (
     RunReceipt,
     ServedRevision,
 )
+from placet_client.records.discussions import (
+    OpenedThread,
+    Seen,
+    Thread,
+    ThreadComment,
+    Unmentioned,
+    WrittenComment,
+)
 from placet_client.records.governance import (
     Barred,
     Bound,
@@ -210,6 +218,7 @@ __all__ = [
     "Model",
     "Node",
     "Objective",
+    "OpenedThread",
     "Outcome",
     "OutcomeReceipt",
     "Passkey",
@@ -241,6 +250,7 @@ __all__ = [
     "SchemaChange",
     "Search",
     "SecondFactorDemand",
+    "Seen",
     "Series",
     "ServedRevision",
     "ServiceAccount",
@@ -258,11 +268,14 @@ __all__ = [
     "Task",
     "TaskList",
     "Team",
+    "Thread",
+    "ThreadComment",
     "Timestamp",
     "TimestampDetail",
     "Token",
     "ToldRecall",
     "Traffic",
+    "Unmentioned",
     "Upload",
     "Version",
     "VersionSummary",
@@ -272,4 +285,5 @@ __all__ = [
     "Witness",
     "WitnessKeys",
     "WitnessedLog",
+    "WrittenComment",
 ]
