@@ -385,11 +385,19 @@ def discussions(world: World) -> None:
     world.values |= {
         "discussions/kind": "release",
         "subject": about.id,
+        "/discussions/{kind}": "version",  # a release is discussed among its own pages
+        "/discussions/{kind}/{subject}": Release.objects.get(pk=about.id).version_id,
         "thread": said.thread_id,
+        "thread_id": said.thread_id,
         "comments/comment": said.pk,
+        "comment_id": said.pk,
     }
     for place in ("discussions/{kind}/{subject}/threads", "threads/{thread}/comments"):
         world.bodies[f"POST /api/v1/{place}"] = {"text": "?"}
+    for place in ("discussions/{kind}/{subject}/open", "threads/{thread_id}/reply"):
+        world.bodies[f"POST /{place}"] = {"text": "?"}
+    edit = "/threads/{thread_id}/comments/{comment_id}/edit"
+    world.bodies[f"POST {edit}"] = {"text": "!", "was": said.text_sealed}
     one = "threads/{thread}/comments/{comment}"
     world.bodies[f"PATCH /api/v1/{one}"] = {"text": "!"}
 
