@@ -18,6 +18,7 @@ GROUPS: Mapping[str, KindGroup] = {
         "Releases, approvals and policies",
         ("release", "break_glass", "policy", "freeze", "environment"),
     ),
+    "discussions": KindGroup("Discussions", ("discussion",)),
     "serving": KindGroup(
         "Endpoints and rollouts", ("endpoint", "revision", "rollout", "drill", "prefetch")
     ),

@@ -98,6 +98,7 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
         "approved releases to be rolled out": frame.tasks.startable,
         "rollouts that wait for a person to go on": frame.tasks.paused,
         "policy drafts that you may publish": frame.tasks.drafts,
+        "discussions that mention you": frame.tasks.mentions,
     }
     said = [what for what, count in inbox.items() if count]
     return {
@@ -125,5 +126,6 @@ def waiting(request: HttpRequest, actor: Actor, *, lists_all: bool = False) -> W
 
 def count_listed(request: HttpRequest, page: HomePage | InboxPage) -> None:
     """Have the menu count what a page lists that waits besides decisions: it is not read again."""
-    counts = (len(rows) for rows in (page.startable, page.paused, page.drafts))
+    listed = (page.startable, page.paused, page.drafts, page.mentions)
+    counts = (len(rows) for rows in listed)
     setattr(request, "tasks", Tasks(*counts))  # noqa: B010  (a request has no such field)

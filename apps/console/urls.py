@@ -11,6 +11,7 @@ from apps.console.views import (
     contributors,
     deployments,
     devices,
+    discussions,
     drafts,
     drills,
     duties,
@@ -39,6 +40,8 @@ from apps.console.views import (
     witnesses,
 )
 
+THREAD = "threads/<str:thread_id>/"
+COMMENT = THREAD + "comments/<str:comment_id>/"
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
 DRAFT = "models/<slug:project>/<slug:name>/<int:draft_number>/draft/"
 ROLLOUT = "rollouts/<str:rollout_id>/"
@@ -138,6 +141,20 @@ urlpatterns = [
         name="release-behaviour",
     ),
     path("releases/<str:release_id>/attempts/", releases.release_attempts, name="release-attempts"),
+    path(
+        "releases/<str:release_id>/discussion/",
+        discussions.release_discussion,
+        name="release-discussion",
+    ),
+    path("discussions/<slug:kind>/<str:subject>/", discussions.discussion, name="discussion"),
+    path("discussions/<slug:kind>/<str:subject>/open", discussions.open_one, name="thread-open"),
+    path(THREAD, discussions.thread, name="thread"),
+    path(THREAD + "reply", discussions.answer, name="thread-reply"),
+    path(THREAD + "resolve", discussions.settle, name="thread-resolve"),
+    path(THREAD + "reopen", discussions.take_up, name="thread-reopen"),
+    path(THREAD + "seen", discussions.seen, name="thread-seen"),
+    path(COMMENT + "edit", discussions.change, name="thread-comment-edit"),
+    path(COMMENT + "delete", discussions.remove, name="thread-comment-delete"),
     path("releases/<str:release_id>/decide", releases.decision, name="release-decide"),
     path("releases/<str:release_id>/comment", releases.remark, name="release-comment"),
     path("releases/<str:release_id>/withdraw", releases.take_back, name="release-withdraw"),

@@ -1,4 +1,4 @@
-"""Registers the app, and takes part in what identity and serving do below it."""
+"""Registers the app, and takes part in what apps below it do."""
 
 from django.apps import AppConfig
 
@@ -11,8 +11,10 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         """Give new projects their environments, refuse endpoints outside of them, follow what
-        becomes of those, and look on when people may do more than before."""
+        becomes of those, look on when people may do more than before, and have releases and
+        policies discussed."""
         from apps.builds import hooks as builds
+        from apps.discussions import hooks as discussions
         from apps.governance.actions.after_deletion import needed_by_release, retire
         from apps.governance.actions.after_stop import serve_anew
         from apps.governance.actions.duties import watch_duties
@@ -21,6 +23,7 @@ class GovernanceConfig(AppConfig):
             create_project_defaults,
             stops_when_expired,
         )
+        from apps.governance.discussed import discussed
         from apps.governance.queries import bentos_needed
         from apps.governance.queries.named_filters import has_environment
         from apps.identity import hooks as identity
@@ -35,3 +38,4 @@ class GovernanceConfig(AppConfig):
         serving.endpoint_started.register(serve_anew)
         serving.stops_when_expired.register(stops_when_expired)
         builds.bentos_needed.register(bentos_needed)
+        discussions.subject_kinds.register(discussed)

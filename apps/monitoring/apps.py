@@ -10,9 +10,11 @@ class MonitoringConfig(AppConfig):
     label = "monitoring"
 
     def ready(self) -> None:
-        """Declare the event kinds and the blobs it needs; show endpoints, nodes and alerts, and
-        say what is wrong with what serves."""
+        """Declare the event kinds and the blobs it needs; show endpoints, nodes and alerts,
+        say what is wrong with what serves, and have alerts discussed."""
+        from apps.discussions.hooks import subject_kinds
         from apps.monitoring import events
+        from apps.monitoring.discussed import discussed
         from apps.monitoring.metrics import register
         from apps.monitoring.queries.alerts import AlertWatcher
         from apps.monitoring.queries.captures import blobs_needed
@@ -23,3 +25,4 @@ class MonitoringConfig(AppConfig):
         register()
         hooks.blobs_needed.register(blobs_needed)
         watcher.fill(AlertWatcher())
+        subject_kinds.register(discussed)

@@ -1,4 +1,4 @@
-"""Registers the app under its last word."""
+"""Registers the app under its last word, and takes part in discussions below it."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,10 @@ class RegistryConfig(AppConfig):
 
     name = "apps.registry"
     label = "registry"
+
+    def ready(self) -> None:
+        """Have versions discussed."""
+        from apps.discussions import hooks as discussions
+        from apps.registry.discussed import discussed
+
+        discussions.subject_kinds.register(discussed)

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.jobs",
     "apps.identity",
+    "apps.discussions",
     "apps.registry",
     "apps.builds",
     "apps.serving",
@@ -289,6 +290,8 @@ SPECTACULAR_SETTINGS = {
         "StreamStateEnum": "apps.integrations.models.StreamState.values",
         "HoldScopeEnum": "apps.assurance.models.HoldScope.choices",
         "HoldStateEnum": "apps.assurance.models.HoldState.choices",
+        "ThreadStateEnum": "apps.discussions.api.threads.STATES",
+        "ThreadCommentStateEnum": "apps.discussions.api.comments.STATES",
         "WitnessKindEnum": "apps.audit.models.WitnessKind.choices",
     },
     "APPEND_COMPONENTS": {

@@ -9,6 +9,7 @@ API = [
     path("", include("apps.audit.api.urls")),
     path("", include("apps.jobs.api.urls")),
     path("", include("apps.identity.api.urls")),
+    path("", include("apps.discussions.api.urls")),
     path("", include("apps.registry.api.urls")),
     path("", include("apps.builds.api.urls")),
     path("", include("apps.serving.api.urls")),

@@ -60,7 +60,7 @@ class Client:
         self.recalls = nouns.Recalls(self.http)
         self.break_glasses = nouns.BreakGlasses(self.http)
         self.objectives = nouns.Objectives(self.http)
-        self.alerts = nouns.Alerts(self.http)
+        self.alerts, self.threads = nouns.Alerts(self.http), nouns.Threads(self.http)
         self.predictions = nouns.Predictions(self.http)
         self.outcomes = nouns.Outcomes(self.http)
         self.audit = nouns.Audit(self.http)

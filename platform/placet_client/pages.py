@@ -20,6 +20,7 @@ PATHS = {
     "endpoint": "/endpoints/{}/",
     "endpoint-predictions": "/endpoints/{}/predictions/",
     "alerts": "/alerts/",
+    "thread": "/threads/{}/",
     "recall": "/recalls/{}/",
     "target": "/targets/{}/",
     "policies": "/policies/{}/{}/",

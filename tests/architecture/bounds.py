@@ -22,6 +22,7 @@ from gunicorn.http.parser import RequestParser
 from rest_framework.exceptions import ValidationError
 
 from apps.audit.witnesses import folder as witness_folder
+from apps.discussions import markdown as discussed
 from apps.governance import policies
 from apps.identity.sign_in import provider_answers
 from apps.identity.trust import passkey_answers
@@ -32,7 +33,7 @@ from apps.registry.actions import signing_keys
 from apps.registry.errors import FormatUnknown
 from apps.registry.formats import Files, base, json_stream, protobuf
 from apps.registry.rules import size
-from placet.kernel import outbound, yaml_text
+from placet.kernel import markdown, outbound, yaml_text
 from placet.kernel.api.parsers import strict_loads
 from placet.kernel.problems import InvalidInput, TooLarge
 from placet_agent import client
@@ -196,6 +197,12 @@ def cases(folder: Path) -> dict[str, Case]:
             "a" * (cards.MAX_CARD_BYTES + 1),
             cards.CardError,
             cards.parse,
+        ),
+        "comments in discussions": row(
+            "a\n" * (discussed.BOUND.marks // 4),
+            "a\n" * (discussed.BOUND.marks // 4 + 1),
+            markdown.TooMuch,
+            lambda text: markdown.texts(text, discussed.BOUND),
         ),
         "build files in TOML": row(
             20,

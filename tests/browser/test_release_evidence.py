@@ -47,7 +47,7 @@ def test_the_evidence_of_a_release_is_usable_by_everybody(
         assert not found, "; ".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found)
         assert page.evaluate(OUTSIDE) == []
         auc = page.get_by_role("row", name="auc").inner_text().split()
-        assert auc == ["auc", "0.91", "0.9312", "▲", "+0.0212", "better"]
+        assert auc == ["auc", "Discuss", "0.91", "0.9312", "▲", "+0.0212", "better"]
 
 
 def test_words_without_an_end_make_it_no_wider(

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from apps.discussions.actions import reply
+from apps.discussions.models import Thread
 from apps.governance.actions import comment, set_freeze
 from apps.governance.models import Release
 from apps.registry.actions import create_model, set_alias, set_card, set_tags
@@ -78,6 +80,8 @@ def long_words(world: World) -> None:
             set_alias(version.model, name="a" * 60, version=version, actor=SYSTEM)
     RegisteredModel.objects.update(description=WORD)
     create_model(world.project, name="m" * 80, description=WORD, actor=who)
+    for thread in Thread.objects.all():
+        reply(thread, text=f"# {WORD}\n\n`{WORD}`", actor=who)
     for release in Release.objects.filter(state="requested"):
         comment(release, text=WORD, actor=who)
         set_freeze(release.environment, reason=WORD[:500], starts_at=now(), actor=who)

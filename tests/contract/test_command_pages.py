@@ -88,6 +88,13 @@ PAGES = {
     "recall create": ("recall", "bento sha256:0 --reason x"),
     "alert ack": ("alerts", "alt_1"),
     "alert resolve": ("alerts", "alt_1"),
+    "thread open": ("thread", "rel_1 x"),
+    "thread show": ("thread", "thr_1"),
+    "thread reply": ("thread", "thr_1 x"),
+    "thread edit": ("thread", "thr_1 tcm_1 x"),
+    "thread delete": ("thread", "thr_1 tcm_1"),
+    "thread resolve": ("thread", "thr_1"),
+    "thread reopen": ("thread", "thr_1"),
     "objective set": ("endpoint", "end_1 --availability 0.9"),
     "objective remove": ("endpoint", "end_1"),
     "audit witness add": ("witnesses", "attic attic --kind file"),
@@ -125,6 +132,7 @@ release show, release comments, release decisions, release permit, release vsa, 
 release export-decision, rollout list, rollout show, rollout looks, rollout series, rollout
 disagreements, endpoint list, endpoint show, endpoint revisions, endpoint traffic, endpoint predict,
 endpoint key list,
+thread list,
 deployment list, target list, target show, target uses, outcome list, prediction list,
 prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall
 preview, recall list, recall show, recall effects, recall receipts, recall report, recall ran,
@@ -134,7 +142,12 @@ audit witnessed list, audit timestamp list, audit timestamp save, audit retentio
 list, audit archive list, audit archive save, stream list, stream show
 """
 # What only whoever made it may do: the table's people did not
-OF_ITS_MAKER = {"release withdraw": {"contributor"}, "rollout retry": {"operator"}}
+OF_ITS_MAKER = {
+    "release withdraw": {"contributor"},
+    "rollout retry": {"operator"},
+    "thread edit": {"reviewer"},
+    "thread delete": {"reviewer"},
+}
 REFUSED = {"401", "403", "404"}
 
 

@@ -359,6 +359,9 @@ identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offe
 identity.update_project identity.deny_device_login identity.find_device_login
 identity.delete_view identity.save_view
 
+discussions.delete_comment discussions.edit_comment discussions.mark_seen discussions.open_thread
+discussions.reopen_thread discussions.reply discussions.resolve_thread
+
 registry.add_evidence registry.cancel_upload registry.collect_blobs registry.copy_facts
 registry.create_model
 registry.create_version registry.declare registry.delete_alias registry.discard_draft

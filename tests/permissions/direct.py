@@ -38,6 +38,7 @@ from apps.audit.queries.witnesses import witnessed_logs_visible, witnesses_visib
 from apps.builds.actions import request_samples
 from apps.builds.models import Build
 from apps.console.queries.activity import activity_page
+from apps.console.queries.discussed import thing
 from apps.console.queries.environment_page import EnvironmentPage, environment_page
 from apps.console.queries.events import people_in
 from apps.console.queries.exports import TABLES
@@ -65,6 +66,9 @@ from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
 from apps.console.views.audit import shown_others
 from apps.console.views.people import place_of
+from apps.discussions.actions import open_thread
+from apps.discussions.hooks import Subject
+from apps.discussions.queries import get_subject
 from apps.governance.actions import (
     begin_rollout,
     comment,
@@ -432,6 +436,10 @@ class Things:
         return registered.declare(
             self.project, fact="data_owner", about=about, person=self.person.pk, actor=SYSTEM
         )
+
+    def discussed(self) -> Subject:
+        """Return the release as it is discussed."""
+        return get_subject("release", self.release.pk, SYSTEM)
 
     def commented(self) -> Release:
         """Return the release, after somebody said something about it."""
@@ -997,6 +1005,24 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: visible_rows.decisions(t.decided, who),
+    ),
+    Direct(
+        "say where a policy is discussed",
+        "stranger",
+        NotFound,
+        lambda t, who: thing("policy", t.release.policy_id, who),
+    ),
+    Direct(
+        "open a discussion",
+        "stranger",
+        NotFound,
+        lambda t, who: open_thread(t.discussed(), text="?", actor=who),
+    ),
+    Direct(
+        "open a discussion",
+        "viewer",
+        Forbidden,
+        lambda t, who: open_thread(t.discussed(), text="?", actor=who),
     ),
     Direct(
         "read comments",

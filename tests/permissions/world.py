@@ -27,6 +27,8 @@ from apps.audit.actions.witnesses import add_witness
 from apps.audit.models import Archive
 from apps.audit.queries import latest_checkpoint
 from apps.builds.actions import request_build
+from apps.discussions.actions import open_thread
+from apps.discussions.queries import get_subject
 from apps.governance.actions import (
     create_environment,
     draft_policy,
@@ -373,6 +375,31 @@ def governance(world: World) -> None:
         },
         "POST /api/v1/releases/{release}/comments": {"text": "?"},
     }
+
+
+@part
+def discussions(world: World) -> None:
+    """A thread about the release that waits, by nobody of those who ask."""
+    about = get_subject("release", world.values["release"], SYSTEM)
+    said = open_thread(about, text="Why?", actor=SYSTEM).comment
+    world.values |= {
+        "discussions/kind": "release",
+        "subject": about.id,
+        "/discussions/{kind}": "version",  # a release is discussed among its own pages
+        "/discussions/{kind}/{subject}": Release.objects.get(pk=about.id).version_id,
+        "thread": said.thread_id,
+        "thread_id": said.thread_id,
+        "comments/comment": said.pk,
+        "comment_id": said.pk,
+    }
+    for place in ("discussions/{kind}/{subject}/threads", "threads/{thread}/comments"):
+        world.bodies[f"POST /api/v1/{place}"] = {"text": "?"}
+    for place in ("discussions/{kind}/{subject}/open", "threads/{thread_id}/reply"):
+        world.bodies[f"POST /{place}"] = {"text": "?"}
+    edit = "/threads/{thread_id}/comments/{comment_id}/edit"
+    world.bodies[f"POST {edit}"] = {"text": "!", "was": said.text_sealed}
+    one = "threads/{thread}/comments/{comment}"
+    world.bodies[f"PATCH /api/v1/{one}"] = {"text": "!"}
 
 
 @part

@@ -227,7 +227,8 @@ def _gates(project: Project) -> list[GateFigures]:
         for title in {gate["title"] for gate in gates if gate["state"] != "passed"}:
             count[title] += 1
             since.setdefault(title, at)
-    return [GateFigures(title, n, since[title]) for title, n in count.most_common(SHOWN)]
+    most = sorted(count, key=lambda title: (-count[title], title))[:SHOWN]
+    return [GateFigures(title, count[title], since[title]) for title in most]
 
 
 def _teams(courses: Sequence[Course], ended: Sequence[End], actor: Actor) -> list[TeamFigures]:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.console.queries.inbox import TASKS, tasks_of
+from apps.console.queries.inbox import MENTION, TASKS, tasks_of
 from placet.kernel.api.views import PlacetView
 
 
@@ -15,9 +15,9 @@ class TaskSerializer(serializers.Serializer[Any]):
     """One thing that waits for you; ``url`` is the page on which you do it."""
 
     kind = serializers.ChoiceField(
-        choices=list(TASKS),
+        choices=[*TASKS, MENTION],
         help_text="A release to decide on, one to start, a rollout that goes no further, a policy "
-        "draft to publish",
+        "draft to publish, a discussion in which you were mentioned",
     )
     id = serializers.CharField()
     title = serializers.CharField()
@@ -38,6 +38,6 @@ class TaskList(PlacetView):
     @extend_schema(operation_id="inbox_tasks", responses=TaskListSerializer)
     def get(self, request: Request) -> Response:
         """List all that waits for you, as the page Inbox does: releases to decide on or to start,
-        rollouts that a person has to let go on, policy drafts to publish. By a token: what waits
-        for its owner, of what the token may see."""
+        rollouts that a person has to let go on, policy drafts to publish, discussions that
+        mention you. By a token: what waits for its owner, of what the token may see."""
         return Response({"items": TaskSerializer(tasks_of(self.actor), many=True).data})

@@ -16,6 +16,7 @@ from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Button, Link, counted
 from apps.console.queries.sorting import ALERTS, Sorting
 from apps.console.templatetags.placet import sees_a_part
+from apps.discussions.queries import open_threads
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert, AlertKind, AlertState
 from apps.monitoring.queries import unresolved_alerts, visible_alerts, watched
@@ -159,9 +160,9 @@ def shown_alerts(alerts: Iterable[Any], actor: Actor) -> list[AlertRow]:
 
 
 def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
-    """Add ``keeper`` and ``resolver``, the names of who looks after it and of who ended it, and
-    ``recall``, the newest that had stopped its endpoint by then with its project, without a query
-    of its own."""
+    """Add ``keeper`` and ``resolver``, the names of who looks after it and of who ended it,
+    ``recall``, the newest that had stopped its endpoint by then with its project, and how many
+    discussions of it are open (``open_threads``), without a query of its own."""
     stopped = RecallEffect.objects.filter(
         endpoint=OuterRef("endpoint"),
         action=EffectAction.STOPPED,
@@ -170,4 +171,4 @@ def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
     said = JSONObject(id="recall", project="recall__project", state="recall__state")
     recall = Subquery(stopped.order_by("-pk").values(json=said)[:1])
     named = {"keeper": name_in("acknowledged_by"), "resolver": name_in("resolved_by")}
-    return alerts.annotate(recall=recall, **named)
+    return alerts.annotate(recall=recall, open_threads=open_threads("alert"), **named)

@@ -28,6 +28,7 @@ class Cell:
     icon: str = ""
     bar: float | None = None  # how long it is, in percent
     is_below: bool = False  # the bar is of a number below zero
+    discuss: str = ""  # where what it names is discussed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from apps.console.queries.evidence_blocks import (
     COLUMNS,
@@ -24,6 +25,7 @@ from apps.console.queries.evidence_blocks import (
 from apps.console.queries.evidence_words import apart, mappings
 from apps.console.queries.verdicts import ICONS, SCANS, scan_tone
 from apps.console.templatetags.placet import change, number, rate, span, words
+from apps.discussions.rules import ANCHOR_LIMIT
 from apps.governance.gates.facts import EvidenceFact
 from apps.governance.queries.changes import MetricComparison, metric_rows
 from apps.registry.models import ModelVersion
@@ -43,12 +45,19 @@ NO_BYTES = "Placet keeps the digest, not the document: get it from whoever repor
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What a page knows that shows evidence: its version, what it is compared with and how the
-    columns are called."""
+    columns are called, and where its reader may discuss it."""
 
     version: ModelVersion | None = None
     live: Sequence[EvidenceFact] | None = None  # None where it is compared with nothing
     live_column: str = ""
     own_column: str = "Value"
+    discussion: str = ""  # '' where they may not
+
+    def discuss(self, name: str) -> str:
+        """Return where a metric is discussed."""
+        if not self.discussion or len(name) > ANCHOR_LIMIT - len("metrics/"):
+            return ""
+        return f"{self.discussion}?{urlencode({'anchor': f'metrics/{name}'}, safe='/')}#new"
 
 
 Renderer = Callable[[Data, EvidenceFact, Beside], Iterator[Block]]
@@ -111,7 +120,7 @@ def _metrics(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Block]:
 
     def row(one: MetricComparison) -> Sequence[Cell]:
         own = figure(one.proposed)
-        name = Cell(said(one.name))
+        name = Cell(said(one.name), discuss=beside.discuss(one.name))
         return [name, figure(one.live), own, Cell(change(one), "num")] if compared else [name, own]
 
     shown = ["Metric", beside.live_column, beside.own_column, "Change"]

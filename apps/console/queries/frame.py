@@ -10,6 +10,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Count, JSONField, Q, QuerySet, Subquery, Value, When, Window
 from django.db.models.functions import JSONObject, RowNumber
 
+from apps.discussions.queries import awaited_threads
 from apps.governance.models import Release
 from apps.governance.queries.visible_rows import is_startable, publishable_drafts
 from apps.identity.models import Project
@@ -38,6 +39,7 @@ class Tasks:
     startable: int = 0  # approved releases to roll out
     paused: int = 0  # rollouts that go no further until a person lets them
     drafts: int = 0  # of policies, to publish
+    mentions: int = 0  # discussions in which they were mentioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def _tasks(actor: Actor) -> JSONObject:
         startable=_count(Release.objects.filter(is_startable(actor))),
         paused=held_rollouts(actor),
         drafts=_count(publishable_drafts(actor)),
+        mentions=_count(awaited_threads(actor)),
     )
 
 
@@ -128,7 +131,8 @@ def _count(rows: QuerySet[Any]) -> Subquery:
 
 def _told(brought: Mapping[str, Any], actor: Actor) -> Tasks:
     paused = count_awaiting(brought.get("paused") or (), actor)
-    return Tasks(brought.get("startable") or 0, paused, brought.get("drafts") or 0)
+    drafts, mentions = brought.get("drafts") or 0, brought.get("mentions") or 0
+    return Tasks(brought.get("startable") or 0, paused, drafts, mentions)
 
 
 def _listed_alerts(actor: Actor) -> ArraySubquery:

@@ -12,6 +12,7 @@ from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import OwnRequest, Startable, followed, requests_title
 from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
+from apps.discussions.queries import listed_threads
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.standstill import Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
@@ -66,6 +67,7 @@ class HomePage:
     requests: Sequence[OwnRequest]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]  # of policies that the reader may publish
+    mentions: list[Any]  # discussions in which the reader is mentioned
     stuck: list[StuckRow]  # where the reader sees who has access
     knows_project: bool  # asked where nothing serves alone: an empty page says what to do
 
@@ -100,6 +102,8 @@ class HomePage:
             if rows:
                 wait = "waits" if len(rows) == 1 else "wait"
                 said.append(f"{counted(len(rows), what)} {wait} {then}")
+        if self.mentions:
+            said.append(f"{counted(len(self.mentions), 'discussion')} to read that mention you")
         return said
 
     @property
@@ -178,6 +182,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         drafts=still.drafts,
+        mentions=listed_threads(actor),
         stuck=[StuckRow(row) for row in still.stuck],
         knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

@@ -1,4 +1,5 @@
-"""What waits for a person: releases to decide on or roll out, paused rollouts, policy drafts."""
+"""What waits for a person: releases to decide on or roll out, paused rollouts, policy drafts,
+mentions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from django.urls import reverse
 
 from apps.console.queries.home_page import PausedRow
 from apps.console.queries.own_releases import OwnRequest, Startable, followed, requests_title
+from apps.discussions.queries import listed_threads, sees_thread
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, waiting_on
 from apps.governance.rules import ROLE_OF
@@ -26,6 +28,7 @@ class InboxPage:
     requests: Sequence[OwnRequest]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]
+    mentions: list[Any]  # threads, as listed_threads reads them
     decides: bool  # whether the reader decides anywhere
 
     @property
@@ -44,7 +47,7 @@ class InboxPage:
     def size(self) -> int:
         """How many things there are that the reader can do now."""
         releases = len(self.inbox.needed) + len(self.startable)
-        return releases + len(self.paused) + len(self.drafts)
+        return releases + len(self.paused) + len(self.drafts) + len(self.mentions)
 
     @property
     def is_empty(self) -> bool:
@@ -54,8 +57,8 @@ class InboxPage:
 
 
 def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
-    """Return what waits for ``actor`` and what became of their requests, in three queries beside
-    ``inbox``, or four."""
+    """Return what waits for ``actor`` and what became of their requests, in four queries beside
+    ``inbox``, or five."""
     releases = followed(actor)
     return InboxPage(
         inbox=inbox,
@@ -63,6 +66,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         requests=releases.own,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         drafts=publishable(actor),
+        mentions=listed_threads(actor),
         decides=any(actor.can_somewhere(permission) for permission in ROLE_OF),
     )
 
@@ -71,7 +75,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
 class Task:
     """One thing that waits for a person, in words, and the page on which they do it."""
 
-    kind: str  # of TASKS
+    kind: str  # of TASKS, or MENTION
     id: str
     title: str
     detail: str
@@ -85,14 +89,16 @@ TASKS = {  # by their kinds: the permission that shows what they are about
     "rollout": "rollout.view",
     "policy": "policy.view",
 }
+MENTION = "mention"  # of whatever one sees
 
 
 def tasks_of(actor: Actor) -> list[Task]:
     """Return what the inbox of a person lists, in its order; for their token as much of it as that
     may see."""
     owner = as_owner(actor)
-    listed = _tasks(inbox_page(waiting_on(owner), owner))
-    return [task for place, task in listed if sees_in(place, TASKS[task.kind], actor)]
+    page = inbox_page(waiting_on(owner), owner)
+    listed = [task for place, task in _tasks(page) if sees_in(place, TASKS[task.kind], actor)]
+    return listed + [_of_thread(row) for row in page.mentions if sees_thread(row, actor)]
 
 
 def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
@@ -117,6 +123,12 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         title, where = f"Policy r{draft.number} of {place.name}", place.project.name
         detail = f"{where}: a draft to review"
         yield draft.project_id, Task("policy", draft.pk, title, detail, draft.created_at, url)
+
+
+def _of_thread(thread: Any) -> Task:
+    detail = f"{thread.mentioned_by} mentioned you in discussion {thread.number}"
+    url = reverse("thread", args=[thread.pk])
+    return Task(MENTION, thread.pk, thread.title, detail, thread.mentioned_at, url)
 
 
 def _of_release(kind: str, release: Any, what: str, since: datetime | None) -> Task:

@@ -18,6 +18,7 @@ from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
 from apps.console.queries.verdicts import build_sign, with_smoke
 from apps.console.queries.version_parts import alias_words, others
 from apps.console.queries.version_recall import all_recalls, withdrawn_recall
+from apps.discussions.queries import open_threads
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project
@@ -314,6 +315,7 @@ def version_of(project: str, name: str, number: int, actor: Actor) -> ModelVersi
             recalls=recalls_of_version(),
             all_recalls=all_recalls(),
             withdrawn_recall=withdrawn_recall(),
+            open_threads=open_threads("version"),
             **others(),
         ),
         actor,

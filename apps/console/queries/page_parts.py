@@ -28,6 +28,7 @@ class Tab:
     text: str
     url: str
     active: bool
+    count: int = 0  # of what is open there
 
 
 @dataclass(frozen=True, slots=True)

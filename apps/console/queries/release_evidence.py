@@ -22,6 +22,8 @@ from apps.console.queries.stops import stopped_at_the_decision
 from apps.console.queries.verdicts import ICONS
 from apps.console.queries.version_parts import signer_labels
 from apps.console.templatetags.placet import words
+from apps.discussions.queries import may_write
+from apps.governance.discussed import RELEASE
 from apps.governance.models import Release
 from apps.governance.queries.compared import (
     ComparedRelease,
@@ -33,13 +35,14 @@ from apps.governance.queries.facts import evidence_fact, pinned_evidence
 from apps.identity.queries import people_names
 from apps.registry.models import Evidence, EvidenceSource
 from apps.registry.rules import card_data
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 
 TABS = (
     ("Overview", "release"),
     ("Evidence", "release-evidence"),
     ("Behaviour", "release-behaviour"),
     ("Earlier attempts", "release-attempts"),
+    ("Discussion", "release-discussion"),
 )
 ITEMS = 100  # pieces of evidence that are shown, if only in a line
 CARD = "model_card"
@@ -207,7 +210,11 @@ class ReleaseEvidencePage:
 
 def release_tabs(release: Release, shown: str) -> list[Tab]:
     """Return the pages of a release, of which one is ``shown``."""
-    return [Tab(text, reverse(name, args=[release.pk]), name == shown) for text, name in TABS]
+    counts = {"release-discussion": getattr(release, "open_threads", 0)}
+    return [
+        Tab(text, reverse(name, args=[release.pk]), name == shown, counts.get(name, 0))
+        for text, name in TABS
+    ]
 
 
 def with_added(releases: Any) -> Any:
@@ -240,6 +247,7 @@ def release_evidence_page(release_id: str, actor: Actor) -> ReleaseEvidencePage:
         else None,
         live_column=live_column(compared),
         own_column=own_column(row),
+        discussion=_discussion(row, actor),
     )
     signers = signer_labels(row.project_id) if has_keys else {}
     return ReleaseEvidencePage(
@@ -249,6 +257,12 @@ def release_evidence_page(release_id: str, actor: Actor) -> ReleaseEvidencePage:
         card=card_changes(row, approved_before(row)),
         names=names,
     )
+
+
+def _discussion(row: Release, actor: Actor) -> str:
+    """Return where the release is discussed, '' for who may not write there."""
+    scope = Scope(row.project_scope(), row.environment_scope())
+    return reverse("release-discussion", args=[row.pk]) if may_write(RELEASE, scope, actor) else ""
 
 
 def _sections(

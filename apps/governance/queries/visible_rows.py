@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import JSONObject
 
+from apps.discussions.queries import open_threads
 from apps.governance import rules
 from apps.governance.independence import sentence
 from apps.governance.models import (
@@ -92,8 +93,9 @@ def policies(environment: Environment, actor: Actor) -> QuerySet[PolicyRevision]
 
 
 def policy(environment: Environment, number: int, actor: Actor) -> PolicyRevision:
-    """Return one revision by number with how it ended, or raise ``NotFound``."""
-    rows = with_ends(policies(environment, actor))
+    """Return one revision by number with how it ended and how many discussions of it are open, or
+    raise ``NotFound``."""
+    rows = with_ends(policies(environment, actor)).annotate(open_threads=open_threads("policy"))
     row: PolicyRevision | None = rows.filter(number=number).first()
     if row is None:
         raise NotFound
@@ -161,8 +163,12 @@ def whole_releases(
     rows: QuerySet[Release], actor: Actor, read_along: ReadAlong | None
 ) -> QuerySet[Release]:
     """Return those of ``rows`` that ``actor`` may see, with all that a release's page needs, and
-    whether no decision of theirs counts (``reader_recalled``)."""
-    rows = rows.annotate(reader_recalled=keeper().uncounts(Value(actor.accountable)))
+    whether no decision of theirs counts (``reader_recalled``) and how many discussions are open
+    (``open_threads``)."""
+    rows = rows.annotate(
+        reader_recalled=keeper().uncounts(Value(actor.accountable)),
+        open_threads=open_threads("release"),
+    )
     rows = rows.select_related(
         "project",
         "environment",

@@ -26,6 +26,7 @@ from placet_client.cli import (
     serving,
     streams,
     targets,
+    threads,
     versions,
 )
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, CommandEnded, exit_code
@@ -59,6 +60,7 @@ for module in (
     break_glass,
     recalls,
     alerts,
+    threads,
     audit,
     streams,
     lists,

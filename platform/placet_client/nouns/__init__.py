@@ -5,6 +5,7 @@ from placet_client.nouns.base import Listing, Noun
 from placet_client.nouns.break_glass import BreakGlasses
 from placet_client.nouns.builds import Bentos, Builds, Runtimes
 from placet_client.nouns.deployments import Deployments
+from placet_client.nouns.discussions import Threads
 from placet_client.nouns.drills import Drills
 from placet_client.nouns.governance import (
     Duties,
@@ -82,6 +83,7 @@ __all__ = [
     "Streams",
     "Targets",
     "Teams",
+    "Threads",
     "Tokens",
     "Uploads",
     "VersionFacts",

@@ -32,6 +32,14 @@ from placet_client.records.deployments import (
     RunReceipt,
     ServedRevision,
 )
+from placet_client.records.discussions import (
+    OpenedThread,
+    Seen,
+    Thread,
+    ThreadComment,
+    Unmentioned,
+    WrittenComment,
+)
 from placet_client.records.figures import (
     Ends,
     GateFigures,
@@ -228,6 +236,7 @@ __all__ = [
     "Model",
     "Node",
     "Objective",
+    "OpenedThread",
     "Outcome",
     "OutcomeReceipt",
     "Passkey",
@@ -262,6 +271,7 @@ __all__ = [
     "SchemaChange",
     "Search",
     "SecondFactorDemand",
+    "Seen",
     "Series",
     "ServedRevision",
     "ServiceAccount",
@@ -282,11 +292,14 @@ __all__ = [
     "TaskList",
     "Team",
     "TeamFigures",
+    "Thread",
+    "ThreadComment",
     "Timestamp",
     "TimestampDetail",
     "Token",
     "ToldRecall",
     "Traffic",
+    "Unmentioned",
     "Upload",
     "Version",
     "VersionSummary",
@@ -296,4 +309,5 @@ __all__ = [
     "Witness",
     "WitnessKeys",
     "WitnessedLog",
+    "WrittenComment",
 ]

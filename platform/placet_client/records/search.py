@@ -31,7 +31,7 @@ class Task(Record):
     """One thing that waits for you; ``url`` is the page on which you do it."""
 
     # A release to decide on, one to start, a rollout that goes no further, a policy draft to
-    # publish
+    # publish, a discussion in which you were mentioned
     kind: Any
     id: str
     title: str

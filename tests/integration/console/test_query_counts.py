@@ -21,6 +21,9 @@ from apps.audit import events
 from apps.audit.actions import write_checkpoint
 from apps.audit.actions.cosigning import witness_log
 from apps.audit.actions.witnesses import add_witness
+from apps.discussions.actions import open_thread, reply
+from apps.discussions.models import Thread
+from apps.discussions.queries import get_subject
 from apps.governance.models import BreakGlass, Release
 from apps.identity.actions import begin_device_login
 from apps.integrations.actions import add_stream
@@ -49,6 +52,7 @@ ROWS = 8
 def many(world: World) -> Release:
     """Make several of everything that a page lists; return a live release."""
     release = world.live(bento=world.bento(world.version(), metrics={"auc": 0.9}))
+    discussed(world, release)
     for number in range(ROWS):
         version = world.version(f"model-{number}")
         moved = world.live("development", bento=world.bento(version, metrics={"auc": 0.9}))
@@ -92,6 +96,17 @@ def many(world: World) -> Release:
     return release
 
 
+def discussed(world: World, release: Release) -> None:
+    """Have several discussions of a release, in each of which several people say something."""
+    about = get_subject("release", release.pk, SYSTEM)
+    people = [factories.actor_of(person) for person in world.people.values()]
+    for number in range(ROWS):
+        opened = {"text": f"Why {number}?", "anchor": "metrics/auc"}
+        said = open_thread(about, **opened, actor=people[number % len(people)])
+        for person in people:
+            reply(said.comment.thread, text="See the *evidence*, @rex.risk", actor=person)
+
+
 def paths(release: Release) -> dict[str, str]:
     """Return every page and every list by the name that the baseline has for it."""
     version = release.version
@@ -118,6 +133,15 @@ def paths(release: Release) -> dict[str, str]:
         "/releases/new/": f"/releases/new/?version={version.pk}",
         "/releases/{release}/": f"/releases/{release.pk}/",
         "/releases/{release}/evidence/": f"/releases/{release.pk}/evidence/",
+        "/releases/{release}/discussion/": f"/releases/{release.pk}/discussion/",
+        "/discussions/version/{version}/": f"/discussions/version/{version.pk}/",
+        "/threads/{thread}/": f"/threads/{Thread.objects.earliest('pk').pk}/",
+        "/api/v1/discussions/release/{release}/threads": (
+            f"/api/v1/discussions/release/{release.pk}/threads"
+        ),
+        "/api/v1/threads/{thread}/comments": (
+            f"/api/v1/threads/{Thread.objects.earliest('pk').pk}/comments"
+        ),
         "/releases/{release}/behaviour/": f"/releases/{release.pk}/behaviour/",
         "/releases/{release}/attempts/": f"/releases/{release.pk}/attempts/",
         "/endpoints/{endpoint}/": f"/endpoints/{release.endpoint_id}/",

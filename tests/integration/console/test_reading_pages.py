@@ -51,6 +51,7 @@ def pages(release: Release) -> list[str]:
         f"/releases/new/?version={version.pk}",
         f"/releases/{release.pk}/",
         f"/releases/{release.pk}/evidence/",
+        f"/releases/{release.pk}/discussion/",
         f"/releases/{release.pk}/behaviour/",
         f"/releases/{release.pk}/attempts/",
         "/endpoints/",

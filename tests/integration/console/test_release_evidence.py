@@ -46,7 +46,7 @@ def test_the_tab_shows_what_was_pinned_and_counts_what_was_added_since(
 ) -> None:
     said = tab(world, waiting)
     assert "The request pinned 3 items" in said
-    assert "auc | 0.91" in said
+    assert "auc Discuss | 0.91" in said
     assert "Nothing was added to churn:1 since." in said
     version = waiting.version
     add_evidence(version, kind="metrics", data={"auc": 0.5}, source="reported", actor=world.alan)
@@ -59,8 +59,8 @@ def test_the_tab_shows_what_was_pinned_and_counts_what_was_added_since(
     )
     said = tab(world, waiting)
     assert "The request pinned 3 items" in said
-    assert "auc | 0.91" in said
-    assert "auc | 0.5 " not in said and "Afterthought" not in said
+    assert "auc Discuss | 0.91" in said
+    assert "auc Discuss | 0.5 " not in said and "Afterthought" not in said
     assert "2 items were added to churn:1 since : not shown here, and no part" in said
 
 
@@ -97,7 +97,7 @@ def test_who_may_not_see_the_release_is_answered_as_its_page_answers(
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        ("metrics", "Metric | proposed 1 | auc | 0.9312"),
+        ("metrics", "Metric | proposed 1 | auc Discuss | 0.9312"),
         ("fairness", "Gap, largest to smallest | 0.03 | 0.09"),
         ("explainability", "3 features by permutation importance"),
         ("data_quality", "✕ 1 of 2 checks passed"),
@@ -139,8 +139,8 @@ def test_metrics_stand_beside_those_of_what_is_live_and_later_of_what_was(world:
     release = world.request("development", better)
     said = tab(world, release)
     assert "Metric | live 1 | proposed 2 | Change" in said
-    assert "auc | 0.9 | 0.95 | ▲ +0.05 better" in said
-    assert "ece | 0.2 | 0.3 | ▲ +0.1 worse" in said
+    assert "auc Discuss | 0.9 | 0.95 | ▲ +0.05 better" in said
+    assert "ece Discuss | 0.2 | 0.3 | ▲ +0.1 worse" in said
     world.live("development", world.bento(world.version(), metrics={"auc": 0.1}))
     live.refresh_from_db()
     assert live.state == "superseded"

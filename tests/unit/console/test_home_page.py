@@ -25,6 +25,7 @@ def page(
         "requests": [],
         "paused": [],
         "drafts": [],
+        "mentions": [],
         "stuck": [],
         "knows_project": False,
     }

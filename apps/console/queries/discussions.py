@@ -1,0 +1,226 @@
+"""The pages of discussions: the threads about a thing, and one thread."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.audit.queries import ERASED, unseal_many
+from apps.console.queries.discussed import Thing, discussion_url, thing
+from apps.console.queries.evidence_words import cut
+from apps.console.queries.page_parts import counted
+from apps.discussions.hooks import Subject, kinds
+from apps.discussions.markdown import render, said_in
+from apps.discussions.models import Mention
+from apps.discussions.queries import (
+    CommentView,
+    comment_views,
+    comments_of,
+    get_subject,
+    get_thread,
+    may_write,
+    ordered,
+    threads_of,
+    with_first,
+    with_names,
+)
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.ids import uuid7_hex
+
+THREADS, COMMENTS = 20, 25  # of one page
+LONGEST = 160  # letters of a line of the list
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Which page of how many is shown."""
+
+    number: int
+    count: int
+
+    @property
+    def before(self) -> int:
+        """The page before it, 0 for none."""
+        return self.number - 1
+
+    @property
+    def after(self) -> int:
+        """The page behind it, 0 for none."""
+        return self.number + 1 if self.number < self.count else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form as it was sent, and why it was refused; ``once`` tells one form from the next."""
+
+    text: str = ""
+    anchor: str = ""
+    fault: SafeString | str = ""
+    once: str = ""
+
+    @property
+    def sent(self) -> str:
+        """What the form sends so that a double click says it once."""
+        return self.once or uuid7_hex()
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRow:
+    """A thread as a line of the list."""
+
+    thread: Any  # as with_names and with_first read it
+    says: str
+
+    @property
+    def size(self) -> str:
+        """How much was said."""
+        return counted(self.thread.size, "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscussionPage:
+    """The threads about one thing."""
+
+    subject: Subject
+    thing: Thing
+    rows: Sequence[ThreadRow]
+    pages: Pages
+    total: int
+    may_write: bool
+    typed: Typed
+
+    @property
+    def parts(self) -> Sequence[tuple[str, str]]:
+        """The parts of the thing that a thread may be about."""
+        offered = [(part, part.capitalize()) for part in self.subject.kind.parts]
+        asked = self.typed.anchor
+        if asked and asked not in self.subject.kind.parts:
+            offered.insert(0, (asked, asked))
+        return offered
+
+    @property
+    def cannot(self) -> str:
+        """Why the reader cannot write."""
+        noun = self.subject.kind.noun
+        return f"To discuss this {noun} you need a role that may comment on releases."
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A comment as the page of its thread shows it."""
+
+    view: CommentView
+    reader: Actor
+    may_write: bool
+
+    @property
+    def html(self) -> SafeString:
+        """Its Markdown, sanitised."""
+        return mark_safe(render(self.view.text))  # noqa: S308
+
+    @property
+    def gone(self) -> str:
+        """What is said in place of a text that there is no more; '' where there is one."""
+        return {"deleted": "Deleted by its author.", "erased": "Erased."}.get(self.view.state, "")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the reader may change it."""
+        own = self.view.comment.person == self.reader.accountable
+        return own and self.may_write and not self.gone
+
+    @property
+    def mentioned(self) -> str:
+        """Who is mentioned, in a row."""
+        return ", ".join(self.view.mentioned)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPage:
+    """One thread."""
+
+    thread: Any  # as get_thread reads it
+    thing: Thing
+    comments: Sequence[Shown]
+    pages: Pages
+    may_write: bool
+    is_awaited: bool  # whether the reader is mentioned in it and has not read that yet
+    typed: Typed
+
+    @property
+    def back_url(self) -> str:
+        """Where the other threads are."""
+        return discussion_url(self.thread.kind, self.thread.subject)
+
+    @property
+    def part_url(self) -> str:
+        """Where the part stands that it is about."""
+        return self.thing.part_url(self.thread.anchor)
+
+
+NOTHING = Typed()
+
+
+def discussion_page(
+    kind: str, subject: str, actor: Actor, *, asked: str = "", typed: Typed = NOTHING
+) -> DiscussionPage:
+    """Return the threads about a thing, open ones first, in at most five queries."""
+    about = get_subject(kind, subject, actor)
+    rows = threads_of(about, actor)
+    total = rows.count()
+    pages = _pages(asked, total, THREADS, default=1)
+    return DiscussionPage(
+        subject=about,
+        thing=thing(kind, subject, actor),
+        rows=_rows(list(_cut(with_first(with_names(ordered(rows))), pages, THREADS))),
+        pages=pages,
+        total=total,
+        may_write=may_write(about.kind, about.scope, actor),
+        typed=typed,
+    )
+
+
+def thread_page(
+    thread: str, actor: Actor, *, asked: str = "", typed: Typed = NOTHING
+) -> ThreadPage:
+    """Return one page of a thread, the newest unless another is asked for, in five queries."""
+    row = get_thread(thread, actor)
+    pages = _pages(asked, row.size, COMMENTS, default=ceil(row.size / COMMENTS))
+    views = comment_views(_cut(comments_of(row).order_by("pk"), pages, COMMENTS))
+    scope = Scope(row.project_scope(), row.environment_scope())
+    may = may_write(kinds()[row.kind], scope, actor)
+    unseen = Mention.objects.filter(thread=row, person=actor.id, seen_at=None)
+    return ThreadPage(
+        thread=row,
+        thing=thing(row.kind, row.subject, actor),
+        comments=[Shown(view, actor, may) for view in views],
+        pages=pages,
+        may_write=may,
+        is_awaited=unseen.exists(),
+        typed=typed,
+    )
+
+
+def _rows(threads: Sequence[Any]) -> list[ThreadRow]:
+    texts = unseal_many(row.first for row in threads)
+    return [ThreadRow(row, _line(texts.get(row.first, ""))) for row in threads]
+
+
+def _line(text: str) -> str:
+    """Return the beginning of a comment as one line."""
+    if text in ("", ERASED):
+        return "Erased" if text else "Deleted"
+    start = text[: 3 * LONGEST]
+    return cut(" ".join(" ".join(said_in(start)).split()) or " ".join(start.split()), LONGEST)
+
+
+def _pages(asked: str, total: int, most: int, default: int) -> Pages:
+    count = max(1, ceil(total / most))
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 5 else default
+    return Pages(min(max(1, number), count), count)
+
+
+def _cut(rows: Any, pages: Pages, most: int) -> Any:
+    return rows[(pages.number - 1) * most : pages.number * most]

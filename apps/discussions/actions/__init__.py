@@ -1,0 +1,16 @@
+"""Every write of the app: opening, replying, editing, deleting, resolving; and having read."""
+
+from apps.discussions.actions.comments import delete_comment, edit_comment
+from apps.discussions.actions.saying import Said, open_thread, reply
+from apps.discussions.actions.threads import mark_seen, reopen_thread, resolve_thread
+
+__all__ = [
+    "Said",
+    "delete_comment",
+    "edit_comment",
+    "mark_seen",
+    "open_thread",
+    "reopen_thread",
+    "reply",
+    "resolve_thread",
+]

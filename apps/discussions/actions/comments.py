@@ -1,0 +1,62 @@
+"""Changing one's own comments, and deleting them."""
+
+from apps.audit.actions import record, seal
+from apps.discussions.actions.locking import hold_thread, hold_writer
+from apps.discussions.actions.mentions import handles_of, mention
+from apps.discussions.actions.saying import Said
+from apps.discussions.errors import CommentDeleted, OthersComment
+from apps.discussions.events import DISCUSSION_EDITED, DISCUSSION_REMOVED
+from apps.discussions.models import Comment
+from apps.discussions.rules import TEXT_LIMIT
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import NotFound, Stale
+from placet.kernel.texts import clean_text
+
+
+def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
+    """Put another text in place of one's own, as it was when ``comment`` was read.
+
+    Pages show the new one alone. The log keeps the commitment of either, and beside it the texts
+    until their author is erased.
+    """
+    words = clean_text("text", text, limit=TEXT_LIMIT)
+    handles = handles_of(words)
+    with record(actor) as log:
+        row = _hold_own(comment, actor)
+        if row.deleted_at:
+            raise CommentDeleted
+        if row.text_sealed != comment.text_sealed:
+            raise Stale
+        row.text_sealed = seal(words, person=row.person)
+        row.edited_at = now()
+        row.save(update_fields=["text_sealed", "edited_at"])
+        log.add(DISCUSSION_EDITED, row, subject=row.thread_id, data={"number": row.thread.number})
+        return Said(row, mention(row, handles, actor))
+
+
+def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
+    """Take one's own text off the thread; that something stood there stays. A repeat does
+    nothing."""
+    with record(actor) as log:
+        row = _hold_own(comment, actor)
+        if row.deleted_at:
+            return row
+        row.text_sealed, row.deleted_at = "", now()
+        row.save(update_fields=["text_sealed", "deleted_at"])
+        row.mentions.all().delete()
+        log.add(DISCUSSION_REMOVED, row, subject=row.thread_id, data={"number": row.thread.number})
+        return row
+
+
+def _hold_own(comment: Comment, actor: Actor) -> Comment:
+    """Hold a comment of the actor's own in a thread where they may still write."""
+    hold_writer(actor)
+    thread = hold_thread(comment.thread, actor)
+    row = Comment.objects.select_for_update(no_key=True).filter(pk=comment.pk).first()
+    if row is None:
+        raise NotFound
+    if row.person != actor.accountable:
+        raise OthersComment
+    row.thread = thread
+    return row

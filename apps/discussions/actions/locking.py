@@ -1,0 +1,59 @@
+"""Holding what an action changes, in one order: who writes, what is discussed, the thread."""
+
+from hashlib import sha256
+
+from django.db import connection
+
+from apps.discussions.errors import TooFast
+from apps.discussions.hooks import Subject, kinds
+from apps.discussions.models import Comment, Thread
+from apps.discussions.queries import may_write
+from apps.discussions.rules import RATE, RATE_SPAN
+from apps.identity.models import User
+from apps.identity.queries import sees_in
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
+from placet.kernel.problems import NeedsPermission, NotFound
+
+LOCK = 0x74687264  # any number that no other pair of advisory locks begins with
+
+
+def hold_writer(actor: Actor) -> None:
+    """Hold whoever answers for what is written: one person's comments are written one by one."""
+    people = User.objects.select_for_update(no_key=True).filter(pk=actor.accountable)
+    list(people.values_list("pk"))
+
+
+def refuse_too_fast(actor: Actor) -> None:
+    """Refuse who has written as much as one may in a while."""
+    since = now() - RATE_SPAN
+    rows = Comment.objects.filter(person=actor.accountable, created_at__gt=since)
+    if rows.count() >= RATE:
+        minutes = int(RATE_SPAN.total_seconds() // 60)
+        raise TooFast(f"At most {RATE} comments in {minutes} minutes: wait a little, then go on")
+
+
+def hold_subject(subject: Subject) -> None:
+    """Hold the discussions of one thing: their numbers are counted under it."""
+    name = f"{subject.kind.name}/{subject.id}".encode()
+    key = int.from_bytes(sha256(name).digest()[:4], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, key])
+
+
+def allow(kind: str, scope: Scope, actor: Actor) -> None:
+    """Let ``actor`` say something about what stands at ``scope``, or raise."""
+    known = kinds().get(kind)
+    if known is None or not sees_in(scope.project, known.view, actor):
+        raise NotFound
+    if not may_write(known, scope, actor):
+        raise NeedsPermission(actor, known.write, scope=scope)
+
+
+def hold_thread(thread: Thread, actor: Actor) -> Thread:
+    """Hold a thread in which ``actor`` may write."""
+    row = Thread.objects.select_for_update(no_key=True).filter(pk=thread.pk).first()
+    if row is None:
+        raise NotFound
+    allow(row.kind, Scope(row.project_scope(), row.environment_scope()), actor)
+    return row

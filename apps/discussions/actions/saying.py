@@ -1,0 +1,127 @@
+"""Opening threads and replying in them."""
+
+import re
+from dataclasses import dataclass
+
+from django.db.models import Max
+
+from apps.audit.actions import record, seal
+from apps.discussions.actions.locking import (
+    allow,
+    hold_subject,
+    hold_thread,
+    hold_writer,
+    refuse_too_fast,
+)
+from apps.discussions.actions.mentions import Unmentioned, handles_of, mention
+from apps.discussions.errors import ThreadFull, ThreadResolved, TooManyThreads
+from apps.discussions.events import DISCUSSION_OPENED, DISCUSSION_REPLIED
+from apps.discussions.hooks import Subject
+from apps.discussions.models import Comment, Thread
+from apps.discussions.rules import MOST_COMMENTS, MOST_THREADS, TEXT_LIMIT, anchor_fault
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.problems import FieldError, InvalidInput
+from placet.kernel.texts import clean_text
+
+_ONCE = re.compile(r"[0-9A-Za-z-]{0,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A comment that was written, and what in it mentions nobody."""
+
+    comment: Comment
+    unmentioned: list[Unmentioned]
+
+
+def open_thread(
+    subject: Subject, *, text: str, anchor: str = "", once: str = "", actor: Actor
+) -> Said:
+    """Open a thread about a thing with its first comment; ``anchor`` names the part that is meant.
+
+    What was sent ``once`` already is answered as it was, and opens no second thread.
+    """
+    words, handles = _checked(text, once)
+    if anchor and (fault := anchor_fault(anchor, subject.kind.parts)):
+        raise InvalidInput(errors=[FieldError("/anchor", fault)])
+    with record(actor) as log:
+        hold_writer(actor)
+        allow(subject.kind.name, subject.scope, actor)
+        if earlier := _sent(once, actor):
+            return Said(earlier, [])
+        refuse_too_fast(actor)
+        hold_subject(subject)
+        thread = _new_thread(subject, anchor, actor)
+        said = _say(thread, words, handles, once, actor)
+        data = {"number": thread.number}
+        log.add(DISCUSSION_OPENED, thread, said.comment, subject=subject.id, data=data)
+        return said
+
+
+def reply(thread: Thread, *, text: str, once: str = "", actor: Actor) -> Said:
+    """Say something in an open thread."""
+    words, handles = _checked(text, once)
+    with record(actor) as log:
+        hold_writer(actor)
+        row = hold_thread(thread, actor)
+        if earlier := _sent(once, actor):
+            return Said(earlier, [])
+        refuse_too_fast(actor)
+        if row.is_resolved:
+            raise ThreadResolved
+        if row.size >= MOST_COMMENTS:
+            raise ThreadFull(f"It has {row.size} comments, the most there may be: open another")
+        said = _say(row, words, handles, once, actor)
+        log.add(DISCUSSION_REPLIED, row, said.comment, data={"number": row.number})
+        return said
+
+
+def _checked(text: str, once: str) -> tuple[str, list[str]]:
+    if _ONCE.fullmatch(once) is None:
+        raise InvalidInput(errors=[FieldError("/once", "At most 40 letters, digits and hyphens")])
+    words = clean_text("text", text, limit=TEXT_LIMIT)
+    return words, handles_of(words)
+
+
+def _sent(once: str, actor: Actor) -> Comment | None:
+    if not once:
+        return None
+    rows = Comment.objects.filter(person=actor.accountable, once=once).select_related("thread")
+    return rows.first()
+
+
+def _new_thread(subject: Subject, anchor: str, actor: Actor) -> Thread:
+    rows = Thread.objects.filter(kind=subject.kind.name, subject=subject.id)
+    number = (rows.aggregate(last=Max("number"))["last"] or 0) + 1
+    if number > MOST_THREADS:
+        detail = f"There are {MOST_THREADS} discussions, the most there may be: use one of them"
+        raise TooManyThreads(detail)
+    thread = Thread(
+        kind=subject.kind.name,
+        subject=subject.id,
+        project=subject.project,
+        environment=subject.environment,
+        title=subject.title[:300],
+        number=number,
+        anchor=anchor,
+        opened_by=actor.id,
+        said_at=now(),
+    )
+    thread.save(force_insert=True)
+    return thread
+
+
+def _say(thread: Thread, words: str, handles: list[str], once: str, actor: Actor) -> Said:
+    comment = Comment(
+        thread=thread,
+        author=actor.id,
+        person=actor.accountable,
+        text_sealed=seal(words, person=actor.accountable),
+        once=once,
+        created_at=now(),
+    )
+    comment.save(force_insert=True)
+    thread.size, thread.said_at = thread.size + 1, comment.created_at
+    thread.save(update_fields=["size", "said_at"])
+    return Said(comment, mention(comment, handles, actor))

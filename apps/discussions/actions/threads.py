@@ -1,0 +1,39 @@
+"""Resolving threads and reopening them, and having read them."""
+
+from apps.audit.actions import record
+from apps.discussions.actions.locking import hold_thread
+from apps.discussions.events import DISCUSSION_REOPENED, DISCUSSION_RESOLVED
+from apps.discussions.models import Mention, Thread
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+
+
+def resolve_thread(thread: Thread, *, actor: Actor) -> Thread:
+    """Say that the matter is settled; of two who do, the first has."""
+    with record(actor) as log:
+        row = hold_thread(thread, actor)
+        if not row.is_resolved:
+            row.resolved_at, row.resolved_by = now(), actor.id
+            row.save(update_fields=["resolved_at", "resolved_by"])
+            log.add(DISCUSSION_RESOLVED, row, subject=row.subject, data={"number": row.number})
+        return row
+
+
+def reopen_thread(thread: Thread, *, actor: Actor) -> Thread:
+    """Say that it is not settled after all; one that is open stays as it is."""
+    with record(actor) as log:
+        row = hold_thread(thread, actor)
+        if row.is_resolved:
+            row.resolved_at, row.resolved_by = None, ""
+            row.save(update_fields=["resolved_at", "resolved_by"])
+            log.add(DISCUSSION_REOPENED, row, subject=row.subject, data={"number": row.number})
+        return row
+
+
+def mark_seen(thread: Thread, *, actor: Actor) -> int:
+    """Have the actor's mentions in a thread wait for them no more; return how many did.
+
+    It is not logged (:class:`~apps.discussions.models.Mention`).
+    """
+    rows = Mention.objects.filter(thread=thread, person=actor.id, seen_at=None)
+    return rows.update(seen_at=now())

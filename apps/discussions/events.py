@@ -1,0 +1,13 @@
+"""Kinds of audit events of discussions. What people wrote stands in none of them: it is sealed."""
+
+from apps.audit.events import event_kind
+
+TEXTS = ("text_sealed",)
+DISCUSSION_OPENED = event_kind("discussion.opened", "Opened discussion {number}", seals=TEXTS)
+DISCUSSION_REPLIED = event_kind("discussion.replied", "Replied in discussion {number}", seals=TEXTS)
+DISCUSSION_EDITED = event_kind(
+    "discussion.edited", "Edited a comment in discussion {number}", seals=TEXTS
+)
+DISCUSSION_REMOVED = event_kind("discussion.removed", "Deleted a comment in discussion {number}")
+DISCUSSION_RESOLVED = event_kind("discussion.resolved", "Resolved discussion {number}")
+DISCUSSION_REOPENED = event_kind("discussion.reopened", "Reopened discussion {number}")

@@ -1,0 +1,66 @@
+"""People discuss a metric of a release: on a desk and on a phone, by day and by night."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from apps.discussions.models import Comment, Mention, Thread
+from tests.browser.test_story import SERIOUS
+from tests.browser.test_widths import OUTSIDE
+from tests.support.processes import until
+from tests.support.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+OpenAs = Callable[..., Page]
+
+
+def sound(page: Page) -> None:
+    """Hold a page against what everybody needs of one."""
+    found = [v for v in Axe().run(page).response["violations"] if v["impact"] in SERIOUS]
+    assert not found, "; ".join(f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found)
+    assert page.evaluate(OUTSIDE) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_metric_is_discussed_and_the_mentioned_read_it(
+    world: World, open_as: OpenAs, pictures: Path, theme: str
+) -> None:
+    release = world.request("staging", world.bento(world.version(), metrics={"auc": 0.9}))
+    rex = open_as(world.people["Rex"], theme=theme)
+    rex.goto(f"/releases/{release.pk}/evidence/")
+    rex.get_by_role("link", name="Discuss auc").click()
+    rex.get_by_label("Comment", exact=True).fill(
+        "Why is **auc** so high, @vera.risk?\n\n| a | b |\n|-|-|\n|1|2|"
+    )
+    sound(rex)
+    rex.get_by_role("button", name="Open discussion").dblclick()
+    rex.get_by_text("Mentioned: Vera risk").wait_for()
+    assert (Thread.objects.count(), Comment.objects.count()) == (1, 1)
+    sound(rex)
+    vera = open_as(world.people["Vera"], theme=theme, width=390)
+    vera.goto("/inbox/")
+    sound(vera)
+    vera.get_by_role("link", name="Release 1").click()
+    until(lambda: not Mention.objects.filter(seen_at=None).exists(), what="the thread to be read")
+    vera.get_by_role("button", name="Mark as read").wait_for(state="detached")
+    vera.get_by_label("Comment", exact=True).fill("The rows leak")
+    vera.get_by_role("button", name="Reply").click()
+    vera.locator("article").get_by_text("The rows leak").wait_for()
+    sound(vera)
+    vera.screenshot(path=pictures / f"thread-{theme}-390.png", full_page=True)
+    vera.get_by_role("button", name="Resolve").click()
+    vera.get_by_text("reopen it to reply").wait_for()
+    rex.reload()
+    rex.get_by_role("button", name="Edit…").click()
+    rex.get_by_role("dialog").get_by_label("Comment", exact=True).fill("Why was it so high?")
+    sound(rex)
+    rex.get_by_role("button", name="Save").click()
+    rex.locator("article").get_by_text("Why was it so high?").wait_for()
+    rex.screenshot(path=pictures / f"thread-{theme}-1440.png", full_page=True)
+    rex.get_by_role("link", name="All discussions").click()
+    rex.get_by_role("link", name="Why was it so high?").wait_for()
+    sound(rex)
+    rex.screenshot(path=pictures / f"discussion-{theme}-1440.png", full_page=True)

@@ -1,0 +1,73 @@
+"""Whom a text mentions, and which part of a thing an anchor names."""
+
+import pytest
+
+from apps.discussions.markdown import BOUND, render, said_in
+from apps.discussions.rules import anchor_fault, handles_in
+from tests.support.hostile_cards import HOSTILE
+from tests.support.spending import spent
+
+PARTS = ("metrics", "card")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("@dana look at this", ["dana"]),
+        ("Look, @dana.", ["dana"]),
+        ("(@dana@example.com)", ["dana@example.com"]),
+        ("@dana@example.com.", ["dana@example.com"]),
+        ("@dana_smith and **@rex**", ["dana_smith", "rex"]),
+        ("@dana, @rex and @dana again", ["dana", "rex"]),
+        ("write to dana@example.com", []),
+        ("the decorator `@cache`", []),
+        ("    @indented = code", []),
+        ("```\n@cache\n```", []),
+        ("|a|\n|-|\n|@dana|", ["dana"]),
+        ("a lone @ here", []),
+        ("@Dána", ["Dána"]),
+    ],
+)
+def test_a_mention_is_a_name_behind_an_at_outside_of_code(text: str, meant: list[str]) -> None:
+    assert handles_in(said_in(text)) == meant
+
+
+def test_what_is_too_much_to_be_laid_out_mentions_people_all_the_same() -> None:
+    assert handles_in(said_in("@dana " + "*" * BOUND.marks + "x *")) == ["dana"]
+
+
+@pytest.mark.parametrize("anchor", ["metrics", "card", "metrics/auc", "metrics/f1 (macro)"])
+def test_an_anchor_is_a_part_or_a_name_in_it(anchor: str) -> None:
+    assert anchor_fault(anchor, PARTS) == ""
+
+
+@pytest.mark.parametrize(
+    ("anchor", "said"),
+    [
+        ("gates", "choose from metrics, card"),
+        ("/auc", "choose from"),
+        ("metrics/", "Name what is meant"),
+        ("metrics/ ", "Name what is meant"),
+        ("metrics/" + "x" * 200, "At most 120"),
+        ("metrics/a\nb", "control character"),
+    ],
+)
+def test_any_other_anchor_is_refused_in_words(anchor: str, said: str) -> None:
+    assert said in anchor_fault(anchor, PARTS)
+
+
+@pytest.mark.parametrize("card", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_comment_holds_a_server_or_a_browser(card: str) -> None:
+    seconds, html = spent(lambda: render(card[:4000]), 0.3)
+    assert (seconds < 0.3, len(html) < 40_000) == (True, True), (seconds, len(html))
+
+
+def test_a_comment_makes_no_request_and_runs_nothing() -> None:
+    html = render(
+        "[x](javascript:alert(1)) <img src=x onerror=alert(1)> ![p](https://example.com/a.png)\n"
+        "<script>alert(1)</script> [y](https://example.com)"
+    )
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "javascript:" not in html.replace("[x](javascript:alert(1))", "")
+    assert 'href="https://example.com" rel="nofollow noopener noreferrer"' in html
