@@ -27,6 +27,7 @@ from placet_client.cli import (
     streams,
     targets,
     versions,
+    webhooks,
 )
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, CommandEnded, exit_code
 from placet_client.cli.logging_in import login_again
@@ -61,6 +62,7 @@ for module in (
     alerts,
     audit,
     streams,
+    webhooks,
     lists,
 ):
     module.add_to(app)

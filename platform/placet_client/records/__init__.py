@@ -138,6 +138,13 @@ from placet_client.records.serving import (
     Traffic,
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
+from placet_client.records.webhooks import (
+    GivenWebhook,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookDeliveryDetail,
+)
 
 __all__ = [
     "Actor",
@@ -190,6 +197,7 @@ __all__ = [
     "Foreseen",
     "Freeze",
     "Gate",
+    "GivenWebhook",
     "GlassDuty",
     "GlassSigner",
     "Grant",
@@ -267,6 +275,10 @@ __all__ = [
     "Version",
     "VersionSummary",
     "Voided",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookDeliveryDetail",
     "Wheel",
     "Whoami",
     "Witness",
