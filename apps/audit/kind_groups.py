@@ -41,7 +41,7 @@ GROUPS: Mapping[str, KindGroup] = {
     "alerts": KindGroup("Alerts, SLOs and erasures", ("alert", "objective", "erasure")),
     "log": KindGroup(
         "The log itself",
-        ("audit", "retention", "legal_hold", "stream", "witness", "witnessed_log"),
+        ("audit", "retention", "legal_hold", "stream", "webhook", "witness", "witnessed_log"),
     ),
     "platform": KindGroup(
         "Background work, keys and backups", ("job", "store", "backup", "credentials", "instance")

@@ -125,6 +125,7 @@ AUDIT = (
     Entry("Duties", "duties", ("access.view",)),
     Entry("Retention and holds", "retention", ("audit.hold", "audit.view"), everywhere=True),
     Entry("Forwarding", "streams", ("stream.view",)),
+    Entry("Webhooks", "webhooks", ("stream.view",)),
     Entry("Witnesses", "witnesses", ("audit.witness", "audit.view"), everywhere=True),
 )
 DEPLOYMENTS = (

@@ -15,5 +15,5 @@ class IntegrationsConfig(AppConfig):
         from apps.integrations import events
         from apps.integrations.queries import following
 
-        assert events.STREAM_ADDED
+        assert events.STREAM_ADDED and events.WEBHOOK_ADDED
         hooks.followers.register(following)

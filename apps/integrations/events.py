@@ -1,6 +1,7 @@
-"""Kinds of audit events of streams, and of trying what the instance is set up with.
+"""Kinds of audit events of streams and webhooks, and of trying what the instance is set up with.
 
-A batch that was delivered is none: streams carry these events too, and would never come to rest.
+What was delivered is none: streams and webhooks carry these events too, and would never come to
+rest.
 """
 
 from apps.audit.events import event_kind
@@ -19,3 +20,15 @@ STREAM_BLOCKED = event_kind(
     "stream.blocked", "Log forwarding is blocked: event {cursor} was refused"
 )
 STREAM_RECOVERED = event_kind("stream.recovered", "Log forwarding recovered at event {cursor}")
+WEBHOOK_ADDED = event_kind("webhook.added", "Added a webhook")
+WEBHOOK_CHANGED = event_kind("webhook.changed", "Changed a webhook")
+WEBHOOK_ENABLED = event_kind("webhook.enabled", "Enabled a webhook from event {cursor} on")
+WEBHOOK_DISABLED = event_kind(
+    "webhook.disabled",
+    "Disabled a webhook: {reason:word}",
+    words={"reason": ("asked", "changed", "gone", "failing")},
+)
+WEBHOOK_ROTATED = event_kind("webhook.rotated", "Rotated the secret of a webhook")
+WEBHOOK_TESTED = event_kind("webhook.tested", "Sent a test event to a webhook")
+WEBHOOK_REDELIVERED = event_kind("webhook.redelivered", "Sent event {index} to a webhook again")
+WEBHOOK_REMOVED = event_kind("webhook.removed", "Removed a webhook")

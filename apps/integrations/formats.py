@@ -115,6 +115,16 @@ def cloudevents(batch: Batch) -> Payload:
     return Payload(body.encode(), "application/cloudevents-batch+json; charset=utf-8")
 
 
+def single(leaf: StreamedEvent, origin: str) -> bytes:
+    """Return one event (structured mode). ``data`` is the very text that was hashed."""
+    return _cloudevent(leaf, origin).encode()
+
+
+def single_test(named: str, origin: str) -> bytes:
+    """Return a test as one event, which holds nothing of the log."""
+    return _with_data(_envelope(named, origin, "test.v1"), "{}").encode()
+
+
 def _envelope(named: str, origin: str, kind: str) -> dict[str, str]:
     return {"specversion": "1.0", "id": named, "source": origin, "type": f"dev.placet.{kind}"}
 

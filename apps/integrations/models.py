@@ -1,4 +1,4 @@
-"""Streams of the audit log, and what became of their last batches."""
+"""Streams of the audit log and webhooks, and what became of what they sent."""
 
 from django.db import models
 
@@ -99,3 +99,146 @@ class Delivery(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["stream", "-id"], name="integrations_delivery_of")]
+
+
+class WebhookState(models.TextChoices):
+    """``disabled ⇄ enabled``: people enable, and people or failures disable."""
+
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+
+
+class WebhookReason(models.TextChoices):
+    """Why a webhook is disabled."""
+
+    NEW = "", "Nobody enabled it yet"
+    ASKED = "asked", "Somebody disabled it"
+    CHANGED = "changed", "It was changed, and has to be enabled again"
+    GONE = "gone", "The receiver answered 410 Gone"
+    FAILING = "failing", "Nothing was delivered for days"
+
+
+BY_ITSELF = (WebhookReason.GONE, WebhookReason.FAILING)
+
+
+class Webhook(Audited):
+    """Who is told of events of the whole instance, or of one project.
+
+    ``address``, ``signing`` and ``former_signing``, which signs beside it until ``former_until``,
+    are encrypted (``placet.kernel.secret_box``) and in no event; of the address ``origin`` is
+    shown. ``cursor`` is the index of the next event. ``failing_since`` is when the first delivery
+    failed since one got through.
+    """
+
+    LOG_HIDDEN = frozenset({"address", "signing", "former_signing", "cursor", "failing_since"})
+
+    id = IdField("whk")
+    name = models.SlugField(max_length=60)
+    origin = models.CharField(max_length=300)
+    address = models.TextField()
+    groups = models.JSONField(default=list)  # of kinds of events; none is all
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    state = models.CharField(
+        max_length=8, choices=WebhookState.choices, default=WebhookState.DISABLED
+    )
+    reason = models.CharField(max_length=8, choices=WebhookReason.choices, blank=True)
+    generation = models.IntegerField(default=0)
+    public_key = models.CharField(max_length=80)
+    former_public_key = models.CharField(max_length=80, blank=True)
+    former_until = models.DateTimeField(null=True, blank=True)
+    created_by = models.CharField(max_length=40)
+    enabled_by = models.CharField(max_length=40, blank=True)  # '': nobody enabled it yet
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    signing = models.TextField()
+    former_signing = models.TextField(blank=True)
+    cursor = models.BigIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "name"], nulls_distinct=False, name="integrations_webhook_name"
+            )
+        ]
+        indexes = [models.Index(fields=["state", "cursor"], name="integrations_webhook_behind")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def full_name(self) -> str:
+        """Its name, behind that of its project: no other webhook has it."""
+        return f"{self.project.slug}/{self.name}" if self.project else self.name
+
+
+class WebhookDeliveryState(models.TextChoices):
+    """``waiting → sending → delivered | failed``, and from ``sending`` back to ``waiting``."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+OPEN_DELIVERIES = (WebhookDeliveryState.WAITING, WebhookDeliveryState.SENDING)
+
+
+class WebhookDelivery(models.Model):
+    """One event on its way to one webhook, or a test, which has no event. The id goes out as
+    ``webhook-id``, the same at each attempt. Measurements: the log does not repeat them.
+
+    Who sends it has it until ``lease_until``, and writes down what came of it by ``generation``.
+    """
+
+    id = IdField("whd")
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    index = models.BigIntegerField(null=True, blank=True)
+    kind = models.CharField(max_length=80)
+    state = models.CharField(
+        max_length=9,
+        choices=WebhookDeliveryState.choices,
+        default=WebhookDeliveryState.WAITING,
+    )
+    generation = models.IntegerField(default=0)
+    created_at = models.DateTimeField()
+    asked_at = models.DateTimeField()  # from when on it is tried for a day
+    next_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.IntegerField(default=0)
+    tries = models.IntegerField(default=0)  # attempts since it was asked for
+    status = models.IntegerField(default=0)  # HTTP's of the last attempt; 0 without an answer
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["webhook", "index"], name="integrations_webhook_event_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["webhook", "-id"], name="integrations_webhook_last"),
+            models.Index(
+                fields=["webhook", "next_at"],
+                name="integrations_webhook_due",
+                condition=models.Q(state__in=["waiting", "sending"]),
+            ),
+        ]
+
+
+class WebhookAttempt(models.Model):
+    """One attempt at a delivery: what was sent beside the body, and what the receiver said."""
+
+    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="tried")
+    number = models.IntegerField()
+    at = models.DateTimeField()
+    seconds = models.FloatField()
+    headers = models.JSONField(default=dict)  # of the request, without signatures
+    status = models.IntegerField(default=0)
+    answer = models.TextField(blank=True)  # the first of its characters
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["delivery", "-id"], name="integrations_attempt_of")]

@@ -1,4 +1,5 @@
 """Sending the log where streams go: what is next, at most so long, and telling who should know.
+Webhooks are called by ``apps.integrations.telling``.
 
 A pass may be repeated or run after another was killed: the cursor moves once a batch was accepted,
 so a batch may come twice and none is left out.

@@ -2,10 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 KINDS = ("jsonl", "cloudevents", "syslog")
 SECURE = {"jsonl": "https", "cloudevents": "https", "syslog": "tls"}
@@ -151,3 +153,96 @@ def delay(failures: int, retry_after: str = "") -> float:
     """
     wished = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 9 else 0.0
     return min(MAX_DELAY, max(2.0 ** min(failures, 20), wished))
+
+
+# Webhooks: each event is a delivery of its own.
+WEBHOOK_QUERY = re.compile(r"[A-Za-z0-9/._~%!$&'()*+,;=:@?-]*")
+DAY = 86400.0
+KEPT_TRYING = DAY  # seconds in which a delivery is tried again
+GIVE_UP_AFTER = 3 * DAY  # of nothing but failure a webhook is disabled
+# Seconds before the next attempt; the last of them again and again until the day is over.
+PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0)
+JITTER = 0.2
+MOST_WISHED = 6 * 3600.0  # seconds of a Retry-After that are followed
+GONE = 410
+SHORT = 6  # characters of a part of an address: what is shorter is no secret
+MOST_DATE = 40  # characters of a Retry-After
+
+WebhookOutcome = Literal["delivered", "waiting", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTerms:
+    """Where a webhook goes, and the groups of kinds of events that it is told of: none is all."""
+
+    url: str
+    groups: tuple[str, ...] = ()
+
+
+def webhook_faults(terms: WebhookTerms, known: Collection[str]) -> list[FieldFault]:
+    """Return what is wrong with ``terms``; ``known`` are the groups that there are."""
+    url = webhook_url_fault(terms.url)
+    found = [FieldFault("url", url)] if url else []
+    if not set(terms.groups) <= set(known):
+        found.append(FieldFault("groups", f"Of {', '.join(known)}; none is all of them"))
+    return found
+
+
+def webhook_url_fault(url: str) -> str:
+    """Return why no webhook can go to ``url``, '' when one can."""
+    address, mark, query = url.partition("?")
+    match = ADDRESS.fullmatch(address)
+    if "@" in address:
+        return "Leave user and password out: the signature says who sends it"
+    if match is None or len(url) > MAX_URL or not WEBHOOK_QUERY.fullmatch(query):
+        return f"An address such as https://hooks.example/placet, of at most {MAX_URL} characters"
+    if match["scheme"] != "https":
+        return "It must begin with https://"
+    if match["port"] is not None and not 1 <= int(match["port"]) <= 65535:
+        return "The port must be from 1 to 65535"
+    return "" if match["path"] or not mark else "Put a / before the query"
+
+
+def origin_of(url: str) -> str:
+    """Return what is shown of a webhook's address: what stands behind it may be a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def webhook_outcome(
+    status: int, attempts: int, age: float, wished: float | None, luck: float
+) -> tuple[WebhookOutcome, float]:
+    """Say what becomes of a delivery after an attempt, and in how many seconds it is tried again.
+
+    ``status`` is HTTP's, 0 without an answer; ``age`` are the seconds since it was asked for,
+    ``wished`` what the receiver asks for, ``luck`` is from 0 to 1, so that not all come at once.
+    """
+    if 200 <= status < 300:
+        return "delivered", 0.0
+    pause = PAUSES[min(attempts, len(PAUSES)) - 1] * (1 + JITTER * (2 * luck - 1))
+    wait = max(pause, min(wished or 0.0, MOST_WISHED))
+    return ("waiting", wait) if status != GONE and age + wait <= KEPT_TRYING else ("failed", 0.0)
+
+
+def wished(retry_after: str, at: datetime) -> float | None:
+    """Return the seconds that a Retry-After asks for, as a number or as a date (RFC 9110)."""
+    text = retry_after[:MOST_DATE].strip()
+    if text.isdecimal() and text.isascii():
+        return float(text) if len(text) < 9 else MOST_WISHED
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - at).total_seconds())
+
+
+def hidden(text: str, url: str) -> str:
+    """Return ``text``, in which whoever answers may repeat the address, without what is secret
+    of ``url``."""
+    target = url.removeprefix(origin_of(url))
+    written = {target, *re.split(r"[/?&=]", target)}
+    pieces = written | {unquote(piece) for piece in written}
+    for piece in sorted((p for p in pieces if len(p) >= SHORT), key=len, reverse=True):
+        text = text.replace(piece, "…")
+    return text

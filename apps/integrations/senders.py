@@ -95,13 +95,19 @@ def _over_http(
 def _words(answer: OutboundResponse, secret: str) -> str:
     """Return a refusal as people read it; an answer that repeats the token does not show it."""
     if 300 <= answer.status < 400:
-        return f"It answers {answer.status}, a redirect, which is not followed"
+        return status_words(answer.status)
     text = answer.body.decode("utf-8", "replace")
     if secret:
         text = text.replace(secret, "…")
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     more = "…" if len(line) > SHOWN else ""
-    return f"It answers {answer.status}" + (f": {line[:SHOWN]}{more}" if line else "")
+    return status_words(answer.status) + (f": {line[:SHOWN]}{more}" if line else "")
+
+
+def status_words(status: int) -> str:
+    """Return a status that is no success, as people read it."""
+    redirect = ", a redirect, which is not followed" if 300 <= status < 400 else ""
+    return f"It answers {status}{redirect}"
 
 
 def _over_syslog(stream: Stream, payload: Payload, patience: Patience) -> None:

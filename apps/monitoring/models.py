@@ -121,6 +121,7 @@ class AlertKind(models.TextChoices):
     NODE_SILENT = "node_silent", "Node is silent"
     SCHEDULE_FAILING = "schedule_failing", "Routine work fails"
     STREAM_LAG = "stream_lag", "Stream of the log lags"
+    WEBHOOK_DISABLED = "webhook_disabled", "Webhook was disabled"
     RECALL_STOPPED = "recall_stopped", "Stopped by a recall"
     DRILL_FAILED = "drill_failed", "Rollback drill failed"
     JOB_FAILED = "job_failed", "Job failed for good"

@@ -27,6 +27,8 @@ PATHS = {
     "signing-keys": "/signing-keys/{}/",
     "streams": "/streams/",
     "stream": "/streams/{}/",
+    "webhooks": "/webhooks/",
+    "webhook": "/webhooks/{}/",
     "witnesses": "/audit/witnesses/",
     "retention": "/audit/retention/",
 }

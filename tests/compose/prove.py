@@ -45,10 +45,21 @@ MAY_READ = {
             "secrets/web/placet_secret_key",
             "tls/web.key",
         },
-        {"keys/state.key", "keys/log.key", "keys/build.key", "tls/endpoints.key"},
+        {
+            "keys/state.key",
+            "keys/log.key",
+            "keys/secret.key",
+            "keys/build.key",
+            "tls/endpoints.key",
+        },
     ),
     "worker": (
-        {"keys/state.key", "keys/log.key", "secrets/worker/placet_database_url"},
+        {
+            "keys/state.key",
+            "keys/log.key",
+            "keys/secret.key",
+            "secrets/worker/placet_database_url",
+        },
         {
             "keys/decision.key",
             "keys/witness.key",
@@ -59,7 +70,12 @@ MAY_READ = {
     ),
     "worker-build": (
         {"keys/build.key", "keys/model-signing.key"},
-        {"keys/decision.key", "keys/state.key", "secrets/web/placet_token_key"},
+        {
+            "keys/decision.key",
+            "keys/state.key",
+            "keys/secret.key",
+            "secrets/web/placet_token_key",
+        },
     ),
     "node": ({"tls/endpoints.key"}, {"secrets/worker", "keys/keys.json", "tls/web.key"}),
 }

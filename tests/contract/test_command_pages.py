@@ -110,6 +110,14 @@ PAGES = {
     "stream rewind": ("stream", "stm_1 7"),
     "stream test": ("stream", "stm_1 --timeout 0"),
     "stream remove": ("streams", "stm_1"),
+    "webhook add": ("webhook", "hook https://hooks.example/in --group releases"),
+    "webhook edit": ("webhook", "whk_1 --all"),
+    "webhook enable": ("webhook", "whk_1"),
+    "webhook disable": ("webhook", "whk_1"),
+    "webhook rotate": ("webhook", "whk_1"),
+    "webhook redeliver": ("webhook", "whk_1 whd_1"),
+    "webhook test": ("webhook", "whk_1 --timeout 0"),
+    "webhook remove": ("webhooks", "whk_1"),
 }
 # What changes something, and has no page where one would go on
 NO_PAGE = {
@@ -139,7 +147,8 @@ preview, recall list, recall show, recall effects, recall receipts, recall repor
 alert list, alert show, objective show, audit events, audit save, audit show, audit proof, audit
 verifier, audit checkpoint, audit export, audit verify, audit witness list, audit witness keys,
 audit witnessed list, audit timestamp list, audit timestamp save, audit retention show, audit hold
-list, audit archive list, audit archive save, stream list, stream show
+list, audit archive list, audit archive save, stream list, stream show,
+webhook list, webhook show, webhook deliveries, webhook delivery
 """
 # What only whoever made it may do: the table's people did not
 OF_ITS_MAKER = {

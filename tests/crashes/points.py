@@ -106,6 +106,10 @@ BY_TEST = {
         "integrations.after_send",
         *pairs("integrations.cursor_commit"),
     ),
+    "tests/integration/integrations/test_killed_calls.py": (
+        "integrations.after_call",
+        *pairs("integrations.spread_commit", "integrations.call_commit"),
+    ),
     "tests/integration/rollouts/test_killed_workers.py": around(
         "drill.started", "rollout.returning", "drill.finished", "drill.skipped"
     ),
@@ -239,6 +243,14 @@ NOT_WALKED = frozenset(
         "team.member_added.v1",
         "team.member_removed.v1",
         "version.edited.v1",
+        "webhook.added.v1",
+        "webhook.changed.v1",
+        "webhook.disabled.v1",
+        "webhook.enabled.v1",
+        "webhook.redelivered.v1",
+        "webhook.removed.v1",
+        "webhook.rotated.v1",
+        "webhook.tested.v1",
         "witness.added.v1",
         "witness.agrees.v1",
         "witness.ahead.v1",

@@ -25,7 +25,8 @@ from apps.identity import actions as access
 from apps.identity.errors import Reauthenticate
 from apps.identity.models import ApiToken, RoleBinding, User
 from apps.integrations import actions as streams
-from apps.integrations.rules import StreamTerms
+from apps.integrations.models import Webhook
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.registry import actions as registry
 from apps.rollouts import actions as rollouts
 from apps.rollouts.errors import NotShown
@@ -72,6 +73,16 @@ class Things:
     def terms(self) -> StreamTerms:
         """Where a stream of the log may go."""
         return StreamTerms(kind="jsonl", url="https://siem.example.com/", alert_after_seconds=600)
+
+    @property
+    def hook_terms(self) -> WebhookTerms:
+        """Where a webhook may go."""
+        return WebhookTerms("https://hooks.example.com/in")
+
+    def hook(self) -> Webhook:
+        """A webhook that is enabled."""
+        made = streams.add_webhook(name="hook", terms=self.hook_terms, actor=self.who("sia"))
+        return made.webhook
 
     @property
     def binding(self) -> RoleBinding:
@@ -277,6 +288,19 @@ FRESH: dict[str, Case] = {
             ),
         ),
     ),
+    "integrations.add_webhook": Case(
+        "sia", lambda t: partial(streams.add_webhook, name="hook", terms=t.hook_terms)
+    ),
+    "integrations.change_webhook": Case(
+        "sia", lambda t: partial(streams.change_webhook, t.hook(), groups=(), if_generation=0)
+    ),
+    "integrations.rotate_webhook": Case("sia", lambda t: partial(streams.rotate_webhook, t.hook())),
+    "integrations.enable_webhook": Case(
+        "sia",
+        lambda t: partial(
+            streams.enable_webhook, streams.disable_webhook(t.hook(), actor=t.who("sia"))
+        ),
+    ),
     # deciding, and the rules by which it is decided
     "governance.decide": Case("rex", lambda t: partial(governance.decide, **t.decision())),
     "governance.open_break_glass": Case(
@@ -397,7 +421,8 @@ rollouts.unschedule_drills
 assurance.archive_events assurance.recall
 
 integrations.ask_for_test integrations.pause_stream integrations.remove_stream
-integrations.rewind_stream
+integrations.rewind_stream integrations.ask_for_webhook_test integrations.disable_webhook
+integrations.redeliver integrations.remove_webhook
 """
 
 

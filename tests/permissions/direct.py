@@ -64,6 +64,7 @@ from apps.console.queries.search import described, search
 from apps.console.queries.search_terms import wanted
 from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
+from apps.console.queries.webhooks import DeliveryPage, delivery_page
 from apps.console.views.audit import shown_others
 from apps.console.views.people import place_of
 from apps.discussions.actions import open_thread
@@ -114,9 +115,9 @@ from apps.identity.models import (
 from apps.identity.queries import subject_for, visible_passkeys
 from apps.identity.trust.second_factor import may_learn_what_lacks
 from apps.integrations import actions as streams
-from apps.integrations.models import Stream
-from apps.integrations.queries import visible_streams
-from apps.integrations.rules import StreamTerms
+from apps.integrations.models import Stream, Webhook
+from apps.integrations.queries import visible_deliveries, visible_streams, visible_webhooks
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind, Objective
@@ -409,6 +410,27 @@ class Things:
         """Add a stream."""
         terms = StreamTerms("jsonl", "https://siem.example/in")
         return streams.add_stream(name="mine", terms=terms, project=project, actor=who)
+
+    @property
+    def webhook(self) -> Webhook:
+        """A webhook of the instance, which was disabled."""
+        return Webhook.objects.get(pk=self.world.values["webhook"])
+
+    def hooked(self, who: Actor, project: Project | None = None) -> Webhook:
+        """Add a webhook."""
+        terms = WebhookTerms("https://hooks.example/in")
+        return streams.add_webhook(name="mine", terms=terms, project=project, actor=who).webhook
+
+    def delivered_page(self, who: Actor) -> DeliveryPage:
+        """Open what an enabled webhook was sent."""
+        hook = streams.enable_webhook(self.webhook, actor=SYSTEM)
+        return delivery_page(hook.pk, hook.deliveries.get().pk, who)
+
+    def led_elsewhere(self, who: Actor) -> Webhook:
+        """Have an enabled webhook lead elsewhere."""
+        hook = streams.enable_webhook(self.webhook, actor=SYSTEM)
+        url, generation = "https://elsewhere.example/in", hook.generation
+        return streams.change_webhook(hook, url=url, if_generation=generation, actor=who)
 
     def archived(self) -> int:
         """Return the place of an event that lies in an archive."""
@@ -1113,6 +1135,93 @@ QUESTIONS = [
         lambda t, who: streams.remove_stream(t.stream, if_generation=0, actor=who),
     ),
     Direct("list streams", "viewer", None, lambda t, who: visible_streams(who)),
+    # webhooks
+    Direct("have events told", "viewer", Forbidden, lambda t, who: t.hooked(who)),
+    Direct(
+        "have a hidden project's events told",
+        "stranger",
+        NotFound,
+        lambda t, who: t.hooked(who, t.project),
+    ),
+    Direct(
+        "have events told without a right to export them",
+        "admin",
+        None,
+        lambda t, who: [h for h in [t.hooked(who)] if h.state != "disabled" or h.enabled_by],
+    ),
+    Direct(
+        "learn what is wrong with a webhook that one may not add",
+        "viewer",
+        None,
+        lambda t, who: t.world.clients["viewer"].post("/api/v1/webhooks", {}).status_code != 403,
+    ),
+    Direct(
+        "enable a webhook",
+        "admin",
+        Forbidden,
+        lambda t, who: streams.enable_webhook(t.webhook, actor=who),
+    ),
+    Direct(
+        "enable a hidden webhook",
+        "viewer",
+        NotFound,
+        lambda t, who: streams.enable_webhook(t.webhook, actor=who),
+    ),
+    Direct(
+        "disable a webhook",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.disable_webhook(t.webhook, actor=who),
+    ),
+    Direct(
+        "change a webhook",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.change_webhook(t.webhook, groups=(), if_generation=0, actor=who),
+    ),
+    Direct(
+        "have an enabled webhook go elsewhere without a right to export the log",
+        "admin",
+        None,
+        lambda t, who: [h for h in [t.led_elsewhere(who)] if h.state == "enabled"],
+    ),
+    Direct(
+        "rotate a webhook",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.rotate_webhook(t.webhook, actor=who),
+    ),
+    Direct(
+        "test a webhook",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.ask_for_webhook_test(t.webhook, actor=who),
+    ),
+    Direct(
+        "send a webhook something again",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.redeliver(t.webhook.deliveries.get(), actor=who),
+    ),
+    Direct(
+        "remove a webhook",
+        "auditor",
+        Forbidden,
+        lambda t, who: streams.remove_webhook(t.webhook, if_generation=0, actor=who),
+    ),
+    Direct(
+        "be shown a button that would be refused beside what was delivered",
+        "auditor",
+        None,
+        lambda t, who: t.delivered_page(who).buttons,
+    ),
+    Direct("list webhooks", "viewer", None, lambda t, who: visible_webhooks(who)),
+    Direct(
+        "list what a webhook was sent",
+        "viewer",
+        None,
+        lambda t, who: visible_deliveries(t.webhook, who),
+    ),
     # assurance
     Direct(
         "foresee a recall",
@@ -1704,6 +1813,34 @@ QUESTIONS = [
         "auditor",
         Reauthenticate,
         lambda t, who: streams.resume_stream(t.stream, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "add a webhook in an old session",
+        "admin",
+        Reauthenticate,
+        lambda t, who: t.hooked(who),
+        stale=True,
+    ),
+    Direct(
+        "enable a webhook in an old session",
+        "auditor",
+        Reauthenticate,
+        lambda t, who: streams.enable_webhook(t.webhook, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "change a webhook in an old session",
+        "admin",
+        Reauthenticate,
+        lambda t, who: streams.change_webhook(t.webhook, groups=(), if_generation=0, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "rotate a webhook in an old session",
+        "admin",
+        Reauthenticate,
+        lambda t, who: streams.rotate_webhook(t.webhook, actor=who),
         stale=True,
     ),
     Direct(

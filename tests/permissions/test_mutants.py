@@ -44,6 +44,7 @@ SAID = {
     "apps/console/queries/policy_revision.py can",  # what a link to drafts says
     "apps/console/queries/recall_voided.py projects_with",  # that there are others
     "apps/console/queries/streams.py can_somewhere",
+    "apps/console/queries/webhooks.py can_somewhere",
     "apps/console/templatetags/placet.py can_somewhere",
     "apps/identity/sign_in/signals.py demand_fresh_session",
 }

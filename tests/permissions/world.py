@@ -41,9 +41,9 @@ from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project, RoleBinding, User
 from apps.identity.rules.devices import shown_code
-from apps.integrations.actions import add_stream
-from apps.integrations.models import Stream
-from apps.integrations.rules import StreamTerms
+from apps.integrations.actions import add_stream, add_webhook
+from apps.integrations.models import Stream, Webhook, WebhookDelivery
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.jobs.actions import enqueue
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
@@ -474,7 +474,7 @@ def monitoring(world: World) -> None:
 
 @part
 def integrations(world: World) -> None:
-    """A stream of the whole log, which was blocked."""
+    """A stream of the whole log, which was blocked, and a webhook of it, which was disabled."""
     terms = StreamTerms("jsonl", "https://siem.example/in")
     stream = add_stream(name="siem", terms=terms, actor=SYSTEM)
     Stream.objects.filter(pk=stream.pk).update(state="blocked")
@@ -485,6 +485,16 @@ def integrations(world: World) -> None:
         "url": "https://siem.example/in",
     }
     world.bodies["POST /api/v1/streams/{stream}/rewind"] = {"index": 0}
+    hook = add_webhook(
+        name="hook", terms=WebhookTerms("https://hooks.example/in"), actor=SYSTEM
+    ).webhook
+    Webhook.objects.filter(pk=hook.pk).update(state="disabled", reason="gone")
+    delivery = WebhookDelivery.objects.create(
+        webhook=hook, index=0, kind="x.v1", created_at=now(), asked_at=now(), next_at=now()
+    )
+    world.values |= {"webhook": hook.pk, "delivery": delivery.pk}
+    world.bodies["POST /api/v1/webhooks"] = {"name": "new", "url": "https://hooks.example/in"}
+    world.bodies["PATCH /api/v1/webhooks/{webhook}"] = {"groups": ["releases"]}
 
 
 @part
@@ -549,6 +559,8 @@ def pages(world: World) -> None:
         "token_id": "token",
         "passkey_id": "passkey",
         "stream_id": "stream",
+        "webhook_id": "webhook",
+        "delivery_id": "delivery",
         "recall_id": "recall",
         "use_id": "use",
         "role_id": "role",
@@ -565,6 +577,7 @@ def pages(world: World) -> None:
         "verb": "stop",
         "step_verb": "pause",
         "stream_verb": "test",
+        "webhook_verb": "test",
         "/models/{project}/{name}": registered_model,
         "/models/{project}/{name}/{number}": str(version.number),
         "draft_number": world.values["versions/number"],
@@ -640,6 +653,9 @@ def pages(world: World) -> None:
         },
         "POST /streams/{stream_id}/rewind": {"index": "0"},
         "POST /streams/{stream_id}/remove": {"generation": "0"},
+        "POST /webhooks/new": {"name": "new", "url": "https://hooks.example/in"},
+        "POST /webhooks/{webhook_id}/change": {"generation": "0", "groups": "releases"},
+        "POST /webhooks/{webhook_id}/remove": {"generation": "0"},
         "POST /targets/new": {"name": "fresh", "capacity_mb": "4096"},
         "POST /targets/{name}/address": {"url": "https://models.example", "revision": "1"},
         "POST /targets/{name}/owner": {"owner": world.values["people/person"], "revision": "1"},

@@ -1,8 +1,8 @@
-"""Streams of the log: sending what is next, and watching how far behind they are."""
+"""Streams of the log and webhooks: sending what is next, and watching how that goes."""
 
 from typing import Any
 
-from apps.integrations import reconciler
+from apps.integrations import reconciler, telling
 from apps.jobs.handlers import LeasedJob, every, handler
 
 
@@ -29,3 +29,27 @@ def test(job: LeasedJob) -> dict[str, Any] | None:
 def watch(job: LeasedJob) -> dict[str, Any] | None:
     """Tell people of streams that lag too far behind."""
     return {**reconciler.watch()}
+
+
+@every(seconds=2, name="integrations.spread", queue="control")
+def spread(job: LeasedJob) -> dict[str, Any] | None:
+    """Have webhooks told of what is new, and again of what did not get through."""
+    return {**telling.spread(job)}
+
+
+@handler("integrations.call", queue="control", max_attempts=3, alone=True)
+def call(job: LeasedJob) -> dict[str, Any] | None:
+    """Send what is due of one webhook."""
+    return {**telling.tell(job.args["webhook"], job)}
+
+
+@every(seconds=30, name="integrations.watch_webhooks", queue="control")
+def watch_webhooks(job: LeasedJob) -> dict[str, Any] | None:
+    """Tell people of webhooks that were disabled."""
+    return {**telling.watch()}
+
+
+@every(seconds=600, name="integrations.prune", queue="control")
+def prune(job: LeasedJob) -> dict[str, Any] | None:
+    """Forget deliveries of webhooks that are over."""
+    return {**telling.prune(job)}

@@ -54,7 +54,7 @@ SHOWN = (
     Shown("target.view", "the use of nodes", ("target",)),
     Shown("access.view", "roles", ("role",)),
     Shown("prediction.view", "erasures", ("erasure",)),
-    Shown("stream.view", "log forwarding", ("stream",)),
+    Shown("stream.view", "log forwarding and webhooks", ("stream", "webhook")),
 )
 HIDDEN = "somebody who is not visible to you"
 AUDITED = "exports"  # what auditors alone see of a project, in a word

@@ -51,6 +51,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "runtimes_dir": "Folder of runtimes",
         "streams_dir": "Folder of streams' certificates",
         "witness_dir": "Folder of witnesses",
+        "webhook_hosts": "Private hosts that webhooks may reach",
     },
     "Sign-in and requests": {
         "reauthenticate_after_minutes": "Minutes until one is asked again who one is",
@@ -75,6 +76,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "max_targets": "Targets",
         "max_prefetched": "Builds that a target fetches ahead for a project",
         "max_streams": "Streams of the log of a project",
+        "max_webhooks": "Webhooks of a project",
         "max_recalls": "Recalls of a project",
         "max_open_erasures": "Open erasures of an endpoint",
         "max_waiting_outcomes": "Outcomes a day that wait for their prediction",

@@ -108,6 +108,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "paused": ("wait", "‖", "Paused"),
     "failing": ("fail", "▲", "Retrying"),
     "blocked": ("fail", "✕", "Blocked"),
+    "webhook_off": ("fail", "✕", "Disabled"),
 }
 
 

@@ -39,6 +39,7 @@ class AlertFinding:
     revision: str = ""
     owner: str = ""
     roll_back: bool = False
+    project: str | None = None  # whose it is, where it is about no endpoint
 
 
 def open_alert(finding: AlertFinding, *, actor: Actor) -> Alert | None:
@@ -53,7 +54,7 @@ def open_alert(finding: AlertFinding, *, actor: Actor) -> Alert | None:
         row = Alert(
             kind=finding.kind,
             subject=finding.subject,
-            project_id=endpoint.project_id if endpoint else None,
+            project_id=endpoint.project_id if endpoint else finding.project,
             environment=endpoint.environment if endpoint else "",
             endpoint=endpoint,
             revision=finding.revision,

@@ -110,6 +110,7 @@ class Config(BaseSettings):
     witness_dir: Path | None = None  # below it lie the folders of witnesses that keep files
     runtimes_dir: Path | None = None  # installed runtimes, shared by builds; large
     streams_dir: Path | None = None  # tokens and certificates of streams; the control worker's
+    webhook_hosts: str = ""  # hosts, by name or address, that may have private addresses: a,b
     # who stamps the log's checkpoints with the time (JSON, docs/timestamps.md); how often each is
     # asked at most; how long a checkpoint may wait for its stamp before there is an alert
     timestamp_authorities: list[TimestampAuthority] = []
@@ -130,6 +131,7 @@ class Config(BaseSettings):
     max_waiting_outcomes: int = Field(default=1_000_000, ge=1)
     max_prefetched: int = Field(default=20, ge=0)  # Bentos of a project that a target fetches ahead
     max_streams: int = Field(default=10, ge=1)  # of a project; they are sent one by one
+    max_webhooks: int = Field(default=10, ge=1)  # of a project
     max_targets: int = Field(default=1000, ge=1)
     max_evidence_bytes: int = Field(default=16 * 1024**2, ge=1024)  # reported of a version
     max_recalls: int = Field(default=1000, ge=1)  # of a project, withdrawn ones included
@@ -178,6 +180,12 @@ class Config(BaseSettings):
     def streams(self) -> Path:
         """The folder of the files that let streams of the log in where they go."""
         return self.streams_dir or self.data_dir / "streams"
+
+    @property
+    def private_webhook_hosts(self) -> frozenset[str]:
+        """The hosts that webhooks may reach at addresses that are not of the public network."""
+        names = (name.strip().lower() for name in self.webhook_hosts.split(","))
+        return frozenset(name for name in names if name)
 
     @property
     def witnesses(self) -> Path:

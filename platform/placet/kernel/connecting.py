@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
+from placet_protocol.networks import is_public, read
+
 MOST_ADDRESSES = 3  # of one name that are tried
 # Look-ups of names under way in one process. The resolver of the system cannot be told to stop: one
 # that a name server never answers goes on without us until the resolver gives it up.
@@ -84,19 +86,30 @@ class Wire:
         self._socket.close()
 
 
-def connect(host: str, port: int, deadline: Deadline, *, loopback: bool = False) -> Wire:
+def connect(
+    host: str,
+    port: int,
+    deadline: Deadline,
+    *,
+    loopback: bool = False,
+    public: bool = False,
+) -> Wire:
     """Return a connection to the first of three addresses of ``host`` that answers.
 
     None has more of the time than leaves as much for each of the others and for what is said then.
-    With ``loopback`` none is connected to that is not this machine's own: what is asked is the
-    address that is connected to, not one that the name had at another look. Raises ``OSError``,
-    and ``UnicodeError`` for a name that no host can have.
+    With ``loopback`` none is connected to that is not this machine's own, with ``public`` none that
+    is not of the public network: what is asked is the address that is connected to, not one that
+    the name had at another look. Raises ``OSError``, and ``UnicodeError`` for a name that no host
+    can have.
     """
     fault = OSError("its name has no address")
     places = _places(host, port, deadline)[:MOST_ADDRESSES]
     for waiting, (family, address) in zip(range(len(places), 0, -1), places, strict=True):
         if loopback and not ipaddress.ip_address(address[0]).is_loopback:
             fault = PermissionError("its name leads away from this machine")
+            continue
+        if public and not _is_public(address[0]):
+            fault = PermissionError("it is no address of the public network")
             continue
         try:
             return Wire(_connected(family, address, deadline, waiting), deadline)
@@ -159,6 +172,13 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[Any]:
         return answer.result(deadline.left())
     except TimeoutError:
         raise TimeoutError("its name was not found in time") from None
+
+
+def _is_public(text: str) -> bool:
+    try:
+        return is_public(read(text))
+    except ValueError:  # of this link alone
+        return False
 
 
 def _is_address(host: str) -> bool:

@@ -5,11 +5,8 @@ A folder outside the database holds one file per purpose, ``root.key``, ``root.p
 no business with, and in production the files' owners make the operating system refuse it too.
 """
 
-import fcntl
 import os
-import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,6 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from placet.kernel.config import config
+from placet.kernel.key_files import give_like, locked, write
+from placet.kernel.secret_box import OpeningKeys, SealingKey
+from placet.kernel.secret_key import SECRET, make_secret, read_keys
 from placet_verify.errors import Refused
 from placet_verify.signing.keys import (
     OVERLAP,
@@ -34,10 +34,10 @@ from placet_verify.signing.keys import (
 SERVER_PURPOSES: tuple[KeyPurpose, ...] = ("decision", "access", "build", "state", "log")
 ACCESS: dict[str, frozenset[str]] = {
     "web": frozenset({"decision", "access", "witness"}),
-    "control": frozenset({"state", "log"}),
+    "control": frozenset({"state", "log", "secret"}),
     "build": frozenset({"build", "model-signing"}),
     "agent": frozenset(),
-    "manage": frozenset({*SERVER_PURPOSES, "model-signing", "witness"}),
+    "manage": frozenset({*SERVER_PURPOSES, "model-signing", "witness", "secret"}),
 }
 MODEL_SIGNING = "model-signing.key"
 # Of other logs' checkpoints. It stands in no keys.json: it vouches for nothing of this
@@ -102,6 +102,27 @@ def model_signing_key() -> Path:
     return path
 
 
+def sealing_key() -> SealingKey:
+    """Return the key that secrets are encrypted for, which every process may read."""
+    path = config().keys / f"{SECRET}.pub"
+    try:
+        return _sealing(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError) as error:
+        raise KeyUnavailable(
+            f"secret.pub cannot be read ({_words(error)}): run `manage.py keys init` once"
+        ) from None
+
+
+def opening_keys() -> OpeningKeys:
+    """Return the keys that open secrets at rest, those that were rotated too."""
+    _check_access(SECRET)
+    path = config().keys / f"{SECRET}.key"
+    try:
+        return _opening(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError) as error:
+        raise KeyUnavailable(f"secret.key cannot be read: {_words(error)}") from None
+
+
 def ensure_keys(
     folder: Path, *, valid_from: datetime | None = None, root_key: Path | None = None
 ) -> KeyRing:
@@ -111,22 +132,24 @@ def ensure_keys(
     last and lists the files that are there. A purpose that ``keys.json`` does not name yet gets
     its key, for which the root is needed.
     """
-    with _locked(folder):
+    with locked(folder):
         if (folder / "keys.json").exists():
             _finish_rotation(folder)
             _add_missing(folder, root_key)
             _make_witness(folder)
+            make_secret(folder)
             return read_ring(folder)
         root = _existing_or_new(folder / "root.key")
-        _write(folder / "root.pub", root.public.to_pem())
+        write(folder / "root.pub", root.public.to_pem())
         public_keys = [
             (purpose, _existing_or_new(folder / f"{purpose}.key").public)
             for purpose in SERVER_PURPOSES
         ]
         _make_model_signing(folder)
         _make_witness(folder)
+        make_secret(folder)
         start = valid_from or datetime.now(tz=UTC) - OVERLAP
-        _write(folder / "keys.json", make_ring(root, public_keys, start).encode())
+        write(folder / "keys.json", make_ring(root, public_keys, start).encode())
         return read_ring(folder)
 
 
@@ -134,7 +157,7 @@ def rotate(
     folder: Path, purpose: KeyPurpose, *, root_key: Path | None = None, at: datetime | None = None
 ) -> KeyRing:
     """Replace the key of ``purpose``; what the old one signed stays valid."""
-    with _locked(folder):
+    with locked(folder):
         _finish_rotation(folder)
         old = read_ring(folder)
         return _succeed(folder, old, purpose, root_of(folder, root_key), at or _now())
@@ -152,14 +175,14 @@ def revoke(
 
     A key in use gets a successor in the same step.
     """
-    with _locked(folder):
+    with locked(folder):
         _finish_rotation(folder)
         before = read_ring(folder)
         lost, root = before.get(key_id), root_of(folder, root_key)
         after = before.revoke(key_id, compromised_at)
         if lost.valid_until is None:
             return _succeed(folder, after, lost.purpose, root, at or _now())
-        _write(folder / "keys.json", after.seal(root).encode())
+        write(folder / "keys.json", after.seal(root).encode())
         return read_ring(folder)
 
 
@@ -167,10 +190,10 @@ def demand_passkeys(
     folder: Path, environments: Iterable[str], *, root_key: Path | None = None
 ) -> KeyRing:
     """Have nothing count without passkeys in exactly these environments, of every project."""
-    with _locked(folder):
+    with locked(folder):
         _finish_rotation(folder)
         after = read_ring(folder).pin(environments)
-        _write(folder / "keys.json", after.seal(root_of(folder, root_key)).encode())
+        write(folder / "keys.json", after.seal(root_of(folder, root_key)).encode())
         return read_ring(folder)
 
 
@@ -183,7 +206,7 @@ def share(folder: Path, process: str, group: int) -> list[Path]:
     if process not in ACCESS or process == "manage":
         known = ", ".join(sorted(set(ACCESS) - {"manage"}))
         raise KeyUnavailable(f"a process that keys are shared with is one of {known}")
-    with _locked(folder):
+    with locked(folder):
         paths = [folder / f"{purpose}.key" for purpose in sorted(ACCESS[process])]
         for path in paths:
             os.chown(path, -1, group)
@@ -257,7 +280,7 @@ def _succeed(
         raise KeyRefused("not_here", f"there is no {purpose} key to rotate")
     fresh = PrivateKey.generate()
     fresh.save(_next(folder, purpose))
-    _write(folder / "keys.json", before.add(purpose, fresh.public, at).seal(root).encode())
+    write(folder / "keys.json", before.add(purpose, fresh.public, at).seal(root).encode())
     _finish_rotation(folder)
     return read_ring(folder)
 
@@ -273,7 +296,7 @@ def _finish_rotation(folder: Path) -> None:
             waiting.unlink()
             continue
         if current.exists():
-            _give_like(waiting, current.stat())
+            give_like(waiting, current.stat())
         waiting.replace(current)
 
 
@@ -290,13 +313,7 @@ def _add_missing(folder: Path, root_key: Path | None) -> None:
             )
         fresh = _existing_or_new(folder / f"{purpose}.key")
         after = before.add(purpose, fresh.public, _now()).seal(root_of(folder, root_key))
-        _write(folder / "keys.json", after.encode())
-
-
-def _give_like(path: Path, before: os.stat_result) -> None:
-    """Give the successor of a key file to whom the file before it was given."""
-    os.chown(path, before.st_uid if os.geteuid() == 0 else -1, before.st_gid)
-    path.chmod(stat.S_IMODE(before.st_mode))
+        write(folder / "keys.json", after.encode())
 
 
 def _existing_or_new(path: Path) -> PrivateKey:
@@ -319,48 +336,24 @@ def _make_model_signing(folder: Path) -> None:
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    _write(folder / "model-signing.pub", public)
+    write(folder / "model-signing.pub", public)
     private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write(path, private, mode=0o600)
+    write(path, private, mode=0o600)
 
 
 def _make_witness(folder: Path) -> None:
     """Make the witness key. Another one is another witness, so it is never rotated."""
     if not (folder / f"{WITNESS}.pub").exists():
         key = _existing_or_new(folder / f"{WITNESS}.key")
-        _write(folder / f"{WITNESS}.pub", key.public.to_pem())
+        write(folder / f"{WITNESS}.pub", key.public.to_pem())
 
 
 def _next(folder: Path, purpose: KeyPurpose) -> Path:
     return folder / f"{purpose}.key.next"
-
-
-def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change the folder."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _now() -> datetime:
@@ -375,3 +368,17 @@ def _load(path: Path, stamp: int) -> PrivateKey:
 @lru_cache(maxsize=4)
 def _open(folder: Path, stamp: int) -> KeyRing:
     return read_ring(folder)
+
+
+@lru_cache(maxsize=4)
+def _sealing(path: Path, stamp: int) -> SealingKey:
+    return SealingKey.read(path.read_text("ascii"))
+
+
+@lru_cache(maxsize=4)
+def _opening(path: Path, stamp: int) -> OpeningKeys:
+    return read_keys(path)
+
+
+def _words(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)

@@ -79,20 +79,21 @@ def post(
     limit: int = MAX_ANSWER,
     trust: ssl.SSLContext | None = None,
     loopback: bool = False,
+    public: bool = False,
 ) -> OutboundResponse:
     """POST ``body`` and return the answer, whatever its status.
 
     ``timeout`` is for how many seconds the other side may be silent, ``whole`` for how many all of
     it may take (three times as long): finding the name, connecting to one of its addresses (see
-    :func:`placet.kernel.connecting.connect`, ``loopback`` too), and the answer, in however small
-    pieces it comes.
+    :func:`placet.kernel.connecting.connect`, ``loopback`` and ``public`` too), and the answer, in
+    however small pieces it comes.
 
     Call it outside any transaction. Raises :class:`OutboundFailed` on a timeout, a refused
     connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
     it is not followed.
     """
     deadline = Deadline.after(3 * timeout if whole is None else whole, silent=timeout)
-    transport = _Transport(_Backend(deadline, loopback), trust or _usual())
+    transport = _Transport(_Backend(deadline, loopback, public), trust or _usual())
     return _called("POST", url, body, headers, deadline, transport, limit)
 
 
@@ -101,7 +102,7 @@ def get(
 ) -> OutboundResponse:
     """GET ``url`` and return the answer, within the same bounds as :func:`post`."""
     deadline = Deadline.after(3 * timeout, silent=timeout)
-    transport = _Transport(_Backend(deadline, loopback=False), _usual())
+    transport = _Transport(_Backend(deadline), _usual())
     return _called("GET", url, b"", headers, deadline, transport, limit)
 
 
@@ -186,8 +187,8 @@ class _Backend(httpcore.NetworkBackend):
     """Connections that keep to our deadline. Time-outs of httpcore's are for one step each, of
     which there may be any number: they are not used."""
 
-    def __init__(self, deadline: Deadline, loopback: bool) -> None:
-        self.deadline, self.loopback = deadline, loopback
+    def __init__(self, deadline: Deadline, loopback: bool = False, public: bool = False) -> None:
+        self.deadline, self.loopback, self.public = deadline, loopback, public
 
     def connect_tcp(
         self,
@@ -199,7 +200,8 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to an address of ``host``."""
         with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
-            return _Stream(connect(host, port, self.deadline, loopback=self.loopback))
+            own, public = self.loopback, self.public
+            return _Stream(connect(host, port, self.deadline, loopback=own, public=public))
 
 
 class _Stream(httpcore.NetworkStream):

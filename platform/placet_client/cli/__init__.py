@@ -28,6 +28,7 @@ from placet_client.cli import (
     targets,
     threads,
     versions,
+    webhooks,
 )
 from placet_client.cli.command import ERROR, OK, TIMED_OUT, CommandEnded, exit_code
 from placet_client.cli.logging_in import login_again
@@ -63,6 +64,7 @@ for module in (
     threads,
     audit,
     streams,
+    webhooks,
     lists,
 ):
     module.add_to(app)

@@ -34,6 +34,7 @@ class List(StrEnum):
     PASSKEYS = "passkeys"
     RECALLS = "recalls"
     STREAMS = "streams"
+    WEBHOOKS = "webhooks"
     TOKENS = "tokens"
     WITNESSES = "witnesses"
     HOLDS = "holds"

@@ -42,6 +42,7 @@ from placet_client.nouns.search import Everything
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
 from placet_client.nouns.streams import Streams
 from placet_client.nouns.uploads import Uploads
+from placet_client.nouns.webhooks import Webhooks
 
 __all__ = [
     "Alerts",
@@ -88,4 +89,5 @@ __all__ = [
     "Uploads",
     "VersionFacts",
     "Versions",
+    "Webhooks",
 ]

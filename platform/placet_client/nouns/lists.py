@@ -103,6 +103,10 @@ class Lists(Noun):
         """Write the streams of the log and how far they are."""
         return self._save("/exports/streams", to, **given(format=form))
 
+    def webhooks(self, to: Path, *, form: Form = "csv") -> int:
+        """Write the webhooks and whether they get through."""
+        return self._save("/exports/webhooks", to, **given(format=form))
+
     def recalls(
         self,
         to: Path,

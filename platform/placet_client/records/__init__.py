@@ -159,6 +159,13 @@ from placet_client.records.serving import (
     Traffic,
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
+from placet_client.records.webhooks import (
+    GivenWebhook,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookDeliveryDetail,
+)
 
 __all__ = [
     "Actor",
@@ -216,6 +223,7 @@ __all__ = [
     "Freeze",
     "Gate",
     "GateFigures",
+    "GivenWebhook",
     "GlassDuty",
     "GlassSigner",
     "Grant",
@@ -304,6 +312,10 @@ __all__ = [
     "Version",
     "VersionSummary",
     "Voided",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookDeliveryDetail",
     "Wheel",
     "Whoami",
     "Witness",

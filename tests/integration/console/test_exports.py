@@ -15,8 +15,8 @@ from apps.audit.actions.witnesses import add_witness
 from apps.audit.models import Archive
 from apps.console.queries.exports import TABLES
 from apps.console.templatetags.placet import state_word
-from apps.integrations.actions import add_stream
-from apps.integrations.rules import StreamTerms
+from apps.integrations.actions import add_stream, add_webhook
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.registry.actions import trust_signing_key
 from apps.registry.models import RegisteredModel
 from apps.serving.actions import allow_use, update_target
@@ -42,6 +42,7 @@ PAGES = {
     "tokens": "/tokens/",
     "passkeys": "/passkeys/",
     "streams": "/streams/",
+    "webhooks": "/webhooks/",
     "duties": "/duties/",
     "recalls": "/recalls/",
     "glasses": "/break-glass/",
@@ -61,6 +62,7 @@ def eve(world: World) -> Any:
     offered_passkey(made)
     terms = StreamTerms("jsonl", "https://siem.example/in")
     add_stream(name="siem", terms=terms, actor=SYSTEM)
+    add_webhook(name="hook", terms=WebhookTerms("https://hooks.example/in"), actor=SYSTEM)
     add_witness(name="shelf", kind="file", address="shelf", actor=SYSTEM)
     place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)
     with owning_tables():

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from apps.assurance.actions import place_hold
-from apps.integrations.actions import add_stream
-from apps.integrations.rules import StreamTerms
+from apps.integrations.actions import add_stream, add_webhook
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from placet.kernel.actor import SYSTEM
 from tests.support import break_glass, factories
 from tests.support.factories import browser
@@ -34,6 +34,9 @@ def forms(world: World) -> dict[str, list[str]]:
     stream = add_stream(
         name="siem", terms=StreamTerms("jsonl", "https://siem.example"), actor=SYSTEM
     )
+    hook = add_webhook(
+        name="hook", terms=WebhookTerms("https://hooks.example/in"), actor=SYSTEM
+    ).webhook
     hold = place_hold(name="case-1", scope="everything", reason="x", actor=SYSTEM)
     return {
         "/models/new": ["project", "name", "description"],
@@ -81,6 +84,9 @@ def forms(world: World) -> dict[str, list[str]]:
         ],
         f"/streams/{stream.pk}/rewind": ["index"],
         f"/streams/{stream.pk}/remove": ["generation"],
+        "/webhooks/new": ["name", "url", "groups", "project"],
+        f"/webhooks/{hook.pk}/change": ["url", "groups", "generation"],
+        f"/webhooks/{hook.pk}/remove": ["generation"],
     }
 
 
@@ -150,6 +156,9 @@ ADDRESSES = (
     "/endpoints/{}/",
     "/streams/{}/",
     "/streams/?after={}",
+    "/webhooks/{}/",
+    "/webhooks/?after={}",
+    "/webhooks/{}/deliveries/{}/",
     "/audit/?kind={}&subject={}&project={}&since={}&before={}",
     "/audit/99999999999999999999/",
     "/break-glass/?project={}&review={}&release={}&after={}",

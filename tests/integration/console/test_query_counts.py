@@ -6,6 +6,7 @@ say why in the commit.
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,15 @@ from apps.discussions.models import Thread
 from apps.discussions.queries import get_subject
 from apps.governance.models import BreakGlass, Release
 from apps.identity.actions import begin_device_login
-from apps.integrations.actions import add_stream
-from apps.integrations.models import Stream
-from apps.integrations.rules import StreamTerms
+from apps.integrations.actions import add_stream, add_webhook
+from apps.integrations.models import Stream, Webhook, WebhookAttempt, WebhookDelivery
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.registry.actions import set_alias
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from placet_verify.log.checkpoint import verifier_key
 from placet_verify.signing.keys import PrivateKey
 from tests.support import break_glass, factories
@@ -74,6 +76,14 @@ def many(world: World) -> Release:
     for number in range(ROWS):
         terms = StreamTerms("jsonl", "https://siem.example/in")
         add_stream(name=f"siem-{number}", terms=terms, project=world.project, actor=SYSTEM)
+        hook = add_webhook(
+            name=f"hook-{number}",
+            terms=WebhookTerms("https://hooks.example/in", ("releases",)),
+            project=world.project,
+            actor=SYSTEM,
+        ).webhook
+        for index in range(ROWS):
+            deliver(hook, index, attempts=number + 1)
         place_hold(name=f"h{number}", scope="everything", reason=f"{number}", actor=SYSTEM)
         add_witness(name=f"w{number}", kind="file", address=f"w{number}", actor=SYSTEM)
         log = verifier_key(f"log/{number}", PrivateKey.generate().public)
@@ -105,6 +115,33 @@ def discussed(world: World, release: Release) -> None:
         said = open_thread(about, **opened, actor=people[number % len(people)])
         for person in people:
             reply(said.comment.thread, text="See the *evidence*, @rex.risk", actor=person)
+
+
+def deliver(hook: Webhook, index: int, *, attempts: int) -> None:
+    """Have a webhook sent an event in vain so often."""
+    delivery = WebhookDelivery.objects.create(
+        webhook=hook,
+        index=index,
+        kind="release.requested.v1",
+        attempts=attempts,
+        created_at=now(),
+        asked_at=now(),
+        next_at=now() + timedelta(hours=1),
+        tries=attempts,
+        status=500,
+        error="It answers 500",
+    )
+    for number in range(attempts):
+        WebhookAttempt.objects.create(
+            delivery=delivery,
+            number=number + 1,
+            at=now(),
+            seconds=0.25,
+            headers={"webhook-id": delivery.pk},
+            status=500,
+            answer="out of order",
+            error="It answers 500",
+        )
 
 
 def paths(release: Release) -> dict[str, str]:
@@ -170,6 +207,15 @@ def paths(release: Release) -> dict[str, str]:
         "/targets/{target}/": f"/targets/{release.endpoint.target.name}/",
         "/api/v1/targets/{target}/uses": f"/api/v1/targets/{release.endpoint.target.name}/uses",
         "/streams/{stream}/": f"/streams/{Stream.objects.earliest('pk').pk}/",
+        "/webhooks/{webhook}/": f"/webhooks/{(hook := Webhook.objects.earliest('pk').pk)}/",
+        "/webhooks/{webhook}/deliveries/{delivery}/": (
+            f"/webhooks/{hook}/deliveries/{(sent := WebhookDelivery.objects.earliest('pk').pk)}/"
+        ),
+        "/api/v1/webhooks/{webhook}": f"/api/v1/webhooks/{hook}",
+        "/api/v1/webhooks/{webhook}/deliveries": f"/api/v1/webhooks/{hook}/deliveries",
+        "/api/v1/webhooks/{webhook}/deliveries/{delivery}": (
+            f"/api/v1/webhooks/{hook}/deliveries/{sent}"
+        ),
     }
     plain = [
         "/",
@@ -227,6 +273,8 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/roles",
         "/api/v1/streams",
         "/streams/",
+        "/api/v1/webhooks",
+        "/webhooks/",
     ]
     return named | {path: path for path in plain}
 

@@ -3,8 +3,8 @@
 import pytest
 
 from apps.assurance.actions import recall
-from apps.integrations.actions import add_stream
-from apps.integrations.rules import StreamTerms
+from apps.integrations.actions import add_stream, add_webhook
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
@@ -24,6 +24,7 @@ def world(world: World) -> World:
     open_alert(found, actor=SYSTEM)
     terms = StreamTerms("jsonl", "https://siem.example/in")
     add_stream(name="siem", terms=terms, actor=SYSTEM)
+    add_webhook(name="hook-of-all", terms=WebhookTerms("https://hooks.example"), actor=SYSTEM)
     person("Alma", {"approver": None})
     return world
 
@@ -41,6 +42,7 @@ def shown(path: str, world: World, *, everywhere: bool) -> str:
         ("/recalls/", "No recalls that you may see", "/recalls/rcl_"),
         ("/alerts/", "No alert that you may see is open.", "It failed."),
         ("/streams/", "No log forwarding that you may see", "siem"),
+        ("/webhooks/", "No webhooks that you may see", "hook-of-all"),
     ],
 )
 def test_an_auditor_of_one_project_is_told_that_others_are_not_visible(
@@ -50,7 +52,7 @@ def test_an_auditor_of_one_project_is_told_that_others_are_not_visible(
     assert none in page and HIDDEN in page and there not in page
 
 
-@pytest.mark.parametrize("path", ["/recalls/", "/alerts/", "/streams/"])
+@pytest.mark.parametrize("path", ["/recalls/", "/alerts/", "/streams/", "/webhooks/"])
 def test_who_sees_everything_is_told_of_nothing_that_is_not_visible(
     path: str, world: World
 ) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 from apps.audit.actions import record
 from apps.identity.events import PROJECT_UPDATED
 from apps.identity.models import Project
-from apps.integrations.actions import add_stream
-from apps.integrations.models import Stream
-from apps.integrations.rules import StreamTerms
+from apps.integrations.actions import GivenWebhook, add_stream, add_webhook
+from apps.integrations.models import Stream, WebhookDelivery
+from apps.integrations.queries import due_deliveries
+from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.jobs.actions import enqueue
+from placet.kernel import outbound
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
 from tests.support import factories
@@ -84,3 +87,44 @@ class Feed:
 def feed(run_jobs: Callable[..., int], secrets: Path) -> Feed:
     """A log, and who delivers it."""
     return Feed(run_jobs)
+
+
+class Hooks:
+    """A log, and webhooks that the platform's own jobs call."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed, self.run_jobs = feed, feed.run_jobs
+
+    def hook(self, url: str, *groups: str, **more: Any) -> GivenWebhook:
+        """Add a webhook that is enabled at once."""
+        wanted = {"name": "hook", "actor": SYSTEM, **more}
+        return add_webhook(terms=WebhookTerms(url, groups), **wanted)
+
+    def go(self) -> None:
+        """Have a worker make deliveries and send what is due, as the sweep does, until each was
+        tried: one job has its time."""
+        enqueue("integrations.spread")
+        self.run_jobs("control")
+        while due_deliveries().filter(tries=0).exists():
+            enqueue("integrations.spread")
+            self.run_jobs("control")
+
+    def later(self, **time: float) -> None:
+        """Have so much time gone by for every delivery that is not settled, and go on."""
+        ago = timedelta(**time)
+        for row in WebhookDelivery.objects.filter(state__in=["waiting", "sending"]):
+            row.asked_at -= ago
+            row.next_at -= ago
+            row.lease_until = row.lease_until and row.lease_until - ago
+            row.save()
+        self.go()
+
+
+@pytest.fixture
+def hooks(feed: Feed, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
+    """Webhooks that may go to this machine, whose authority is believed."""
+    monkeypatch.setattr(config(), "webhook_hosts", "localhost, other.test")
+    monkeypatch.setattr(config(), "ca_file", authority.ca)
+    outbound._usual.cache_clear()
+    yield Hooks(feed)
+    outbound._usual.cache_clear()

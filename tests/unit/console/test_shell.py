@@ -25,7 +25,7 @@ def shown(path: str, actor: Actor, project: Standing | None = None) -> Navigatio
     [
         ("release.view", ["Emergency releases"]),
         ("access.view", ["Duties"]),
-        ("stream.view", ["Forwarding"]),
+        ("stream.view", ["Forwarding", "Webhooks"]),
         ("audit.witness", ["Witnesses"]),
         ("audit.hold", ["Retention and holds"]),
         ("audit.view", ["Log", "Verification", "Retention and holds", "Witnesses"]),

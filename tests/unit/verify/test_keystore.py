@@ -96,7 +96,7 @@ def test_only_the_builder_signs_models(folder: Path, monkeypatch: pytest.MonkeyP
 def test_private_files_are_their_owners_alone(folder: Path) -> None:
     for path in folder.glob("*.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
-    assert len(list(folder.glob("*.key"))) == 8
+    assert len(list(folder.glob("*.key"))) == 9
 
 
 def test_making_keys_twice_changes_nothing(folder: Path) -> None:
@@ -251,7 +251,7 @@ def test_every_test_runs_with_keys_of_its_own_run(keys: Path) -> None:
 def test_a_key_is_shared_with_one_group_and_its_successor_too(folder: Path) -> None:
     paths = keystore.share(folder, "control", os.getgid())
 
-    assert {path.name for path in paths} == {"state.key", "log.key"}
+    assert {path.name for path in paths} == {"state.key", "log.key", "secret.key"}
     rotate(folder, "state")
     for name, mode in (("state.key", 0o640), ("log.key", 0o640), ("decision.key", 0o600)):
         assert stat.S_IMODE((folder / name).stat().st_mode) == mode, name

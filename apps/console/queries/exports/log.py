@@ -16,7 +16,12 @@ from apps.console.queries.witnesses import (
     stamp_rows,
     witness_rows,
 )
-from apps.integrations.queries import standings, visible_streams
+from apps.integrations.queries import (
+    standings,
+    visible_streams,
+    visible_webhooks,
+    waiting_of,
+)
 from placet.kernel.actor import Actor
 
 
@@ -100,6 +105,30 @@ def _archives(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
         yield (row,)
 
 
+def _webhooks(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
+    for batch in in_batches(visible_webhooks(actor).order_by("name")):
+        counts = waiting_of(batch)
+        for row in batch:
+            yield counts.get(row.pk, 0), row
+
+
+WEBHOOKS = ListTable(
+    {
+        "webhook": lambda waiting, hook: hook.name,
+        "origin": lambda waiting, hook: hook.origin,
+        "groups": lambda waiting, hook: " ".join(hook.groups),
+        "project": lambda waiting, hook: hook.project.slug if hook.project else "",
+        "state": lambda waiting, hook: hook.state,
+        "reason": lambda waiting, hook: hook.reason,
+        "waiting": lambda waiting, hook: waiting,
+        "failing_since": lambda waiting, hook: hook.failing_since,
+        "public_key": lambda waiting, hook: hook.public_key,
+        "created_at": lambda waiting, hook: hook.created_at,
+        "id": lambda waiting, hook: hook.pk,
+    },
+    (),
+    _webhooks,
+)
 STREAMS = ListTable(
     {
         "stream": lambda lag, stream: stream.name,
@@ -171,4 +200,10 @@ WITNESSES = ListTable(
     (),
     _witnesses,
 )
-TABLES = {"streams": STREAMS, "holds": HOLDS, "archives": ARCHIVES, "witnesses": WITNESSES}
+TABLES = {
+    "streams": STREAMS,
+    "webhooks": WEBHOOKS,
+    "holds": HOLDS,
+    "archives": ARCHIVES,
+    "witnesses": WITNESSES,
+}

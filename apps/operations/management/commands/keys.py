@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from placet.kernel import keystore
 from placet.kernel.config import config
+from placet.kernel.secret_key import SECRET, rotate_secret
 from placet_verify import times
 from placet_verify.errors import Refused
 
@@ -26,8 +27,8 @@ class Command(BaseCommand):
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("init", help="make every key that is missing")
         commands.add_parser("list", help="show every key, past ones too")
-        rotate = commands.add_parser("rotate", help="replace a key; what it signed stays valid")
-        rotate.add_argument("purpose", choices=keystore.SERVER_PURPOSES)
+        rotate = commands.add_parser("rotate", help="replace a key; what it did stays valid")
+        rotate.add_argument("purpose", choices=(*keystore.SERVER_PURPOSES, SECRET))
         revoke = commands.add_parser("revoke", help="declare a key lost")
         revoke.add_argument("id")
         revoke.add_argument(
@@ -76,6 +77,10 @@ class Command(BaseCommand):
 
     def do_rotate(self, folder: Path, options: dict[str, Any]) -> None:
         """Replace one key."""
+        if options["purpose"] == SECRET:
+            fresh_id = rotate_secret(folder).id
+            self.stdout.write(f"secrets are encrypted for key {fresh_id} from now on")
+            return
         ring = keystore.rotate(folder, options["purpose"], root_key=options["root_key"])
         fresh = ring.entries[-1]
         self.stdout.write(f"{fresh.purpose} key is now {fresh.id}; keys.json number {ring.number}")

@@ -128,7 +128,7 @@ def _leaves(stream: Stream) -> list[StreamedEvent]:
     for row in islice(rows, limit):
         if row.index != stream.cursor + len(leaves):
             raise EventMissing(f"The log has no event {stream.cursor + len(leaves)}: verify it")
-        leaf = leaf_of(row, stream)
+        leaf = leaf_of(row, stream.project_id)
         room -= len(leaf.body or "")
         if leaves and room < 0:
             break
@@ -136,12 +136,12 @@ def _leaves(stream: Stream) -> list[StreamedEvent]:
     return leaves
 
 
-def leaf_of(row: Event | ArchivedLeaf, stream: Stream) -> StreamedEvent:
-    """Return an event as ``stream`` carries it: of other projects, and of what was archived, the
-    hash alone."""
+def leaf_of(row: Event | ArchivedLeaf, project: str | None) -> StreamedEvent:
+    """Return an event as what belongs to ``project`` carries it: of other projects, and of what was
+    archived, the hash alone."""
     if not isinstance(row, Event):
         return StreamedEvent(row.index, bytes(row.leaf_hash), None)
-    if not scope_holds(stream.project_id, row.project):
+    if not scope_holds(project, row.project):
         return StreamedEvent(row.index, bytes(row.leaf_hash), None)
     return StreamedEvent(
         row.index,

@@ -1,0 +1,255 @@
+"""Webhooks and what they were sent, as their pages show them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from apps.audit.kind_groups import GROUPS
+from apps.console.queries.actor_names import actor_names
+from apps.console.queries.models import projects_of
+from apps.console.queries.page_parts import Banner, Button, Sign
+from apps.console.queries.paging import keyed, newest
+from apps.console.templatetags.placet import number, sees_a_part
+from apps.integrations.models import (
+    BY_ITSELF,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookDeliveryState,
+    WebhookReason,
+    WebhookState,
+)
+from apps.integrations.queries import (
+    attempts_of,
+    get_delivery,
+    get_webhook,
+    visible_deliveries,
+    visible_webhooks,
+    waiting_of,
+)
+from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
+
+DELIVERIES = 20  # on one page
+CHOICES = tuple((name, group.title) for name, group in GROUPS.items())
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRow:
+    """A webhook in the list; ``state`` is the word that people read."""
+
+    webhook: Webhook
+    waiting: int
+
+    @property
+    def state(self) -> str:
+        """What it does now."""
+        if self.webhook.state == WebhookState.ENABLED:
+            return "failing" if self.webhook.failing_since else "streaming"
+        return "not_begun" if not self.webhook.enabled_by else "webhook_off"
+
+    @property
+    def told(self) -> str:
+        """Of what it is told, in words."""
+        titles = [GROUPS[name].title for name in self.webhook.groups if name in GROUPS]
+        return "; ".join(titles) or "All events"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookListPage:
+    """All that the page of webhooks shows."""
+
+    rows: list[WebhookRow]
+    key: str  # to go on after
+    may_add: bool
+    may_enable: bool
+    projects: list[tuple[str, str]]
+    partial: bool = False  # whether there may be others that the reader does not see
+    groups: tuple[tuple[str, str], ...] = CHOICES
+
+    @property
+    def empty_title(self) -> str:
+        """What an empty page says."""
+        return "No webhooks that you may see" if self.partial else "No webhooks"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """One delivery of a webhook."""
+
+    delivery: WebhookDelivery
+
+    @property
+    def what(self) -> str:
+        """What is sent."""
+        index = self.delivery.index
+        return "Test" if index is None else f"Event {number(index)}"
+
+    @property
+    def sign(self) -> Sign:
+        """What became of it."""
+        match self.delivery.state:
+            case WebhookDeliveryState.DELIVERED:
+                return Sign("pass", "✓", "Delivered")
+            case WebhookDeliveryState.FAILED:
+                return Sign("fail", "✕", "Failed")
+            case WebhookDeliveryState.SENDING:
+                return Sign("wait", "◷", "Sending")
+        return Sign("wait", "◷", "Retrying" if self.delivery.tries else "Waiting")
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is tried again by itself."""
+        return self.delivery.state == WebhookDeliveryState.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookPage:
+    """All that the page of one webhook shows."""
+
+    row: WebhookRow
+    actor: Actor
+    deliveries: list[DeliveryLine]
+    key: str  # to go on before
+    names: dict[str, str]
+    groups: tuple[tuple[str, str], ...] = CHOICES
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the reader holds ``permission`` at the webhook."""
+        return self.actor.can(permission, Scope(self.row.webhook.project_scope()))
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the reader may change or remove it."""
+        return self.may("stream.manage")
+
+    @property
+    def may_enable(self) -> bool:
+        """Whether the reader may have it told of events."""
+        return self.may("audit.export")
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do with it now."""
+        return list(buttons(self))
+
+    @property
+    def banners(self) -> list[Banner]:
+        """Why it is told of nothing."""
+        hook = self.row.webhook
+        if hook.state == WebhookState.ENABLED:
+            return []
+        log = f"the log of {hook.project.name}" if hook.project else "the whole log"
+        who = f"someone with permission to export {log} has to enable it"
+        if not hook.enabled_by:
+            return [Banner("info", f"Not enabled yet: {who}.")]
+        why = WebhookReason(hook.reason).label
+        text = f"Disabled: {why[0].lower()}{why[1:]}. To go on, {who}."
+        return [Banner("danger" if hook.reason in BY_ITSELF else "info", text)]
+
+    @property
+    def both_sign(self) -> bool:
+        """Whether the former keys sign beside the new ones."""
+        until = self.row.webhook.former_until
+        return until is not None and until > now()
+
+    @property
+    def scope(self) -> str:
+        """Whose events it is told of."""
+        project = self.row.webhook.project
+        return project.name if project else "The whole instance"
+
+    @property
+    def removal(self) -> str:
+        """What stands above the dialog that removes it."""
+        return f"Remove {self.row.webhook.name}?"
+
+
+def buttons(page: WebhookPage) -> Iterator[Button]:
+    """Yield what the reader can do with a webhook now, the usual thing last."""
+    hook = page.row.webhook
+
+    def address(verb: str) -> str:
+        return reverse("webhook-do", args=[hook.pk, verb])
+
+    if page.may_manage:
+        yield Button("Send a test", post=address("test"))
+        yield Button("Change…", dialog="change")
+        yield Button("Rotate secret…", dialog="rotate")
+        if hook.state == WebhookState.ENABLED:
+            yield Button("Disable", post=address("disable"))
+        yield Button("Remove…", dialog="remove", tone="outline-danger")
+    if hook.state != WebhookState.ENABLED and page.may_enable:
+        yield Button("Enable", post=address("enable"), tone="primary")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt at a delivery."""
+
+    attempt: WebhookAttempt
+
+    @property
+    def sign(self) -> Sign:
+        """What came of it."""
+        status = self.attempt.status
+        if not self.attempt.error:
+            return Sign("pass", "✓", str(status))
+        return Sign("fail", "✕", str(status) if status else "No answer")
+
+    @property
+    def sent(self) -> str:
+        """The headers that were sent, one on a line."""
+        return "\n".join(f"{name}: {value}" for name, value in self.attempt.headers.items())
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """All that the page of one delivery shows."""
+
+    line: DeliveryLine
+    actor: Actor
+    attempts: list[AttemptRow]
+
+    @property
+    def buttons(self) -> list[Button]:
+        """What the reader can do with it now."""
+        delivery = self.line.delivery
+        hook = delivery.webhook
+        ready = hook.state == WebhookState.ENABLED and delivery.index is not None
+        if not ready or not self.actor.can("stream.manage", Scope(hook.project_scope())):
+            return []
+        text = "Retry now" if self.line.waits else "Send again"
+        return [Button(text, post=reverse("webhook-redeliver", args=[hook.pk, delivery.pk]))]
+
+
+def webhook_list_page(actor: Actor, *, after: str = "") -> WebhookListPage:
+    """Return one page of webhooks by name."""
+    rows, key = keyed(visible_webhooks(actor), ("name", "id"), after)
+    counts = waiting_of(rows)
+    return WebhookListPage(
+        rows=[WebhookRow(row, counts.get(row.pk, 0)) for row in rows],
+        key=key,
+        may_add=actor.can_somewhere("stream.manage"),
+        may_enable=actor.can_somewhere("audit.export"),
+        projects=[(project.slug, project.name) for project in projects_of(actor)],
+        partial=sees_a_part(actor, "stream.view"),
+    )
+
+
+def webhook_page(webhook_id: str, actor: Actor, *, after: str = "") -> WebhookPage:
+    """Return one webhook with a page of its deliveries, or raise :class:`NotFound`."""
+    hook = get_webhook(webhook_id, actor)
+    rows, key = newest(visible_deliveries(hook, actor), after, DELIVERIES)
+    names = actor_names({hook.created_by, hook.enabled_by} - {""})
+    count = waiting_of([hook]).get(hook.pk, 0)
+    lines = [DeliveryLine(row) for row in rows]
+    return WebhookPage(WebhookRow(hook, count), actor, lines, key, names)
+
+
+def delivery_page(webhook_id: str, delivery_id: str, actor: Actor) -> DeliveryPage:
+    """Return one delivery with its attempts, or raise :class:`NotFound`."""
+    delivery = get_delivery(webhook_id, delivery_id, actor)
+    attempts = [AttemptRow(attempt) for attempt in attempts_of(delivery)]
+    return DeliveryPage(DeliveryLine(delivery), actor, attempts)

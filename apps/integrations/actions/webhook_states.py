@@ -1,0 +1,29 @@
+"""How a webhook is disabled, whoever does it, and what becomes of what it was still to be told."""
+
+from apps.audit.actions import Recorder
+from apps.integrations.events import WEBHOOK_DISABLED
+from apps.integrations.models import (
+    Webhook,
+    WebhookDelivery,
+    WebhookDeliveryState,
+    WebhookReason,
+    WebhookState,
+)
+from placet.kernel.states import move
+
+DROPPED = "The webhook was disabled before it was delivered"
+
+
+def disabled(row: Webhook, reason: WebhookReason, log: Recorder) -> bool:
+    """Disable ``row``, which is locked; ``False`` when it is disabled already."""
+    if not move(row, expected=WebhookState.ENABLED, to=WebhookState.DISABLED, reason=reason):
+        return False
+    stopped(row)
+    log.add(WEBHOOK_DISABLED, row, data={"reason": str(reason)})
+    return True
+
+
+def stopped(row: Webhook) -> None:
+    """Give up what waits to be delivered. What is on its way is settled by who sends it."""
+    waiting = WebhookDelivery.objects.filter(webhook=row, state=WebhookDeliveryState.WAITING)
+    waiting.exclude(index=None).update(state=WebhookDeliveryState.FAILED, error=DROPPED)

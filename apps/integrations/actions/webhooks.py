@@ -1,0 +1,199 @@
+"""Webhooks as people set them up.
+
+Who may add one (``stream.manage``) need not be allowed to read the log. So a webhook is told of
+nothing before somebody who may take a copy of it (``audit.export``) enables it, and again after it
+was given another address or other kinds of events by somebody who may not.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from apps.audit.actions import Recorder, record
+from apps.audit.kind_groups import GROUPS
+from apps.audit.queries import log_size
+from apps.identity.actions.checks import unique
+from apps.identity.actions.projects import slug_or_refuse
+from apps.identity.models import Project
+from apps.identity.queries import authorize, scope_of
+from apps.identity.sign_in.freshness import demand_fresh
+from apps.integrations.actions.webhook_states import disabled, stopped
+from apps.integrations.errors import WebhookMoved
+from apps.integrations.events import (
+    WEBHOOK_ADDED,
+    WEBHOOK_CHANGED,
+    WEBHOOK_ENABLED,
+    WEBHOOK_REMOVED,
+    WEBHOOK_ROTATED,
+)
+from apps.integrations.models import Webhook, WebhookReason, WebhookState
+from apps.integrations.rules import WebhookTerms, origin_of, webhook_faults
+from apps.integrations.signing import SigningKeys
+from apps.integrations.webhook_secrets import sealed_address, sealed_signing
+from placet.kernel.actor import Actor
+from placet.kernel.clock import now
+from placet.kernel.config import config
+from placet.kernel.problems import FieldError, InvalidInput, NotFound, QuotaReached, Stale
+from placet.kernel.states import move
+
+START = "audit.export"  # whoever lets events go out may take them out too
+BOTH_SIGN = timedelta(hours=24)  # after a rotation
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GivenWebhook:
+    """A webhook with its secret, which is shown this once."""
+
+    webhook: Webhook
+    secret: str
+
+
+def add_webhook(
+    *, name: str, terms: WebhookTerms, project: Project | None = None, actor: Actor
+) -> GivenWebhook:
+    """Add a webhook of the instance, or of ``project``, that is told of events from now on.
+
+    Needs ``stream.manage``. It is enabled at once when ``actor`` also holds ``audit.export`` there.
+    """
+    with record(actor) as log:
+        authorize(actor, "stream.manage", project)
+        demand_fresh(actor)
+        check(terms)
+        if project is not None:
+            _refuse_many(project)
+        keys = SigningKeys.generate()
+        row = Webhook(
+            name=slug_or_refuse("name", name),
+            origin=origin_of(terms.url),
+            groups=sorted(set(terms.groups)),
+            project=project,
+            public_key=keys.shown_public,
+            created_by=actor.id,
+            cursor=log_size(),
+        )
+        row.address = sealed_address(row.pk, terms.url)
+        row.signing = sealed_signing(row.pk, keys)
+        if actor.can(START, scope_of(project)):
+            row.state, row.enabled_by = WebhookState.ENABLED, actor.id
+        with unique("name"):
+            row.save(force_insert=True)
+        log.add(WEBHOOK_ADDED, row)
+        if row.state == WebhookState.ENABLED:
+            log.add(WEBHOOK_ENABLED, row, data={"cursor": row.cursor})
+    return GivenWebhook(row, keys.shown_secret)
+
+
+def check(terms: WebhookTerms) -> None:
+    """Raise :class:`InvalidInput`, which names what is wrong with ``terms``."""
+    if found := webhook_faults(terms, GROUPS):
+        raise InvalidInput(errors=[FieldError(f"/{f.field}", f.detail) for f in found])
+
+
+def _refuse_many(project: Project) -> None:
+    """Count, one by one until the commit: of two at once the second sees the first."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    count, quota = Webhook.objects.filter(project=project).count(), config().max_webhooks
+    if count >= quota:
+        raise QuotaReached(
+            f"{project.slug} has {count:,} webhooks",
+            quota,
+            remedy="remove one",
+            setting="PLACET_MAX_WEBHOOKS",
+        )
+
+
+def change_webhook(
+    webhook: Webhook,
+    *,
+    url: str | None = None,
+    groups: tuple[str, ...] | None = None,
+    if_generation: int,
+    actor: Actor,
+) -> Webhook:
+    """Give a webhook another address or other kinds of events; ``None`` leaves what there is.
+
+    Needs ``stream.manage``. Where ``actor`` does not hold ``audit.export`` it is disabled until
+    somebody who does has enabled it again.
+    """
+    with record(actor) as log:
+        row = locked(webhook, "stream.manage", actor)
+        demand_fresh(actor)
+        if row.generation != if_generation:
+            raise Stale
+        kept = tuple(row.groups) if groups is None else groups
+        check(WebhookTerms(url if url is not None else "https://kept.example/", kept))
+        if url is not None:
+            row.origin, row.address = origin_of(url), sealed_address(row.pk, url)
+        row.groups = sorted(set(kept))
+        row.generation += 1
+        row.save(update_fields=["origin", "address", "groups", "generation"])
+        log.add(WEBHOOK_CHANGED, row)
+        if row.state == WebhookState.ENABLED and not actor.can(START, scope_of(row)):
+            disabled(row, WebhookReason.CHANGED, log)
+    return row
+
+
+def enable_webhook(webhook: Webhook, *, actor: Actor) -> Webhook:
+    """Have a webhook told of what happens from now on. Needs ``audit.export`` where it belongs.
+
+    What happened while it was disabled is not made up for.
+    """
+    with record(actor) as log:
+        row = locked(webhook, START, actor)
+        demand_fresh(actor)
+        now_on = {"enabled_by": actor.id, "reason": "", "failing_since": None}
+        _enable(row, log, cursor=log_size(), **now_on)
+    return row
+
+
+def _enable(row: Webhook, log: Recorder, **changes: object) -> None:
+    if not move(row, expected=WebhookState.DISABLED, to=WebhookState.ENABLED, **changes):
+        raise WebhookMoved("The webhook is enabled already")
+    log.add(WEBHOOK_ENABLED, row, data={"cursor": row.cursor})
+
+
+def disable_webhook(webhook: Webhook, *, actor: Actor) -> Webhook:
+    """Tell a webhook of nothing more, nor of what still waits. Needs ``stream.manage``."""
+    with record(actor) as log:
+        row = locked(webhook, "stream.manage", actor)
+        if not disabled(row, WebhookReason.ASKED, log):
+            raise WebhookMoved("The webhook is disabled already")
+    return row
+
+
+def rotate_webhook(webhook: Webhook, *, actor: Actor) -> GivenWebhook:
+    """Give a webhook another secret and key. The former ones sign beside them for a day.
+
+    Needs ``stream.manage``.
+    """
+    with record(actor) as log:
+        row = locked(webhook, "stream.manage", actor)
+        demand_fresh(actor)
+        keys = SigningKeys.generate()
+        row.former_signing, row.former_public_key = row.signing, row.public_key
+        row.former_until = now() + BOTH_SIGN
+        row.signing, row.public_key = sealed_signing(row.pk, keys), keys.shown_public
+        row.generation += 1
+        row.save()
+        log.add(WEBHOOK_ROTATED, row)
+    return GivenWebhook(row, keys.shown_secret)
+
+
+def remove_webhook(webhook: Webhook, *, if_generation: int, actor: Actor) -> None:
+    """Tell a webhook of nothing more, for good. Needs ``stream.manage``."""
+    with record(actor) as log:
+        row = locked(webhook, "stream.manage", actor, removed=True)
+        if row.generation != if_generation:
+            raise Stale
+        stopped(row)
+        log.add(WEBHOOK_REMOVED, deleted=(row,))
+        row.delete()
+
+
+def locked(webhook: Webhook, permission: str, actor: Actor, *, removed: bool = False) -> Webhook:
+    """Return the row as it is now, locked, if ``actor`` holds ``permission`` where it belongs."""
+    rows = Webhook.objects.select_for_update(of=("self",), no_key=not removed)
+    row = rows.select_related("project").filter(pk=webhook.pk).first()
+    if row is None:
+        raise NotFound
+    authorize(actor, permission, row, view="stream.view")
+    return row

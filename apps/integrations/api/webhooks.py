@@ -1,0 +1,214 @@
+"""Webhooks."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.audit.kind_groups import GROUPS
+from apps.identity.api.lookups import named_project
+from apps.integrations import actions, queries
+from apps.integrations.models import Webhook, WebhookReason, WebhookState
+from apps.integrations.rules import MAX_URL, WebhookTerms
+from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.clock import rfc3339
+from placet.kernel.problems import NeedsPermission
+
+ADDRESS = "https://…; kept encrypted, and not shown again behind its host"
+TOLD = "Groups of kinds of events that it is told of; none: all"
+
+
+class NewWebhookSerializer(serializers.Serializer[Any]):
+    """Who is to be told of events."""
+
+    name = serializers.CharField(max_length=60, help_text="Small letters, digits and hyphens")
+    url = serializers.CharField(max_length=MAX_URL, help_text=ADDRESS)
+    groups = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(GROUPS)), default=list, help_text=TOLD
+    )
+    project = serializers.CharField(
+        allow_null=True, default=None, help_text="A slug; null: the whole instance"
+    )
+
+
+class WebhookChangeSerializer(serializers.Serializer[Any]):
+    """What is to be another; what is left out stays."""
+
+    url = serializers.CharField(max_length=MAX_URL, required=False, help_text=ADDRESS)
+    groups = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(GROUPS)), required=False, help_text=TOLD
+    )
+
+
+class WebhookSerializer(serializers.Serializer[Any]):
+    """A webhook, without its address and secret; without a project it is the instance's."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    origin = serializers.CharField(help_text="Of its address, up to the host")
+    groups = serializers.ListField(child=serializers.CharField(), help_text=TOLD)
+    project = serializers.CharField(allow_null=True, help_text="null: the whole instance")
+    state = serializers.ChoiceField(choices=WebhookState.values)
+    reason = serializers.ChoiceField(
+        choices=WebhookReason.values,
+        allow_blank=True,
+        help_text="Why it is disabled; empty: nobody enabled it yet",
+    )
+    public_key = serializers.CharField(help_text="whpk_…, of its Ed25519 signatures")
+    former_public_key = serializers.CharField(help_text="The one before it, after a rotation")
+    former_until = serializers.DateTimeField(
+        allow_null=True, help_text="Until when the former key and secret sign beside the new ones"
+    )
+    failing_since = serializers.DateTimeField(
+        allow_null=True, help_text="Since when nothing has got through; null while all is well"
+    )
+    waiting = serializers.IntegerField(help_text="Deliveries that are not settled")
+    created_by = serializers.CharField()
+    enabled_by = serializers.CharField(help_text="Empty: nobody enabled it yet")
+    created_at = serializers.DateTimeField()
+
+
+class GivenWebhookSerializer(WebhookSerializer):
+    """A webhook with its secret, which is shown this once."""
+
+    secret = serializers.CharField(help_text="whsec_…, of its HMAC-SHA256 signatures")
+
+
+def webhook_bodies(rows: list[Webhook]) -> list[dict[str, Any]]:
+    """Return webhooks as JSON values (one query)."""
+    counts = queries.waiting_of(rows)
+    return [webhook_body(row, counts.get(row.pk, 0)) for row in rows]
+
+
+def webhook_body(row: Webhook, waiting: int) -> dict[str, Any]:
+    """Return a webhook as JSON values."""
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "origin": row.origin,
+        "groups": row.groups,
+        "project": row.project.slug if row.project else None,
+        "state": row.state,
+        "reason": row.reason,
+        "public_key": row.public_key,
+        "former_public_key": row.former_public_key,
+        "former_until": rfc3339(row.former_until) if row.former_until else None,
+        "failing_since": rfc3339(row.failing_since) if row.failing_since else None,
+        "waiting": waiting,
+        "created_by": row.created_by,
+        "enabled_by": row.enabled_by,
+        "created_at": rfc3339(row.created_at),
+    }
+
+
+def _answer(row: Webhook, status: int = 200, **more: str) -> Response:
+    body = {**webhook_body(row, queries.waiting(row)), **more}
+    return Response(body, status=status, headers={"ETag": _etag(row)})
+
+
+def _etag(row: Webhook) -> str:
+    return etag(row.pk, row.generation)
+
+
+class WebhookList(ListView):
+    """Who is told of events."""
+
+    @extend_schema(
+        operation_id="webhooks_list", responses=page_of(WebhookSerializer, "One page of webhooks.")
+    )
+    def get(self, request: Request) -> Response:
+        """List the webhooks that you see, newest first."""
+        rows = queries.visible_webhooks(self.actor)
+        return self.page(rows, lambda page: webhook_bodies(list(page)))
+
+    @extend_schema(
+        operation_id="webhooks_add",
+        request=NewWebhookSerializer,
+        responses={201: GivenWebhookSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Add a webhook; its secret is shown this once. It is told of events when somebody with
+        ``audit.export`` enables it, at once when you have that yourself."""
+        if not self.actor.can_somewhere("stream.manage"):
+            raise NeedsPermission(self.actor, "stream.manage", scope=None)
+        data: Any = dict(self.body(NewWebhookSerializer))
+        made = actions.add_webhook(
+            name=data["name"],
+            terms=WebhookTerms(data["url"], tuple(data["groups"])),
+            project=named_project(data["project"], self.actor),
+            actor=self.actor,
+        )
+        return _answer(made.webhook, 201, secret=made.secret)
+
+
+class WebhookDetail(PlacetView):
+    """One webhook."""
+
+    @extend_schema(operation_id="webhooks_read", responses=WebhookSerializer)
+    def get(self, request: Request, webhook: str) -> Response:
+        """Read a webhook, without its address and secret."""
+        return _answer(queries.get_webhook(webhook, self.actor))
+
+    @extend_schema(
+        operation_id="webhooks_change",
+        request=WebhookChangeSerializer,
+        responses=WebhookSerializer,
+    )
+    def patch(self, request: Request, webhook: str) -> Response:
+        """Give a webhook another address or other kinds of events. Needs If-Match. Without
+        ``audit.export`` it is disabled until somebody who has that enables it again."""
+        row = queries.get_webhook(webhook, self.actor)
+        require_match(request, _etag(row))
+        data: Any = self.body(WebhookChangeSerializer)
+        groups = tuple(data["groups"]) if "groups" in data else None
+        changed = actions.change_webhook(
+            row,
+            url=data.get("url"),
+            groups=groups,
+            if_generation=row.generation,
+            actor=self.actor,
+        )
+        return _answer(changed)
+
+    @extend_schema(operation_id="webhooks_remove", responses={204: None})
+    def delete(self, request: Request, webhook: str) -> Response:
+        """Tell it of nothing more, for good, and forget what was delivered. Needs If-Match."""
+        row = queries.get_webhook(webhook, self.actor)
+        require_match(request, _etag(row))
+        actions.remove_webhook(row, if_generation=row.generation, actor=self.actor)
+        return Response(status=204)
+
+
+class WebhookEnable(PlacetView):
+    """Having a webhook told of events."""
+
+    @extend_schema(operation_id="webhooks_enable", request=None, responses=WebhookSerializer)
+    def post(self, request: Request, webhook: str) -> Response:
+        """Have it told of what happens from now on. Needs ``audit.export`` where it belongs."""
+        row = queries.get_webhook(webhook, self.actor)
+        return _answer(actions.enable_webhook(row, actor=self.actor))
+
+
+class WebhookDisable(PlacetView):
+    """Having a webhook told of nothing more."""
+
+    @extend_schema(operation_id="webhooks_disable", request=None, responses=WebhookSerializer)
+    def post(self, request: Request, webhook: str) -> Response:
+        """Tell it of nothing more, nor of what waits to be delivered."""
+        row = queries.get_webhook(webhook, self.actor)
+        return _answer(actions.disable_webhook(row, actor=self.actor))
+
+
+class WebhookRotate(PlacetView):
+    """Giving a webhook another secret."""
+
+    @extend_schema(operation_id="webhooks_rotate", request=None, responses=GivenWebhookSerializer)
+    def post(self, request: Request, webhook: str) -> Response:
+        """Make another secret and key; the secret is shown this once. For a day the former ones
+        sign beside them."""
+        row = queries.get_webhook(webhook, self.actor)
+        given = actions.rotate_webhook(row, actor=self.actor)
+        return _answer(given.webhook, secret=given.secret)

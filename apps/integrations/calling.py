@@ -1,0 +1,74 @@
+"""Calling a webhook: one signed POST, and what came of it in words. Never inside a transaction."""
+
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from apps.integrations.rules import hidden, wished
+from apps.integrations.senders import MOST_ANSWER, TEST, TIMEOUT, Patience, status_words
+from apps.integrations.signing import signed
+from apps.integrations.webhook_secrets import OpenedWebhook
+from placet.kernel.clock import now
+from placet.kernel.config import config
+from placet.kernel.outbound import OutboundFailed, post
+
+MEDIA = "application/cloudevents+json; charset=utf-8"
+KEPT_ANSWER = 1024  # characters of an answer
+UNKEPT = "webhook-signature"  # of the headers, which are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One message to one webhook."""
+
+    message: str
+    body: bytes
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What came of a call; ``status`` is HTTP's, 0 without an answer, ``wished`` the seconds that
+    its Retry-After asks for."""
+
+    seconds: float
+    headers: dict[str, str]
+    status: int = 0
+    answer: str = ""
+    error: str = ""
+    wished: float | None = None
+
+
+def call(to: OpenedWebhook, what: Call) -> Called:
+    """Send ``what``, signed at this moment; whatever goes wrong is an answer in words."""
+    at, began = now(), time.monotonic()
+    headers = {"Content-Type": MEDIA, "User-Agent": "placet"} | signed(
+        to.keys, message=what.message, timestamp=int(at.timestamp()), body=what.body
+    )
+    kept = {name: value for name, value in headers.items() if name != UNKEPT}
+    patience = TEST if what.test else Patience(TIMEOUT, TIMEOUT + 2)
+    try:
+        answer = post(
+            to.url,
+            body=what.body,
+            headers=headers,
+            timeout=patience.silent,
+            whole=patience.whole,
+            limit=MOST_ANSWER,
+            public=(urlsplit(to.url).hostname or "") not in config().private_webhook_hosts,
+        )
+    except OutboundFailed as failure:
+        return Called(time.monotonic() - began, kept, error=str(failure))
+    text = answer.body[: 4 * KEPT_ANSWER].decode("utf-8", "replace")
+    return Called(
+        time.monotonic() - began,
+        kept,
+        answer.status,
+        hidden(_plain(text), to.url)[:KEPT_ANSWER],
+        "" if 200 <= answer.status < 300 else status_words(answer.status),
+        wished(answer.headers.get("retry-after", ""), at),
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

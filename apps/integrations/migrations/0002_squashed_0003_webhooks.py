@@ -1,0 +1,20 @@
+"""Lets streams of two projects have one name, and adds webhooks."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+NAMES = import_module("apps.integrations.migrations.0002_names_of_projects").Migration
+WEBHOOKS = import_module("apps.integrations.migrations.0003_webhooks").Migration
+
+
+class Migration(migrations.Migration):
+    """In one: what it replaces, for a database that has none of it."""
+
+    replaces = [("integrations", "0002_names_of_projects"), ("integrations", "0003_webhooks")]
+    dependencies = [
+        ("identity", "0004_squashed_0012_reactivated_at"),
+        ("integrations", "0001_initial"),
+    ]
+
+    operations = [*NAMES.operations, *WEBHOOKS.operations]

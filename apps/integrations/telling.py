@@ -1,0 +1,120 @@
+"""Telling webhooks of events: making deliveries of what is new, and sending those that are due.
+
+A pass may be repeated or run after another was killed. Who sends a delivery has it by a lease; one
+that was sent and not written down is sent again, under the same ``webhook-id``.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from apps.integrations import actions, queries
+from apps.integrations.calling import Call, Called, call
+from apps.integrations.models import (
+    BY_ITSELF,
+    Webhook,
+    WebhookDelivery,
+    WebhookReason,
+    WebhookState,
+)
+from apps.integrations.reconciler import SLICE
+from apps.integrations.webhook_secrets import OpenedWebhook, opened
+from apps.jobs.actions import enqueue
+from apps.jobs.handlers import LeasedJob
+from apps.monitoring.actions.alerts import AlertFinding
+from apps.monitoring.models import AlertKind
+from apps.monitoring.reconciler import Sweep, settle
+from placet.kernel.clock import now
+from placet.kernel.faults import crash_point
+from placet.kernel.outbound import OutboundFailed
+
+AT_ONCE = 8  # deliveries of one webhook on their way: one that hangs does not hold up the others
+
+
+def spread(job: LeasedJob) -> dict[str, int]:
+    """Make deliveries of what is new, and have the webhooks called that have any due."""
+    made = 0
+    for hook in queries.webhooks_behind():
+        made += actions.spread(hook, job=job)
+    due = queries.webhooks_due()
+    for webhook, project in due:
+        enqueue("integrations.call", key=webhook, project=project, webhook=webhook)
+    return {"made": made, "due": len(due)}
+
+
+def tell(webhook_id: str, job: LeasedJob) -> dict[str, int]:
+    """Send what is due of one webhook until all is sent or the time is up."""
+    end, sent = time.monotonic() + SLICE, 0
+    while time.monotonic() < end and not job.cancelled():
+        deliveries = actions.claim(webhook_id, AT_ONCE, job=job)
+        if not deliveries:
+            break
+        sent += _send(webhook_id, deliveries, job)
+    return {"sent": sent}
+
+
+def _send(webhook_id: str, deliveries: list[WebhookDelivery], job: LeasedJob) -> int:
+    hook = Webhook.objects.filter(pk=webhook_id).first()
+    if hook is None:
+        return 0
+    calls = _calls(hook, deliveries, job)
+    try:
+        to = opened(hook, now())
+    except OutboundFailed as failure:
+        for delivery, _ in calls:
+            actions.called(delivery, Called(0.0, {}, error=str(failure)), job=job)
+        return len(calls)
+    for delivery, came in _at_once(to, calls):
+        actions.called(delivery, came, job=job)
+    return len(calls)
+
+
+def _calls(
+    hook: Webhook, deliveries: list[WebhookDelivery], job: LeasedJob
+) -> list[tuple[WebhookDelivery, Call]]:
+    calls = []
+    for delivery in deliveries:
+        delivery.webhook = hook
+        body = queries.message_of(delivery)
+        if body is None:
+            actions.unsent(delivery, "The event was archived", job=job)
+        else:
+            calls.append((delivery, Call(delivery.pk, body, test=delivery.index is None)))
+    return calls
+
+
+def _at_once(
+    to: OpenedWebhook, calls: list[tuple[WebhookDelivery, Call]]
+) -> list[tuple[WebhookDelivery, Called]]:
+    """Send all of them at the same time. The threads touch no database."""
+    if not calls:
+        return []
+    with ThreadPoolExecutor(len(calls), thread_name_prefix="webhook") as pool:
+        came = list(pool.map(lambda pair: call(to, pair[1]), calls))
+    crash_point("integrations.after_call")
+    return [(delivery, one) for (delivery, _), one in zip(calls, came, strict=True)]
+
+
+def prune(job: LeasedJob) -> dict[str, int]:
+    """Forget what was delivered long ago, and the oldest of many."""
+    return {"removed": sum(actions.prune(hook, job=job) for hook in Webhook.objects.order_by("pk"))}
+
+
+def watch() -> dict[str, int]:
+    """Open an alert about each webhook that was disabled by itself, until it is enabled again."""
+    off = Webhook.objects.select_related("project").filter(
+        state=WebhookState.DISABLED, reason__in=BY_ITSELF
+    )
+    return settle(
+        Sweep([_finding(hook) for hook in off.order_by("pk")]), (AlertKind.WEBHOOK_DISABLED,), {}
+    )
+
+
+def _finding(hook: Webhook) -> AlertFinding:
+    why = WebhookReason(hook.reason).label
+    return AlertFinding(
+        AlertKind.WEBHOOK_DISABLED,
+        subject=hook.pk,
+        about=hook.full_name,
+        summary=f"{why}: it is told of nothing until somebody enables it again",
+        project=hook.project_id,
+    )

@@ -1,0 +1,51 @@
+"""What a webhook keeps encrypted: its address and what it signs with. Any process may write them,
+and the control worker alone reads them, when something is sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.integrations.models import Webhook
+from apps.integrations.signing import SigningKeys
+from placet.kernel.keystore import KeyUnavailable, opening_keys, sealing_key
+from placet.kernel.outbound import OutboundFailed
+from placet.kernel.secret_box import SecretUnreadable
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OpenedWebhook:
+    """Where a webhook goes, and what it signs with: the keys in use first."""
+
+    url: str
+    keys: tuple[SigningKeys, ...]
+
+
+def sealed_address(webhook_id: str, url: str) -> str:
+    """Return an address, encrypted for the row that it belongs to."""
+    return sealing_key().seal(url, place=_place(webhook_id, "address"))
+
+
+def sealed_signing(webhook_id: str, keys: SigningKeys) -> str:
+    """Return what a webhook signs with, encrypted for the row that it belongs to."""
+    return sealing_key().seal(keys.write(), place=_place(webhook_id, "signing"))
+
+
+def opened(row: Webhook, at: datetime) -> OpenedWebhook:
+    """Return what ``row`` sends to and signs with at a time; after a rotation the former keys too.
+
+    Raises :class:`OutboundFailed`, which says why it cannot be read.
+    """
+    texts = [row.signing]
+    if row.former_until and at < row.former_until:
+        texts.append(row.former_signing)
+    try:
+        keys = opening_keys()
+        url = keys.open(row.address, place=_place(row.pk, "address"))
+        place = _place(row.pk, "signing")
+        signing = tuple(SigningKeys.read(keys.open(text, place=place)) for text in texts)
+    except (KeyUnavailable, SecretUnreadable) as error:
+        raise OutboundFailed(f"Its address or secret cannot be read. {error}") from None
+    return OpenedWebhook(url, signing)
+
+
+def _place(webhook_id: str, what: str) -> str:
+    return f"integrations.webhook:{webhook_id}:{what}"

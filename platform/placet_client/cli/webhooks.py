@@ -1,0 +1,195 @@
+"""webhook."""
+
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import (
+    ERROR,
+    TIMED_OUT,
+    CommandEnded,
+    OutputOption,
+    TimeoutOption,
+    connected,
+    ended,
+    go_on,
+    polling,
+)
+from placet_client.cli.waiting import watching
+from placet_client.client import Client
+from placet_client.output import Form, show_list, show_one, tell
+from placet_client.records import Webhook, WebhookDelivery
+
+webhook = typer.Typer(help="Webhooks: programs that are told of events", no_args_is_help=True)
+COLUMNS = ["name", "project", "origin", "groups", "state", "reason", "waiting", "failing_since"]
+BRIEF = ["id", "name", "project", "origin", "groups", "state", "reason", "public_key"]
+SENT = ["id", "event", "kind", "state", "attempts", "status", "error", "next_at"]
+WebhookArgument = Annotated[
+    str, typer.Argument(metavar="WEBHOOK", help="its name, PROJECT/NAME, or its id")
+]
+GroupOption = Annotated[
+    list[str] | None,
+    typer.Option("--group", help="releases, serving, models, …; again for another; none is all"),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(webhook, name="webhook")
+
+
+def _id(client: Client, reference: str) -> str:
+    """Return the id of the one webhook with this name; an id is taken as it is.
+
+    A bare name is that of the instance's webhook before those of projects.
+    """
+    if reference.startswith("whk_"):
+        return reference
+    hooks = list(client.webhooks.list())
+    named = [row for row in hooks if reference == _full_name(row)]
+    named = named or [row for row in hooks if reference == row.name]
+    if not named:
+        raise CommandEnded(ERROR, f"You see no webhook called {reference}")
+    if len(named) > 1:
+        names = ", ".join(sorted(map(_full_name, named)))
+        raise CommandEnded(ERROR, f"Several webhooks are called {reference}: name one of {names}")
+    return named[0].id
+
+
+def _full_name(row: Webhook) -> str:
+    return f"{row.project}/{row.name}" if row.project else row.name
+
+
+def _show(client: Client, row: Webhook, output: Form, *more: str) -> None:
+    """Print a webhook that was made or changed, and where to go on."""
+    show_one(row, output, [*BRIEF, *more])
+    go_on(client, "webhook", row.id)
+
+
+@webhook.command("list")
+def webhook_list(output: OutputOption = Form.TABLE) -> None:
+    """List the webhooks that you see, newest first."""
+    with connected() as client:
+        show_list(client.webhooks.list(), COLUMNS, output)
+
+
+@webhook.command("show")
+def webhook_show(reference: WebhookArgument, output: OutputOption = Form.TABLE) -> None:
+    """Show a webhook, without its address and secret."""
+    with connected() as client:
+        show_one(client.webhooks.get(_id(client, reference)), output)
+
+
+@webhook.command("add")
+def webhook_add(
+    name: Annotated[str, typer.Argument(help="small letters, digits and hyphens")],
+    url: Annotated[str, typer.Argument(help="https://…")],
+    group: GroupOption = None,
+    project: Annotated[str, typer.Option(help="only what happens in it")] = "",
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Add a webhook and show its secret, this once; who may export the log enables it."""
+    with connected() as client:
+        made = client.webhooks.add(name, url, groups=group or (), project=project)
+        _show(client, made, output, "secret")
+
+
+@webhook.command("edit")
+def webhook_edit(
+    reference: WebhookArgument,
+    url: Annotated[str | None, typer.Option(help="another address")] = None,
+    group: GroupOption = None,
+    all_groups: Annotated[bool, typer.Option("--all", help="every kind of event")] = False,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Give a webhook another address or other kinds of events."""
+    with connected() as client:
+        groups = [] if all_groups else group or None
+        changed = client.webhooks.change(_id(client, reference), url=url, groups=groups)
+        _show(client, changed, output)
+
+
+@webhook.command("enable")
+def webhook_enable(reference: WebhookArgument, output: OutputOption = Form.TABLE) -> None:
+    """Enable a webhook: it is told of what happens from now on."""
+    with connected() as client:
+        _show(client, client.webhooks.enable(_id(client, reference)), output)
+
+
+@webhook.command("disable")
+def webhook_disable(reference: WebhookArgument, output: OutputOption = Form.TABLE) -> None:
+    """Disable a webhook: it is told of nothing more."""
+    with connected() as client:
+        _show(client, client.webhooks.disable(_id(client, reference)), output)
+
+
+@webhook.command("rotate")
+def webhook_rotate(reference: WebhookArgument, output: OutputOption = Form.TABLE) -> None:
+    """Make another secret and show it, this once; the former one is good for a day."""
+    with connected() as client:
+        _show(client, client.webhooks.rotate(_id(client, reference)), output, "secret")
+
+
+@webhook.command("deliveries")
+def webhook_deliveries(
+    reference: WebhookArgument,
+    state: Annotated[str, typer.Option(help="waiting, sending, delivered or failed")] = "",
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """List what a webhook was sent, newest first."""
+    with connected() as client:
+        show_list(client.webhooks.deliveries(_id(client, reference), state=state), SENT, output)
+
+
+@webhook.command("delivery")
+def webhook_delivery(
+    reference: WebhookArgument, delivery: str, output: OutputOption = Form.TABLE
+) -> None:
+    """Show a delivery with its last attempts."""
+    with connected() as client:
+        show_one(client.webhooks.delivery(_id(client, reference), delivery), output)
+
+
+@webhook.command("redeliver")
+def webhook_redeliver(
+    reference: WebhookArgument, delivery: str, output: OutputOption = Form.TABLE
+) -> None:
+    """Send something once more, under the webhook-id that it has."""
+    with connected() as client:
+        hook = _id(client, reference)
+        show_one(client.webhooks.redeliver(hook, delivery), output, SENT)
+        go_on(client, "webhook", hook)
+
+
+@webhook.command("test")
+def webhook_test(
+    reference: WebhookArgument, timeout: TimeoutOption = 60.0, output: OutputOption = Form.TABLE
+) -> None:
+    """Send a test and wait for its result; exit code 1 when it does not get through."""
+    with connected() as client:
+        hook = _id(client, reference)
+        tried = _tried(client, hook, client.webhooks.test(hook).id, timeout)
+        show_one(tried, output, SENT)
+        if tried.state != "delivered":
+            raise ended(client, ERROR, tried.error, "webhook", hook)
+        go_on(client, "webhook", hook)
+
+
+def _tried(client: Client, hook: str, delivery: str, timeout: float) -> WebhookDelivery:
+    """Return what came of a test."""
+    with watching(client, f"placet webhook deliveries {hook}", "webhook", hook) as watch:
+        for _ in polling(timeout):
+            found = client.webhooks.delivery(hook, delivery)
+            if found.state in ("delivered", "failed"):
+                return found
+            watch.show("Waiting for a worker to send the test")
+    raise ended(client, TIMED_OUT, "No worker has sent it yet", "webhook", hook)
+
+
+@webhook.command("remove")
+def webhook_remove(reference: WebhookArgument) -> None:
+    """Remove a webhook: it is told of nothing more, for good."""
+    with connected() as client:
+        client.webhooks.remove(_id(client, reference))
+        tell(f"Removed the webhook {reference}.")
+        go_on(client, "webhooks")

@@ -1,0 +1,70 @@
+# Written from tests/contract/openapi.yaml by bin/client_records.py: `make schema` renews it.
+"""Webhooks and what they were sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from placet_client.records.base import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook(Record):
+    """A webhook, without its address and secret; without a project it is the instance's."""
+
+    id: str
+    name: str
+    origin: str  # Of its address, up to the host
+    groups: tuple[str, ...]  # Groups of kinds of events that it is told of; none: all
+    project: str | None  # None: the whole instance
+    state: str
+    reason: str  # Why it is disabled; empty: nobody enabled it yet
+    public_key: str  # whpk_…, of its Ed25519 signatures
+    former_public_key: str  # The one before it, after a rotation
+    former_until: datetime | None  # Until when the former key and secret sign beside the new ones
+    failing_since: datetime | None  # Since when nothing has got through; None while all is well
+    waiting: int  # Deliveries that are not settled
+    created_by: str
+    enabled_by: str  # Empty: nobody enabled it yet
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenWebhook(Webhook):
+    """A webhook with its secret, which is shown this once."""
+
+    secret: str  # whsec_…, of its HMAC-SHA256 signatures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDelivery(Record):
+    """One event on its way to a webhook, or a test."""
+
+    id: str  # What goes out as webhook-id, the same at each attempt
+    event: int | None  # The event's index; None: a test
+    kind: str
+    state: str
+    attempts: int
+    status: int  # HTTP's, of the last attempt; 0: no answer
+    error: str  # Of the last attempt, in words
+    next_at: datetime | None  # When it is tried next; None: it is settled
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookAttempt(Record):
+    """One attempt at a delivery."""
+
+    number: int
+    at: datetime
+    seconds: float
+    headers: dict[str, str]  # Of the request, without the signatures
+    status: int  # HTTP's; 0: no answer
+    answer: str  # The first 1,024 characters of what came back
+    error: str  # In words; empty when it was taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDeliveryDetail(WebhookDelivery):
+    """A delivery with its last attempts, newest first."""
+
+    last_attempts: tuple[WebhookAttempt, ...]

@@ -1,0 +1,126 @@
+"""Webhooks from the command line."""
+
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from apps.integrations.models import Webhook, WebhookDelivery
+from placet.kernel.clock import now
+from placet_client.cli import main
+from tests.support import factories
+from tests.support.commands import answer, become
+from tests.support.processes import until
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+URL = "https://hooks.example/T0KEN"
+
+
+@pytest.fixture
+def ann(world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The command line is Ann's, who administers and audits."""
+    world.people["Ann"] = factories.person("Ann", {"admin": None, "auditor": None})
+    become(world, "Ann", live_server.url, monkeypatch)
+    return world
+
+
+def test_a_webhook_from_its_beginning_to_its_end(
+    ann: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["webhook", "add", "hook", URL, "--group", "releases", "--group", "serving"]
+    assert main([*words, "--project", "risk", "-o", "json"]) == 0
+    made = answer(capsys)
+    assert (made["state"], made["groups"]) == ("enabled", ["releases", "serving"])
+    assert made["secret"].startswith("whsec_")
+    assert main([*words, "--project", "risk"]) == 6
+    assert "taken" in capsys.readouterr().err
+    assert main(["webhook", "add", "x", "http://hooks.example"]) == 1
+    assert "https://" in capsys.readouterr().err
+    assert main(["webhook", "edit", "hook", "--all", "-o", "json"]) == 0
+    assert answer(capsys)["groups"] == []
+    assert main(["webhook", "edit", "hook", "--url", "https://new.example/x", "-o", "json"]) == 0
+    assert answer(capsys)["origin"] == "https://new.example"
+    assert main(["webhook", "rotate", "risk/hook"]) == 0
+    out = capsys.readouterr().out
+    assert "whsec_" in out and made["secret"] not in out
+    assert main(["webhook", "disable", "hook", "-o", "json"]) == 0
+    assert answer(capsys)["reason"] == "asked"
+    assert main(["webhook", "enable", made["id"], "-o", "json"]) == 0
+    assert answer(capsys)["state"] == "enabled"
+    assert main(["webhook", "list", "-o", "json"]) == 0
+    assert [row["name"] for row in answer(capsys)] == ["hook"]
+    assert main(["webhook", "show", "hook"]) == 0
+    shown = capsys.readouterr().out
+    assert "new.example" in shown and "whsec_" not in shown and "T0KEN" not in shown
+    assert main(["webhook", "show", "other"]) == 1
+    assert "no webhook called other" in capsys.readouterr().err
+    assert main(["webhook", "remove", "hook"]) == 0
+    assert not Webhook.objects.exists()
+
+
+def test_webhooks_with_one_name_are_told_apart(
+    ann: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    factories.project("lab")
+    for project in ("risk", "lab"):
+        assert main(["webhook", "add", "hook", URL, "--project", project]) == 0
+    capsys.readouterr()
+    assert main(["webhook", "show", "hook"]) == 1
+    assert "lab/hook, risk/hook" in capsys.readouterr().err
+    assert main(["webhook", "add", "hook", URL]) == 0
+    capsys.readouterr()
+    assert main(["webhook", "show", "hook", "-o", "json"]) == 0
+    assert answer(capsys)["project"] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "code"), [("delivered", "", 0), ("failed", "It answers 500", 1)]
+)
+def test_a_test_waits_for_its_result(
+    ann: World, capsys: pytest.CaptureFixture[str], state: str, error: str, code: int
+) -> None:
+    assert main(["webhook", "add", "hook", URL]) == 0
+    capsys.readouterr()
+
+    def worker() -> None:
+        try:
+            until(lambda: WebhookDelivery.objects.exists(), what="the test")
+            WebhookDelivery.objects.update(state=state, error=error, attempts=1)
+        finally:
+            connection.close()
+
+    thread = Thread(target=worker)
+    thread.start()
+    assert main(["webhook", "test", "hook"]) == code
+    thread.join()
+    assert error in capsys.readouterr().err
+
+
+def test_what_was_sent_is_listed_and_sent_again(
+    ann: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["webhook", "add", "hook", URL]) == 0
+    hook = Webhook.objects.get()
+    sent = WebhookDelivery.objects.create(
+        webhook=hook,
+        index=0,
+        kind="x.v1",
+        state="failed",
+        created_at=now(),
+        asked_at=now(),
+        next_at=now(),
+        error="It answers 500",
+    )
+    capsys.readouterr()
+    assert main(["webhook", "deliveries", "hook", "--state", "failed", "-o", "json"]) == 0
+    assert [row["id"] for row in answer(capsys)] == [sent.pk]
+    assert main(["webhook", "redeliver", "hook", sent.pk, "-o", "json"]) == 0
+    assert answer(capsys)["state"] == "waiting"
+    assert main(["webhook", "delivery", "hook", sent.pk]) == 0
+    assert sent.pk in capsys.readouterr().out
+    assert main(["export", "webhooks", str(tmp_path / "hooks.csv")]) == 0
+    text = (tmp_path / "hooks.csv").read_text()
+    assert "hooks.example" in text and "T0KEN" not in text

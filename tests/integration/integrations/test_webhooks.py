@@ -1,0 +1,379 @@
+"""Webhooks to real receivers: each event on its own, signed so that strangers' libraries accept it,
+again until a day is over."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from cloudevents.core.formats.json import JSONFormat
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError
+
+from apps.audit.models import Event
+from apps.audit.queries import log_size
+from apps.identity.events import PROJECT_UPDATED
+from apps.integrations import actions, telling
+from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
+from apps.monitoring.models import Alert
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from tests.integration.integrations.conftest import Hooks
+from tests.support import factories
+from tests.support.receivers import Receiver
+from tests.support.replay import assert_log_rebuilds_every_row
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
+DOWN = (500, {}, b"out of order")
+
+
+def every(receiver: Receiver) -> list[tuple[dict[str, str], bytes]]:
+    """Return header and body of all that was accepted."""
+    return list(zip(receiver.headers, receiver.bodies, strict=True))
+
+
+def accepts_key(public: str, headers: dict[str, str], body: bytes) -> bool:
+    """Tell whether a receiver that has the public key accepts a message."""
+    import base64
+
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public.removeprefix("whpk_")))
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    for one in headers["webhook-signature"].split(" "):
+        version, _, signature = one.partition(",")
+        try:
+            if version == "v1a":
+                key.verify(base64.b64decode(signature), content)
+                return True
+        except InvalidSignature:
+            continue
+    return False
+
+
+def accepts_secret(secret: str, headers: dict[str, str], body: bytes) -> bool:
+    """Tell whether a receiver that has the secret accepts a message."""
+    try:
+        Verifier(secret).verify(body, headers)
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+def states() -> list[str]:
+    return list(WebhookDelivery.objects.order_by("pk").values_list("state", flat=True))
+
+
+def kinds_of(hook: Webhook) -> list[str]:
+    """Return what happened to a webhook, in order."""
+    rows = Event.objects.filter(subject=hook.pk).order_by("index")
+    return [kind.split(".")[1] for kind in rows.values_list("kind", flat=True)]
+
+
+def test_each_event_arrives_once_as_a_signed_cloudevent(hooks: Hooks, receiver: Receiver) -> None:
+    given = hooks.hook(receiver.url)
+    hooks.feed.log(20)
+    size = log_size()
+    hooks.go()
+    found = every(receiver)
+    assert len(found) == 20 + 2, "those that say that it was added and enabled among them"
+    for headers, body in found:
+        assert accepts_secret(given.secret, headers, body)
+        assert accepts_key(given.webhook.public_key, headers, body)
+        assert not accepts_secret(given.secret, headers, body + b" ")
+        told = from_http_event(HTTPMessage(headers, body), JSONFormat())
+        event = Event.objects.get(index=int(told.get_id()))
+        assert told.get_type() == f"dev.placet.{event.kind}"
+        assert (told.get_subject(), told.get_data()) == (event.subject, json.loads(event.body))
+        assert headers["Content-Type"].startswith("application/cloudevents+json")
+    assert len({headers["webhook-id"] for headers, _ in found}) == 22
+    assert log_size() == size, "a delivery leaves no event"
+    hooks.go()
+    assert len(receiver.bodies) == 22
+    assert set(states()) == {"delivered"}
+    assert_log_rebuilds_every_row()
+
+
+def test_a_webhook_is_told_of_its_groups_and_its_project_alone(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    other = factories.project("other")
+    hooks.hook(receiver.url, "people", project=hooks.feed.project)
+    hooks.feed.log(2)
+    hooks.feed.log(2, other)
+    hooks.go()
+    assert [json.loads(body)["type"] for body in receiver.bodies] == [
+        f"dev.placet.{PROJECT_UPDATED.name}"
+    ] * 2
+    assert {json.loads(body)["data"]["project"] for body in receiver.bodies} == {
+        hooks.feed.project.pk
+    }
+    assert Webhook.objects.get().cursor == log_size()
+
+
+def test_what_fails_comes_again_under_its_id_and_holds_up_nothing(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    given = hooks.hook(receiver.url)
+    receiver.replies = [DOWN]
+    hooks.go()
+    assert sorted(states()) == ["delivered", "waiting"]
+    waits = WebhookDelivery.objects.get(state="waiting")
+    assert (waits.status, waits.error, waits.attempts) == (500, "It answers 500", 1)
+    WebhookDelivery.objects.filter(pk=waits.pk).update(next_at=now() + timedelta(hours=1))
+    hooks.go()
+    assert len(receiver.headers) == 2, "not before its time"
+    hooks.later(hours=2)
+    assert states() == ["delivered"] * 2
+    ids = [headers["webhook-id"] for headers in receiver.headers]
+    assert ids.count(waits.pk) == 2
+    headers, body = receiver.headers[-1], receiver.bodies[-1]
+    assert accepts_secret(given.secret, headers, body)
+    first, second = WebhookAttempt.objects.filter(delivery=waits).order_by("pk")
+    assert (first.number, first.status, first.answer) == (1, 500, "out of order")
+    assert (second.number, second.status, second.error) == (2, 200, "")
+    assert set(first.headers) == {
+        "Content-Type",
+        "User-Agent",
+        "webhook-id",
+        "webhook-timestamp",
+    }
+
+
+def test_pauses_grow_until_a_day_is_over(hooks: Hooks, receiver: Receiver) -> None:
+    hooks.hook(receiver.url, "recalls")
+    Webhook.objects.update(groups=["log"])
+    receiver.always = DOWN
+    hooks.go()
+    WebhookDelivery.objects.exclude(pk=WebhookDelivery.objects.earliest("pk").pk).delete()
+    pauses = []
+    while (row := WebhookDelivery.objects.get()).state == "waiting":
+        pauses.append((row.next_at - now()).total_seconds())
+        hooks.later(seconds=pauses[-1] + 1)
+    assert pauses[:7] == sorted(pauses[:7]) and pauses[0] < 7
+    assert all(3 * 3600 < pause < 5 * 3600 for pause in pauses[7:])
+    assert 8 <= row.attempts <= 14
+    assert (row.state, row.error) == ("failed", "It answers 500")
+    assert row.asked_at > now() - timedelta(days=1, hours=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "least", "most"),
+    [("60", 60, 61), ("0", 4, 6), ("999999999999", 21599, 21601), ("nonsense", 4, 6)],
+)
+def test_a_receiver_may_ask_for_patience_within_bounds(
+    hooks: Hooks, receiver: Receiver, said: str, least: float, most: float
+) -> None:
+    hooks.hook(receiver.url, "log")
+    receiver.always = (429, {"Retry-After": said}, b"")
+    hooks.go()
+    row = WebhookDelivery.objects.latest("pk")
+    assert least - 1 <= (row.next_at - now()).total_seconds() <= most
+
+
+def test_who_is_gone_is_disabled_at_once_and_enabled_by_a_person_again(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    given = hooks.hook(receiver.url)
+    receiver.always = (410, {}, b"")
+    hooks.go()
+    hook = Webhook.objects.get()
+    assert (hook.state, hook.reason) == ("disabled", "gone")
+    assert kinds_of(hook) == ["added", "enabled", "disabled"]
+    assert set(states()) == {"failed"}
+    telling.watch()
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.about, alert.state) == ("webhook_disabled", "hook", "open")
+    assert "410" in alert.summary
+    receiver.always = (200, {}, b"")
+    hooks.feed.log(3)
+    hooks.go()
+    assert not receiver.bodies, "what happens meanwhile is not made up for"
+    actions.enable_webhook(hook, actor=SYSTEM)
+    hooks.go()
+    assert [json.loads(body)["type"] for body in receiver.bodies] == [
+        "dev.placet.webhook.enabled.v1"
+    ]
+    telling.watch()
+    assert Alert.objects.get().state == "resolved"
+    assert accepts_secret(given.secret, receiver.headers[-1], receiver.bodies[-1])
+
+
+def test_days_of_nothing_but_failure_disable(hooks: Hooks, receiver: Receiver) -> None:
+    hooks.hook(receiver.url)
+    receiver.always = DOWN
+    hooks.go()
+    hooks.later(days=2)
+    assert Webhook.objects.get().state == "enabled", "some deliveries were given up, and no more"
+    assert set(states()) == {"failed"}
+    hooks.feed.log(1)
+    Webhook.objects.update(failing_since=now() - timedelta(days=3, hours=1))
+    hooks.go()
+    assert Webhook.objects.get().state == "enabled", "the newest is still tried for a day"
+    hooks.later(days=1)
+    hook = Webhook.objects.get()
+    assert (hook.state, hook.reason) == ("disabled", "failing")
+
+
+def test_one_that_gets_through_ends_the_days_of_failure(hooks: Hooks, receiver: Receiver) -> None:
+    hooks.hook(receiver.url)
+    receiver.always = DOWN
+    hooks.go()
+    Webhook.objects.update(failing_since=now() - timedelta(days=30))
+    receiver.always = (204, {}, b"")
+    hooks.later(seconds=10)
+    hook = Webhook.objects.get()
+    assert (hook.state, hook.failing_since) == ("enabled", None)
+
+
+def test_after_a_rotation_old_and_new_secret_are_good_for_a_day(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    old = hooks.hook(receiver.url)
+    new = actions.rotate_webhook(old.webhook, actor=SYSTEM)
+    assert new.secret != old.secret and new.webhook.public_key != old.webhook.public_key
+    hooks.go()
+    for headers, body in every(receiver):
+        for given in (old, new):
+            assert accepts_secret(given.secret, headers, body)
+            assert accepts_key(given.webhook.public_key, headers, body)
+    Webhook.objects.update(former_until=now())
+    receiver.bodies.clear()
+    receiver.headers.clear()
+    hooks.feed.log(1)
+    hooks.go()
+    ((headers, body),) = every(receiver)
+    assert accepts_secret(new.secret, headers, body)
+    assert not accepts_secret(old.secret, headers, body)
+    assert not accepts_key(old.webhook.public_key, headers, body)
+
+
+def test_a_test_holds_nothing_of_the_log_and_is_sent_once(hooks: Hooks, receiver: Receiver) -> None:
+    given = hooks.hook(receiver.url)
+    actions.disable_webhook(given.webhook, actor=SYSTEM)
+    made = actions.ask_for_webhook_test(given.webhook, actor=SYSTEM)
+    assert actions.ask_for_webhook_test(given.webhook, actor=SYSTEM).pk == made.pk
+    receiver.replies = [DOWN]
+    hooks.run_jobs("control")
+    made.refresh_from_db()
+    assert (made.state, made.status) == ("failed", 500)
+    again = actions.ask_for_webhook_test(given.webhook, actor=SYSTEM)
+    hooks.run_jobs("control")
+    again.refresh_from_db()
+    assert again.state == "delivered"
+    ((headers, body),) = list(zip(receiver.headers[1:], receiver.bodies, strict=True))
+    assert accepts_secret(given.secret, headers, body)
+    told = json.loads(body)
+    assert (told["type"], told["data"], told["id"]) == ("dev.placet.test.v1", {}, again.pk)
+    assert Webhook.objects.get().failing_since is None
+
+
+def test_what_was_delivered_is_sent_again_under_its_id(hooks: Hooks, receiver: Receiver) -> None:
+    hooks.hook(receiver.url)
+    hooks.go()
+    first = WebhookDelivery.objects.earliest("pk")
+    actions.redeliver(first, actor=SYSTEM)
+    actions.redeliver(first, actor=SYSTEM)
+    hooks.run_jobs("control")
+    ids = [headers["webhook-id"] for headers in receiver.headers]
+    assert ids.count(first.pk) == 2
+    bodies = [body for headers, body in every(receiver) if headers["webhook-id"] == first.pk]
+    assert bodies[0] == bodies[1]
+
+
+def test_a_secret_key_that_was_lost_is_said_in_words(
+    hooks: Hooks, receiver: Receiver, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from placet.kernel.config import config
+    from placet.kernel.keystore import ensure_keys
+
+    hooks.hook(receiver.url, "log")
+    ensure_keys(tmp_path / "others")
+    import shutil
+
+    mine = tmp_path / "mine"
+    shutil.copytree(config().keys, mine)
+    for name in ("secret.key", "secret.pub"):
+        shutil.copy(tmp_path / "others" / name, mine / name)
+    monkeypatch.setattr(config(), "keys_dir", mine)
+    hooks.go()
+    row = WebhookDelivery.objects.latest("pk")
+    assert row.state == "waiting" and not receiver.headers
+    assert row.error.startswith("Its address or secret cannot be read. It was encrypted for key")
+    monkeypatch.undo()
+
+
+def test_a_moved_secret_does_not_open(hooks: Hooks, receiver: Receiver) -> None:
+    """Who writes to the database has no events sent with another webhook's secret."""
+    one, two = hooks.hook(receiver.url, name="one"), hooks.hook(receiver.url, name="two")
+    Webhook.objects.filter(pk=one.webhook.pk).update(
+        signing=Webhook.objects.get(pk=two.webhook.pk).signing
+    )
+    hooks.go()
+    row = WebhookDelivery.objects.filter(webhook=one.webhook).latest("pk")
+    assert "belongs to something else" in row.error
+
+
+def test_no_secret_is_in_any_table_log_or_text(
+    hooks: Hooks, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    from django.core.serializers import serialize
+
+    url = receiver.url + "/T0KEN-in-the-path?key=also-secret"
+    receiver.always = (500, {}, f"no such path: {url}".encode())
+    given = hooks.hook(url, "log")
+    second = actions.rotate_webhook(given.webhook, actor=SYSTEM)
+    hooks.go()
+    assert receiver.headers
+    tables = "".join(
+        serialize("json", model.objects.all())
+        for model in (Webhook, WebhookDelivery, WebhookAttempt, Event)
+    )
+    for told in (tables, caplog.text, repr(given), repr(second), str(given.webhook.__dict__)):
+        for secret in ("T0KEN-in-the-path", "also-secret", given.secret[6:], second.secret[6:]):
+            assert secret not in told
+    for headers in receiver.headers:
+        for one in headers["webhook-signature"].split():
+            assert one.split(",")[1] not in tables
+
+
+def test_deliveries_are_kept_in_number_and_days(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, run_jobs: Callable[..., int]
+) -> None:
+    from apps.integrations.actions import calls
+    from apps.jobs.actions import enqueue
+
+    monkeypatch.setattr(calls, "KEPT", 5)
+    hooks.hook(receiver.url)
+    hooks.feed.log(10)
+    hooks.go()
+    newest = list(WebhookDelivery.objects.order_by("-pk").values_list("pk", flat=True)[:5])
+    enqueue("integrations.prune")
+    run_jobs("control")
+    assert list(WebhookDelivery.objects.order_by("-pk").values_list("pk", flat=True)) == newest
+    old = WebhookDelivery.objects.filter(pk__in=newest[3:])
+    old.update(asked_at=now() - timedelta(days=15))
+    enqueue("integrations.prune")
+    run_jobs("control")
+    assert list(WebhookDelivery.objects.order_by("-pk").values_list("pk", flat=True)) == newest[:3]
+
+
+def test_a_receiver_that_is_away_keeps_a_bounded_number_waiting(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is read on when some of them are settled: nothing is left out."""
+    from apps.integrations.actions import calls
+
+    monkeypatch.setattr(calls, "MOST_WAITING", 4)
+    hooks.hook(receiver.url)
+    hooks.feed.log(10)
+    receiver.always = DOWN
+    hooks.go()
+    assert states() == ["waiting"] * 4
+    receiver.always = (200, {}, b"")
+    for _ in range(4):
+        hooks.later(hours=1)
+    told = sorted(int(json.loads(body)["id"]) for body in receiver.bodies)
+    assert told == list(range(log_size() - 12, log_size()))

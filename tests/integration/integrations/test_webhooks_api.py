@@ -1,0 +1,237 @@
+"""Setting webhooks up over REST: who may, what is refused, what is shown once, and what the log
+says of it."""
+
+from typing import Any
+
+import pytest
+
+from apps.audit.models import Event
+from apps.identity.errors import NameTaken
+from apps.identity.models import User
+from apps.integrations.actions import add_webhook
+from apps.integrations.models import Webhook, WebhookDelivery
+from apps.integrations.rules import WebhookTerms
+from placet.kernel.actor import SYSTEM
+from tests.integration.integrations.conftest import Hooks
+from tests.support import factories
+from tests.support.factories import actor_of, api
+from tests.support.meeting import at_once
+from tests.support.receivers import Receiver
+from tests.support.replay import assert_log_rebuilds_every_row
+
+pytestmark = pytest.mark.django_db
+GOOD = {"name": "hook", "url": "https://hooks.example/in/T0KEN?key=K3Y"}
+
+
+@pytest.fixture
+def ann() -> User:
+    """Who administers, and may not read the log."""
+    return factories.person("Ann", {"admin": None})
+
+
+@pytest.fixture
+def aude() -> User:
+    """Who audits."""
+    return factories.person("Aude", {"auditor": None})
+
+
+@pytest.fixture
+def both() -> User:
+    """Who does both."""
+    return factories.person("Both", {"admin": None, "auditor": None})
+
+
+def add(who: User, **terms: Any) -> Any:
+    return api(who).post("/webhooks", {**GOOD, **terms})
+
+
+def change(who: User, hook: dict[str, Any], **terms: Any) -> Any:
+    path = f"/webhooks/{hook['id']}"
+    tag = api(who).get(path)["ETag"]
+    return api(who).patch(path, terms, if_match=tag)
+
+
+def fields(answer: Any) -> dict[str, str]:
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.status_code in (400, 409), answer.content
+    return {error["pointer"]: error["detail"] for error in answer.json()["errors"]}
+
+
+def test_who_may_not_read_the_log_cannot_have_it_told_to_themselves(
+    hooks: Hooks, ann: User, aude: User, receiver: Receiver
+) -> None:
+    made = add(ann, url=receiver.url)
+    assert made.status_code == 201
+    hook = made.json()
+    assert (hook["state"], hook["reason"], hook["enabled_by"]) == ("disabled", "", "")
+    hooks.go()
+    assert not receiver.headers
+    path = f"/webhooks/{hook['id']}"
+    assert api(ann).post(f"{path}/enable").status_code == 403
+    begun = api(aude).post(f"{path}/enable").json()
+    assert (begun["state"], begun["enabled_by"]) == ("enabled", aude.pk)
+    assert api(aude).post(f"{path}/enable").json()["code"] == "webhook_moved"
+    hooks.go()
+    assert len(receiver.bodies) == 1
+    found = api(aude).get(f"{path}/deliveries?state=delivered").json()["items"]
+    assert [one["kind"] for one in found] == ["webhook.enabled.v1"]
+    detail = api(aude).get(f"{path}/deliveries/{found[0]['id']}").json()
+    assert [one["status"] for one in detail["last_attempts"]] == [200]
+    assert api(aude).post(f"{path}/disable").status_code == 403
+    assert api(ann).post(f"{path}/disable").json()["reason"] == "asked"
+    assert_log_rebuilds_every_row()
+
+
+def test_another_address_or_other_kinds_have_to_be_enabled_again(
+    ann: User, both: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, groups=["releases"]).json()
+    assert hook["state"] == "enabled"
+    widened = change(ann, hook, groups=[])
+    assert (widened.status_code, widened.json()["state"]) == (200, "disabled")
+    assert (widened.json()["reason"], widened.json()["groups"]) == ("changed", [])
+    api(both).post(f"/webhooks/{hook['id']}/enable")
+    moved = change(ann, hook, url="https://elsewhere.example:8443/x")
+    assert (moved.json()["state"], moved.json()["origin"]) == (
+        "disabled",
+        "https://elsewhere.example:8443",
+    )
+    mine = change(both, hook, url=receiver.url).json()
+    assert (mine["state"], mine["reason"]) == ("disabled", "changed")
+    api(both).post(f"/webhooks/{hook['id']}/enable")
+    assert change(both, hook, groups=["log"]).json()["state"] == "enabled"
+    assert change(both, hook, url=receiver.url).json()["state"] == "enabled"
+    hooks.go()
+    assert receiver.bodies
+    stale = api(both).patch(f"/webhooks/{hook['id']}", {"groups": []}, if_match='"other"')
+    assert stale.status_code == 412
+    assert api(both).patch(f"/webhooks/{hook['id']}", {"groups": []}).status_code == 428
+
+
+def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
+    made = add(both)
+    hook = made.json()
+    assert hook["secret"].startswith("whsec_") and hook["public_key"].startswith("whpk_")
+    assert hook["origin"] == "https://hooks.example"
+    rotated = api(both).post(f"/webhooks/{hook['id']}/rotate").json()
+    assert rotated["secret"] != hook["secret"]
+    assert rotated["former_public_key"] == hook["public_key"] and rotated["former_until"]
+    later = [
+        api(both).get("/webhooks").content,
+        api(both).get(f"/webhooks/{hook['id']}").content,
+        *(body.encode() for body in Event.objects.values_list("body", flat=True)),
+    ]
+    for answer in later:
+        for secret in (hook["secret"], rotated["secret"], "T0KEN", "K3Y"):
+            assert secret.encode() not in answer
+
+
+def test_a_repeated_request_makes_one_webhook(both: User) -> None:
+    first = api(both).post("/webhooks", GOOD, idempotency_key="once")
+    again = api(both).post("/webhooks", GOOD, idempotency_key="once")
+    assert first.json() == again.json() and Webhook.objects.count() == 1
+
+
+def test_an_admin_of_a_project_adds_webhooks_of_it_alone(hooks: Hooks, ann: User) -> None:
+    pia = factories.person("Pia", {"admin": hooks.feed.project, "auditor": hooks.feed.project})
+    assert add(pia).status_code == 403
+    mine = add(pia, project="risk")
+    assert (mine.status_code, mine.json()["state"]) == (201, "enabled")
+    whole = add(ann).json()
+    for path in ("", "/deliveries", "/deliveries/whd_x"):
+        assert api(pia).get(f"/webhooks/{whole['id']}{path}").status_code == 404
+    assert [one["id"] for one in api(pia).get("/webhooks").json()["items"]] == [mine.json()["id"]]
+    factories.project("other")
+    assert list(fields(add(pia, name="x", project="other"))) == ["/project"]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://hooks.example/in", "It must begin with https://"),
+        ("http://localhost/in", "It must begin with https://"),
+        ("ftp://hooks.example", "It must begin with https://"),
+        ("https://user:secret@hooks.example", "Leave user and password out"),
+        ("https://hooks.example/#x", "An address such as"),
+        ("https://hooks.example?x=1", "Put a / before the query"),
+        ("https://hooks.example:0/", "The port"),
+        ("https://hooks.example:99999/", "The port"),
+        ("https://hooks exämple/", "An address such as"),
+        ("https://hooks.example/\r\nHost: x", "An address such as"),
+        ("https://", "An address such as"),
+        ("hooks.example", "An address such as"),
+        ("https://hooks.example/?" + "x" * 480, ""),
+    ],
+)
+def test_an_address_that_cannot_be_told_is_refused_by_its_field(
+    both: User, url: str, said: str
+) -> None:
+    assert fields(add(both, url=url))["/url"].startswith(said)
+
+
+def test_other_input_is_refused_by_its_field(both: User) -> None:
+    assert "/name" in fields(add(both, name="Not A Name"))
+    for groups in (["nonsense"], "releases", [["releases"]], None):
+        assert all(name.startswith("/groups") for name in fields(add(both, groups=groups)))
+    assert "/project" in fields(add(both, project="nowhere"))
+    assert "/secret" in fields(add(both, secret="whsec_mine"))
+    assert add(both).status_code == 201
+    taken = add(both)
+    assert (taken.status_code, list(fields(taken))) == (409, ["/name"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_of_one_name_at_once_one_is_there(both: User) -> None:
+    terms, who = WebhookTerms("https://hooks.example/in"), actor_of(both)
+    made = at_once(*[lambda: add_webhook(name="hook", terms=terms, actor=who).webhook] * 2)
+    assert {type(one) for one in made} == {Webhook, NameTaken}
+
+
+def test_a_test_and_sending_again_over_rest(hooks: Hooks, both: User, receiver: Receiver) -> None:
+    hook = add(both, url=receiver.url).json()
+    path = f"/webhooks/{hook['id']}"
+    asked = api(both).post(f"{path}/test")
+    assert (asked.status_code, asked.json()["event"]) == (202, None)
+    hooks.go()
+    tested = api(both).get(f"{path}/deliveries/{asked.json()['id']}").json()
+    assert (tested["state"], tested["last_attempts"][0]["number"]) == ("delivered", 1)
+    assert api(both).post(f"{path}/deliveries/{tested['id']}/redeliver").status_code == 409
+    items = api(both).get(f"{path}/deliveries").json()["items"]
+    one = next(item for item in items if item["event"] is not None)
+    again = api(both).post(f"{path}/deliveries/{one['id']}/redeliver")
+    assert (again.status_code, again.json()["state"]) == (202, "waiting")
+    hooks.run_jobs("control")
+    ids = [headers["webhook-id"] for headers in receiver.headers]
+    assert ids.count(one["id"]) == 2
+    api(both).post(f"{path}/disable")
+    refused = api(both).post(f"{path}/deliveries/{one['id']}/redeliver")
+    assert (refused.status_code, refused.json()["code"]) == (409, "webhook_moved")
+
+
+def test_who_removes_one_ends_what_waits(hooks: Hooks, both: User, receiver: Receiver) -> None:
+    hook = add(both, url=receiver.url).json()
+    receiver.always = (500, {}, b"")
+    hooks.go()
+    path = f"/webhooks/{hook['id']}"
+    assert api(both).delete(path).status_code == 428
+    tag = api(both).get(path)["ETag"]
+    assert api(both).delete(path, if_match=tag).status_code == 204
+    assert not Webhook.objects.exists() and not WebhookDelivery.objects.exists()
+    hooks.later(hours=1)
+    assert Event.objects.filter(kind="webhook.removed.v1").count() == 1
+
+
+def test_a_project_has_so_many_and_no_more(
+    both: User, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from placet.kernel.config import config
+
+    monkeypatch.setattr(config(), "max_webhooks", 1)
+    assert add(both, project="risk").status_code == 201
+    refused = add(both, project="risk", name="second")
+    assert (refused.status_code, refused.json()["code"]) == (409, "quota_reached")
+    assert "PLACET_MAX_WEBHOOKS" in refused.json()["detail"]
+    assert add(both, name="of-all").status_code == 201
+    assert add_webhook(
+        name="x", terms=WebhookTerms("https://hooks.example"), actor=SYSTEM
+    ).webhook.pk

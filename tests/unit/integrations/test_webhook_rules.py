@@ -1,0 +1,85 @@
+"""When a webhook is tried again, what is shown of its address, and what it signs with."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+
+from apps.integrations.rules import (
+    KEPT_TRYING,
+    PAUSES,
+    hidden,
+    origin_of,
+    webhook_outcome,
+    wished,
+)
+from apps.integrations.signing import SigningKeys, signed
+
+AT = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 299])
+def test_what_was_taken_is_over(status: int) -> None:
+    assert webhook_outcome(status, 1, 0, None, 0.5) == ("delivered", 0.0)
+
+
+@pytest.mark.parametrize("status", [0, 199, 300, 302, 400, 401, 404, 413, 429, 500, 503])
+def test_whatever_else_is_said_is_tried_again(status: int) -> None:
+    assert webhook_outcome(status, 1, 0, None, 0.5) == ("waiting", PAUSES[0])
+
+
+def test_pauses_grow_and_differ_by_a_fifth() -> None:
+    for attempt, pause in enumerate((*PAUSES, PAUSES[-1], PAUSES[-1]), 1):
+        waits = [webhook_outcome(500, attempt, 0, None, luck)[1] for luck in (0.0, 0.5, 1.0)]
+        assert waits == pytest.approx([0.8 * pause, pause, 1.2 * pause])
+
+
+def test_a_day_is_the_end() -> None:
+    last = KEPT_TRYING - PAUSES[-1]
+    assert webhook_outcome(500, 20, last, None, 0.5)[0] == "waiting"
+    assert webhook_outcome(500, 20, last + 1, None, 0.5) == ("failed", 0.0)
+    assert webhook_outcome(410, 1, 0, None, 0.5) == ("failed", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        (format_datetime(AT + timedelta(minutes=5), usegmt=True), 300.0),
+        (format_datetime(AT - timedelta(minutes=5), usegmt=True), 0.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1e9", None),
+        ("٣", None),
+        ("Tue, 99 Dec 2026 12:00:00 GMT", None),
+        ("x" * 100_000, None),
+    ],
+)
+def test_what_a_receiver_wishes_is_read_or_left(said: str, seconds: float | None) -> None:
+    assert wished(said, AT) == seconds
+
+
+def test_what_is_wished_is_followed_within_bounds() -> None:
+    assert webhook_outcome(429, 1, 0, 60.0, 0.5)[1] == 60.0
+    assert webhook_outcome(429, 1, 0, 0.0, 0.5)[1] == PAUSES[0]
+    assert webhook_outcome(429, 1, 0, 10.0**9, 0.5)[1] == 6 * 3600.0
+
+
+def test_no_answer_shows_what_is_secret_of_the_address() -> None:
+    url = "https://hooks.example:8443/services/T0KEN%2Fmore?key=s3cretvalue&x=1"
+    assert origin_of(url) == "https://hooks.example:8443"
+    told = "no /services/T0KEN%2Fmore?key=s3cretvalue&x=1 (T0KEN/more), key s3cretvalue: ok"
+    shown = hidden(told, url)
+    assert "T0KEN" not in shown and "s3cret" not in shown and shown.endswith(": ok")
+
+
+def test_signatures_are_those_of_the_specification() -> None:
+    keys = SigningKeys.read(SigningKeys.generate().write())
+    moment = datetime.now(tz=UTC)
+    headers = signed([keys], message="whd_1", timestamp=int(moment.timestamp()), body=b'{"a":1}')
+    assert Verifier(keys.shown_secret).verify(b'{"a":1}', headers) == {"a": 1}
+    assert [one[:3] for one in headers["webhook-signature"].split(" ")] == ["v1,", "v1a"]
+    assert keys.shown_secret not in repr(keys) and str(keys.private) not in repr(keys)
