@@ -2,12 +2,18 @@
 
 from apps.discussions.actions.comments import delete_comment, edit_comment
 from apps.discussions.actions.saying import Said, open_thread, reply
-from apps.discussions.actions.threads import mark_seen, reopen_thread, resolve_thread
+from apps.discussions.actions.threads import (
+    forget_mentions,
+    mark_seen,
+    reopen_thread,
+    resolve_thread,
+)
 
 __all__ = [
     "Said",
     "delete_comment",
     "edit_comment",
+    "forget_mentions",
     "mark_seen",
     "open_thread",
     "reopen_thread",

@@ -37,3 +37,10 @@ def mark_seen(thread: Thread, *, actor: Actor) -> int:
     """
     rows = Mention.objects.filter(thread=thread, person=actor.id, seen_at=None)
     return rows.update(seen_at=now())
+
+
+def forget_mentions(kind: str, subject: str) -> None:
+    """Have no mention wait in discussions of a thing that is gone, in the transaction that removes
+    it: nobody could open them any more."""
+    rows = Mention.objects.filter(thread__kind=kind, thread__subject=subject, seen_at=None)
+    rows.update(seen_at=now())

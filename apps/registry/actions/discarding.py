@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from apps.audit.actions import record
+from apps.discussions.actions import forget_mentions
 from apps.registry.actions.dropping import drop_bytes, drop_row
 from apps.registry.actions.locking import lock_draft, lock_models
 from apps.registry.actions.quotas import count_stored
+from apps.registry.discussed import VERSION
 from apps.registry.errors import IsParent
 from apps.registry.events import VERSION_DISCARDED
 from apps.registry.models import ModelVersion, Upload
@@ -48,6 +50,7 @@ def discard_draft(
             drop_row(upload, "discarded", log)
         count_stored(row.project_id, {file.sha256: file.size for file in files})
         row.evidence.all().delete()
+        forget_mentions(VERSION.name, row.pk)
         ModelVersion.objects.filter(pk=row.pk).delete()  # with its files
         model.highest_discarded = max(model.highest_discarded, row.number)
         model.save(update_fields=["highest_discarded"])

@@ -8,6 +8,7 @@ from apps.discussions.hooks import Subject
 from apps.discussions.models import Mention, Thread
 from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding
+from apps.registry.actions import create_version, discard_draft
 from placet.kernel.actor import SYSTEM, Actor
 from tests.support import factories
 from tests.support.world import World
@@ -21,6 +22,16 @@ def say(subject: Subject, text: str, who: Actor) -> Said:
 
 def waits_for(who: Actor) -> list[Thread]:
     return queries.listed_threads(who)
+
+
+def test_a_mention_in_the_discussion_of_a_draft_that_was_discarded_waits_for_nobody(
+    world: World,
+) -> None:
+    draft = create_version(world.version().model, actor=world.ada)
+    say(queries.get_subject("version", draft.pk, SYSTEM), "@rex.risk look", world.ada)
+    assert len(waits_for(world.rex)) == 1
+    discard_draft(draft, actor=world.ada)
+    assert waits_for(world.rex) == []
 
 
 def test_a_mention_waits_until_the_thread_is_opened(world: World, subject: Subject) -> None:
