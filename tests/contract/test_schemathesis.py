@@ -29,10 +29,10 @@ WITHOUT, PROBED = CHECKS.get_one("ignored_auth"), ("viewer", "token", "anonymous
 CONFIG: dict[str, Any] = {
     "generation": {"with-security-parameters": False},  # a role brings its own
     "checks": {
-        # The document gives the form alone. 400: a cursor is signed, a policy compiles, a name is
-        # not taken from another script. 412: one ETag is the current one.
+        # The document gives the form alone. 400: a cursor is signed, a name is not taken from
+        # another script. 412: one ETag is the current one. 422: what a policy says is read later.
         "positive_data_acceptance": {
-            "expected-statuses": ["2xx", "400", "401", "403", "404", "409", "412"]
+            "expected-statuses": ["2xx", "400", "401", "403", "404", "409", "412", "422"]
         },
         # If-Match is looked at before the body is.
         "negative_data_rejection": {
