@@ -56,6 +56,7 @@ from apps.console.queries.project_settings import settings_page
 from apps.console.queries.projects import project_list_page
 from apps.console.queries.recall_form import recall_form, same_files
 from apps.console.queries.recalls import recall_page
+from apps.console.queries.release_behaviour import release_behaviour_page
 from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
@@ -299,6 +300,14 @@ class Things:
         rows = Rollout.objects.filter(pk=self.world.values["rollout"])
         rows.update(paused_by=self.person.pk)
         return rows.select_related("endpoint", "release__version").get()
+
+    @property
+    def tried(self) -> Release:
+        """The release of a rollout in development that was tried once more."""
+        again = self.held
+        again.pk, again.state, again._state.adding = "rlo_again", "aborted", True
+        again.save(force_insert=True)
+        return again.release
 
     def operator_of_staging(self, who: Actor) -> Actor:
         """Have the rollout in development held; return ``who`` as an operator of staging alone."""
@@ -1250,6 +1259,16 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: voided_seen(t.taken_back.get(), who),
+    ),
+    Direct(
+        "read what a build predicted before",
+        "viewer",
+        None,
+        lambda t, who: [
+            row.revision
+            for row in release_behaviour_page(t.tried.pk, without(who, "prediction.view")).served
+            if row.is_answers_seen
+        ],
     ),
     Direct(
         "take away what recalls voided elsewhere",

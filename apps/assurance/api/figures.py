@@ -96,6 +96,9 @@ class ReleaseFiguresSerializer(serializers.Serializer[Any]):
     people = PersonFiguresSerializer(many=True)
     gates = GateFiguresSerializer(many=True)
     teams = TeamFiguresSerializer(many=True, help_text="Those that you see")
+    more_wait = serializers.BooleanField(
+        help_text="More releases wait than those whose gates were read"
+    )
     is_cut = serializers.BooleanField(help_text="Only the newest of them counted")
 
 
@@ -103,8 +106,9 @@ def figures_body(found: Figures) -> dict[str, Any]:
     """Return the figures."""
     places = [{**row.place._asdict(), **_measured(row.stages, row.ends)} for row in found.places]
     teams = [{"team": row.team, **_measured(row.stages, row.ends)} for row in found.teams]
+    plain = ("since", "days", "people", "gates", "more_wait", "is_cut")
     body = {
-        **{name: getattr(found, name) for name in ("since", "days", "people", "gates", "is_cut")},
+        **{name: getattr(found, name) for name in plain},
         **_measured(found.stages, found.ends),
         "places": places,
         "teams": teams,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import DateTimeField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from apps.assurance.figures import (
     Course,
@@ -21,12 +23,14 @@ from apps.assurance.figures import (
     stages,
     taken,
 )
+from apps.governance.gates import holding_back
 from apps.governance.models import Decision, Release
+from apps.governance.queries.by_clock import gates_now, with_clock
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project, TeamMember
 from apps.identity.queries import people_names, sees_in, visible_teams
 from apps.rollouts.models import Rollout
-from apps.rollouts.states import ENDED_STATES, RolloutKind
+from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
@@ -79,7 +83,8 @@ class GateFigures:
 class Figures:
     """The figures of a project since a time; each list has at most :data:`SHOWN` rows.
 
-    ``is_cut`` where there was more than :data:`MOST` of something: the newest counted."""
+    ``is_cut`` where there was more than :data:`MOST` of something: the newest counted;
+    ``more_wait`` where more releases wait than those whose gates were read."""
 
     since: datetime
     days: int
@@ -90,6 +95,7 @@ class Figures:
     gates: Sequence[GateFigures]
     teams: Sequence[TeamFigures]
     is_cut: bool = False
+    more_wait: bool = False
 
 
 def days_of(text: str) -> int:
@@ -109,6 +115,9 @@ def figures(project: Project, actor: Actor, *, days: int = USUAL) -> Figures:
     since = now() - timedelta(days=days)
     courses, ended = _courses(project, since), _ends(project, since)
     votes = _votes(project, since)
+    is_cut = max(len(courses), len(ended), len(votes)) > MOST
+    courses, ended, votes = courses[:MOST], ended[:MOST], votes[:MOST]
+    gates, more_wait = _gates(project)
     return Figures(
         since=since,
         days=days,
@@ -116,52 +125,60 @@ def figures(project: Project, actor: Actor, *, days: int = USUAL) -> Figures:
         ends=ends(ended),
         places=_places(courses, ended),
         people=_people(votes),
-        gates=_gates(project),
+        gates=gates,
+        more_wait=more_wait,
         teams=_teams(courses, ended, actor),
-        is_cut=MOST in (len(courses), len(ended), len(votes)),
+        is_cut=is_cut,
     )
 
 
 def _courses(project: Project, since: datetime) -> list[Course]:
-    """Return the releases that went live since then, newest first."""
-    earlier = Release.objects.filter(
-        version=OuterRef("version"),
-        environment=OuterRef("environment"),
-        live_at__lt=OuterRef("live_at"),
+    """Return the releases that went live since then, newest first: by their rollouts, since what is
+    started or gone back to is live anew, and did not go out anew."""
+    begun = Rollout.objects.filter(release=OuterRef("release"), kind=RolloutKind.RELEASE)
+    again = _went_live().filter(
+        release__version=OuterRef("release__version"),
+        release__environment=OuterRef("release__environment"),
+        live__lt=OuterRef("live"),
     )
-    counted = Q(decisions__voided_reason="", decisions__created_at__lte=F("approved_at"))
+    decisions = "release__decisions"
+    before = {f"{decisions}__created_at__lte": F("release__approved_at")}
+    counted = Q(**before) & Q(**{f"{decisions}__voided_reason": ""})
     rows = (
-        Release.objects.filter(project=project, live_at__gte=since)
+        _went_live()
+        .filter(project=project, live__gte=since)
         .annotate(
-            decided_at=Max("decisions__created_at", filter=counted),
-            started_at=Subquery(_first_rollout()),
-            again=Exists(earlier),
+            decided_at=Max(f"{decisions}__created_at", filter=counted),
+            begun=Subquery(begun.order_by("created_at").values("created_at")[:1]),
+            again=Exists(again),
         )
-        .order_by("-live_at")
-        .values(
-            *("version__model__name", "environment__name", "requester", "version__finalised_at"),
-            *("created_at", "decided_at", "approved_at", "started_at", "live_at", "again"),
+        .order_by("-live")
+        .values_list(
+            *("release__version__model__name", "release__environment__name"),
+            *("release__requester", "release__version__finalised_at", "release__created_at"),
+            *("decided_at", "release__approved_at", "begun", "live", "again"),
         )
     )
-    return [
-        Course(
-            place=Place(row["version__model__name"], row["environment__name"]),
-            requester=row["requester"],
-            registered_at=row["version__finalised_at"],
-            requested_at=row["created_at"],
-            decided_at=row["decided_at"],
-            approved_at=row["approved_at"],
-            started_at=row["started_at"],
-            live_at=row["live_at"],
-            first=not row["again"],
-        )
-        for row in rows[:MOST]
-    ]
+    return [_course(*row) for row in rows[: MOST + 1]]
 
 
-def _first_rollout() -> QuerySet[Rollout, Any]:
-    of_release = Rollout.objects.filter(release=OuterRef("pk"), kind=RolloutKind.RELEASE)
-    return of_release.order_by().values("release").annotate(at=Min("created_at")).values("at")
+def _course(model: str, environment: str, requester: str, *times: Any) -> Course:
+    *known, live, again = times
+    names = ("registered_at", "requested_at", "decided_at", "approved_at", "started_at")
+    return Course(
+        Place(model, environment),
+        requester,
+        **dict(zip(names, known, strict=True)),
+        live_at=live,
+        first=not again,
+    )
+
+
+def _went_live() -> QuerySet[Any, Any]:
+    """Return the rollouts by which a release went live, with when it did (``live``)."""
+    live = Cast(KeyTextTransform(RolloutState.DRAINING, "phase_times"), DateTimeField())
+    rows = Rollout.objects.filter(kind=RolloutKind.RELEASE)
+    return rows.filter(phase_times__has_key=RolloutState.DRAINING).annotate(live=live)
 
 
 def _ends(project: Project, since: datetime) -> list[End]:
@@ -177,7 +194,7 @@ def _ends(project: Project, since: datetime) -> list[End]:
         *("state", "release__state"),
     )
     found = rows.order_by("-finished_at").values_list(*columns)
-    return [End(Place(model, place), *rest) for model, place, *rest in found[:MOST]]
+    return [End(Place(model, place), *rest) for model, place, *rest in found[: MOST + 1]]
 
 
 def _votes(project: Project, since: datetime) -> list[Vote]:
@@ -189,9 +206,10 @@ def _votes(project: Project, since: datetime) -> list[Vote]:
     )
     rows = Decision.objects.filter(~Exists(before), project=project, created_at__gte=since)
     columns = ("person", "role", "created_at", "release__created_at")
+    found = rows.order_by("-created_at").values_list(*columns)[: MOST + 1]
     return [
         Vote(person, role, max((at - asked).total_seconds(), 0.0))
-        for person, role, at, asked in rows.order_by("-created_at").values_list(*columns)[:MOST]
+        for person, role, at, asked in found
     ]
 
 
@@ -217,18 +235,21 @@ def _people(votes: Iterable[Vote]) -> list[PersonFigures]:
     ]
 
 
-def _gates(project: Project) -> list[GateFigures]:
-    """Return the gates that releases wait at, the one of most first."""
+def _gates(project: Project) -> tuple[list[GateFigures], bool]:
+    """Return the gates that releases wait at now, the one of most first, and whether more wait than
+    were looked at."""
     asked = Release.objects.filter(project=project, state=ReleaseState.REQUESTED)
-    rows = asked.order_by("created_at").values_list("created_at", "gates")
+    asked = asked.select_related("policy", "environment").defer("request_envelope")
+    rows = list(with_clock(asked).order_by("created_at")[: WAITING + 1])
     count: Counter[str] = Counter()
     since: dict[str, datetime] = {}
-    for at, gates in rows[:WAITING]:
-        for title in {gate["title"] for gate in gates if gate["state"] != "passed"}:
+    for row in rows[:WAITING]:
+        for title in {gate["title"] for gate in holding_back(gates_now(row))}:
             count[title] += 1
-            since.setdefault(title, at)
+            since.setdefault(title, row.created_at)
     most = sorted(count, key=lambda title: (-count[title], title))[:SHOWN]
-    return [GateFigures(title, count[title], since[title]) for title in most]
+    found = [GateFigures(title, count[title], since[title]) for title in most]
+    return found, len(rows) > WAITING
 
 
 def _teams(courses: Sequence[Course], ended: Sequence[End], actor: Actor) -> list[TeamFigures]:

@@ -42,8 +42,7 @@ class FiguresPage:
     @property
     def looked_at(self) -> str:
         """Of how many waiting releases the gates were read, where that may not be all."""
-        few = sum(row.waiting for row in self.found.gates) < WAITING
-        return "" if few else f"Of the {WAITING} releases that wait longest."
+        return f"Of the {WAITING} releases that wait longest." if self.found.more_wait else ""
 
 
 def figures_page(project: Project, actor: Actor, *, days: int) -> FiguresPage:

@@ -85,7 +85,7 @@ def installed() -> Iterator[Path]:
     """The agent's own code where every user may read it."""
     with tempfile.TemporaryDirectory(prefix="placet-") as name:
         Path(name).chmod(0o755)
-        for package in ("placet_agent", "placet_verify"):
+        for package in ("placet_agent", "placet_protocol", "placet_verify"):
             shutil.copytree(PLATFORM / package, Path(name, package))
         yield Path(name)
 

@@ -372,7 +372,9 @@ def test_people_are_told_of_one_that_lags_and_that_it_is_over(
     reconciler.watch()
     assert not Alert.objects.exists()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("apps.integrations.queries.now", lambda: now() + timedelta(seconds=90))
+        patch.setattr(
+            "apps.integrations.queries.streams.now", lambda: now() + timedelta(seconds=90)
+        )
         reconciler.watch()
         reconciler.watch()
     alert = Alert.objects.get()
