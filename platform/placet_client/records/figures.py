@@ -92,4 +92,5 @@ class ReleaseFigures(Record):
     people: tuple[PersonFigures, ...]
     gates: tuple[GateFigures, ...]
     teams: tuple[TeamFigures, ...]  # Those that you see
+    more_wait: bool  # More releases wait than those whose gates were read
     is_cut: bool  # Only the newest of them counted
