@@ -27,3 +27,8 @@ def stopped(row: Webhook) -> None:
     """Give up what waits to be delivered. What is on its way is settled by who sends it."""
     waiting = WebhookDelivery.objects.filter(webhook=row, state=WebhookDeliveryState.WAITING)
     waiting.exclude(index=None).update(state=WebhookDeliveryState.FAILED, error=DROPPED)
+
+
+def forgotten(row: Webhook) -> None:
+    """Delete every delivery of an event, so that nobody sends it again. Tests hold nothing."""
+    WebhookDelivery.objects.filter(webhook=row).exclude(index=None).delete()

@@ -16,7 +16,7 @@ from apps.identity.actions.projects import slug_or_refuse
 from apps.identity.models import Project
 from apps.identity.queries import authorize, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
-from apps.integrations.actions.webhook_states import disabled, stopped
+from apps.integrations.actions.webhook_states import disabled, forgotten, stopped
 from apps.integrations.errors import WebhookMoved
 from apps.integrations.events import (
     WEBHOOK_ADDED,
@@ -112,7 +112,8 @@ def change_webhook(
     """Give a webhook another address or other kinds of events; ``None`` leaves what there is.
 
     Needs ``stream.manage``. Where ``actor`` does not hold ``audit.export`` it is disabled until
-    somebody who does has enabled it again.
+    somebody who does has enabled it again, and its deliveries are forgotten: none of them is sent
+    again to an address, or of a kind, that was not there when it was approved.
     """
     with record(actor) as log:
         row = locked(webhook, "stream.manage", actor)
@@ -127,8 +128,9 @@ def change_webhook(
         row.generation += 1
         row.save(update_fields=["origin", "address", "groups", "generation"])
         log.add(WEBHOOK_CHANGED, row)
-        if row.state == WebhookState.ENABLED and not actor.can(START, scope_of(row)):
+        if not actor.can(START, scope_of(row)):
             disabled(row, WebhookReason.CHANGED, log)
+            forgotten(row)
     return row
 
 

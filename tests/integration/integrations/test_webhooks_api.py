@@ -51,6 +51,10 @@ def change(who: User, hook: dict[str, Any], **terms: Any) -> Any:
     return api(who).patch(path, terms, if_match=tag)
 
 
+def enable(who: User, hook: dict[str, Any]) -> Any:
+    return api(who).post(f"/webhooks/{hook['id']}/enable")
+
+
 def fields(answer: Any) -> dict[str, str]:
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.status_code in (400, 409), answer.content
@@ -67,10 +71,10 @@ def test_who_may_not_read_the_log_cannot_have_it_told_to_themselves(
     hooks.go()
     assert not receiver.headers
     path = f"/webhooks/{hook['id']}"
-    assert api(ann).post(f"{path}/enable").status_code == 403
-    begun = api(aude).post(f"{path}/enable").json()
+    assert enable(ann, hook).status_code == 403
+    begun = enable(aude, hook).json()
     assert (begun["state"], begun["enabled_by"]) == ("enabled", aude.pk)
-    assert api(aude).post(f"{path}/enable").json()["code"] == "webhook_moved"
+    assert enable(aude, hook).json()["code"] == "webhook_moved"
     hooks.go()
     assert len(receiver.bodies) == 1
     found = api(aude).get(f"{path}/deliveries?state=delivered").json()["items"]
@@ -90,7 +94,7 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     widened = change(ann, hook, groups=[])
     assert (widened.status_code, widened.json()["state"]) == (200, "disabled")
     assert (widened.json()["reason"], widened.json()["groups"]) == ("changed", [])
-    api(both).post(f"/webhooks/{hook['id']}/enable")
+    enable(both, hook)
     moved = change(ann, hook, url="https://elsewhere.example:8443/x")
     assert (moved.json()["state"], moved.json()["origin"]) == (
         "disabled",
@@ -98,7 +102,7 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     )
     mine = change(both, hook, url=receiver.url).json()
     assert (mine["state"], mine["reason"]) == ("disabled", "changed")
-    api(both).post(f"/webhooks/{hook['id']}/enable")
+    enable(both, hook)
     assert change(both, hook, groups=["log"]).json()["state"] == "enabled"
     assert change(both, hook, url=receiver.url).json()["state"] == "enabled"
     hooks.go()
@@ -106,6 +110,35 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     stale = api(both).patch(f"/webhooks/{hook['id']}", {"groups": []}, if_match='"other"')
     assert stale.status_code == 412
     assert api(both).patch(f"/webhooks/{hook['id']}", {"groups": []}).status_code == 428
+
+
+def test_what_went_to_an_address_is_not_sent_again_to_one_approved_for_less(
+    ann: User, both: User, aude: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, url=receiver.url, groups=["log"]).json()
+    hooks.go()
+    path = f"/webhooks/{hook['id']}"
+    kept = api(both).post(f"{path}/test").json()["id"]
+    sent = WebhookDelivery.objects.exclude(index=None).latest("pk")
+    assert change(ann, hook, url="https://elsewhere.example/x").json()["state"] == "disabled"
+    enable(aude, hook)
+    again = api(ann).post(f"{path}/deliveries/{sent.pk}/redeliver")
+    assert again.status_code == 404
+    assert [row.pk for row in WebhookDelivery.objects.all()] == [kept]
+
+
+def test_what_it_is_no_longer_told_of_is_not_sent_again(
+    both: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, url=receiver.url, groups=["log"]).json()
+    hooks.go()
+    sent = WebhookDelivery.objects.latest("pk")
+    assert change(both, hook, groups=["releases"]).json()["state"] == "enabled"
+    again = api(both).post(f"/webhooks/{hook['id']}/deliveries/{sent.pk}/redeliver")
+    assert (again.status_code, again.json()["code"]) == (409, "webhook_moved")
+    assert "no longer told" in again.json()["detail"]
+    sent.refresh_from_db()
+    assert sent.state == "delivered"
 
 
 def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
