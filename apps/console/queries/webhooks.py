@@ -182,7 +182,8 @@ def buttons(page: WebhookPage) -> Iterator[Button]:
             yield Button("Disable", post=address("disable"))
         yield Button("Remove…", dialog="remove", tone="outline-danger")
     if hook.state != WebhookState.ENABLED and page.may_enable:
-        yield Button("Enable", post=address("enable"), tone="primary")
+        seen = str(hook.generation)
+        yield Button("Enable", post=address("enable"), tone="primary", generation=seen)
 
 
 @dataclass(frozen=True, slots=True)

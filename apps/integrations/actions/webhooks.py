@@ -134,14 +134,17 @@ def change_webhook(
     return row
 
 
-def enable_webhook(webhook: Webhook, *, actor: Actor) -> Webhook:
+def enable_webhook(webhook: Webhook, *, if_generation: int, actor: Actor) -> Webhook:
     """Have a webhook told of what happens from now on. Needs ``audit.export`` where it belongs.
 
-    What happened while it was disabled is not made up for.
+    What happened while it was disabled is not made up for. ``if_generation`` is of what ``actor``
+    saw: nobody enables another address than that.
     """
     with record(actor) as log:
         row = locked(webhook, START, actor)
         demand_fresh(actor)
+        if row.generation != if_generation:
+            raise Stale
         now_on = {"enabled_by": actor.id, "reason": "", "failing_since": None}
         _enable(row, log, cursor=log_size(), **now_on)
     return row

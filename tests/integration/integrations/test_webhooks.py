@@ -191,7 +191,7 @@ def test_who_is_gone_is_disabled_at_once_and_enabled_by_a_person_again(
     hooks.feed.log(3)
     hooks.go()
     assert not receiver.bodies, "what happens meanwhile is not made up for"
-    actions.enable_webhook(hook, actor=SYSTEM)
+    actions.enable_webhook(hook, if_generation=hook.generation, actor=SYSTEM)
     hooks.go()
     assert [json.loads(body)["type"] for body in receiver.bodies] == [
         "dev.placet.webhook.enabled.v1"

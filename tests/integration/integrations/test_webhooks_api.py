@@ -4,14 +4,17 @@ says of it."""
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
 
 from apps.audit.models import Event
 from apps.identity.errors import NameTaken
 from apps.identity.models import User
-from apps.integrations.actions import add_webhook
+from apps.integrations.actions import add_webhook, enable_webhook
 from apps.integrations.models import Webhook, WebhookDelivery
 from apps.integrations.rules import WebhookTerms
 from placet.kernel.actor import SYSTEM
+from placet.kernel.problems import Stale
 from tests.integration.integrations.conftest import Hooks
 from tests.support import factories
 from tests.support.factories import actor_of, api
@@ -52,7 +55,14 @@ def change(who: User, hook: dict[str, Any], **terms: Any) -> Any:
 
 
 def enable(who: User, hook: dict[str, Any]) -> Any:
-    return api(who).post(f"/webhooks/{hook['id']}/enable")
+    path = f"/webhooks/{hook['id']}"
+    return api(who).post(f"{path}/enable", if_match=api(who).get(path)["ETag"])
+
+
+def told(page: Client, path: str, **form: str) -> str:
+    """Send a form of a page; return what the next page says on top."""
+    answer = page.post(path, form)
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
 def fields(answer: Any) -> dict[str, str]:
@@ -125,6 +135,23 @@ def test_what_went_to_an_address_is_not_sent_again_to_one_approved_for_less(
     again = api(ann).post(f"{path}/deliveries/{sent.pk}/redeliver")
     assert again.status_code == 404
     assert [row.pk for row in WebhookDelivery.objects.all()] == [kept]
+
+
+def test_what_an_auditor_saw_is_what_they_enable(ann: User, aude: User) -> None:
+    hook = add(ann).json()
+    path = f"/webhooks/{hook['id']}"
+    seen = api(aude).get(path)["ETag"]
+    change(ann, hook, url="https://elsewhere.example/x")
+    refused = api(aude).post(f"{path}/enable", if_match=seen)
+    assert (refused.status_code, refused.json()["code"]) == (412, "stale")
+    assert api(aude).post(f"{path}/enable").status_code == 428
+    with pytest.raises(Stale):
+        enable_webhook(Webhook.objects.get(), if_generation=0, actor=actor_of(aude))
+    page = factories.browser(aude)
+    assert "changed in the meantime" in told(page, f"{path}/do/enable", generation="0")
+    assert Webhook.objects.get().state == "disabled"
+    assert "Enabled" in told(page, f"{path}/do/enable", generation="1")
+    assert Webhook.objects.get().state == "enabled"
 
 
 def test_what_it_is_no_longer_told_of_is_not_sent_again(
