@@ -127,7 +127,7 @@ def change_webhook(
         row.groups = sorted(set(kept))
         row.generation += 1
         row.save(update_fields=["origin", "address", "groups", "generation"])
-        log.add(WEBHOOK_CHANGED, row)
+        log.add(WEBHOOK_CHANGED, row, data={"address": "kept" if url is None else "changed"})
         if not actor.can(START, scope_of(row)):
             disabled(row, WebhookReason.CHANGED, log)
             forgotten(row)

@@ -1,6 +1,7 @@
 """Setting webhooks up over REST: who may, what is refused, what is shown once, and what the log
 says of it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from apps.audit.models import Event
 from apps.identity.errors import NameTaken
 from apps.identity.models import User
 from apps.integrations.actions import add_webhook, enable_webhook
+from apps.integrations.events import WEBHOOK_CHANGED
 from apps.integrations.models import Webhook, WebhookDelivery
 from apps.integrations.rules import WebhookTerms
 from placet.kernel.actor import SYSTEM
@@ -166,6 +168,19 @@ def test_what_it_is_no_longer_told_of_is_not_sent_again(
     assert "no longer told" in again.json()["detail"]
     sent.refresh_from_db()
     assert sent.state == "delivered"
+
+
+def test_the_log_says_whether_the_address_was_changed(both: User) -> None:
+    """Behind one host it may be another's: the host alone is shown."""
+    hook = add(both).json()
+    change(both, hook, url="https://hooks.example/in/0THER")
+    change(both, hook, groups=["releases"])
+    events = Event.objects.filter(kind="webhook.changed.v1").order_by("index")
+    said = [WEBHOOK_CHANGED.line(json.loads(event.body)["data"]) for event in events]
+    assert said == [
+        "Changed a webhook, address changed",
+        "Changed a webhook, address kept",
+    ]
 
 
 def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
