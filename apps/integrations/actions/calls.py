@@ -62,13 +62,21 @@ def _enabled(webhook: Webhook) -> Webhook | None:
 
 
 def claim(webhook_id: str, count: int, *, job: LeasedJob) -> list[WebhookDelivery]:
-    """Take at most ``count`` deliveries that are due, for as long as the lease of each lasts."""
+    """Take at most ``count`` deliveries that are due, for as long as the lease of each lasts.
+
+    Each carries the webhook as it is then, and goes where that leads. The webhook is locked: it
+    does not change between the look at its state and the lease.
+    """
     with record(SYSTEM):
         job.fence()
+        hook = Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).first()
+        if hook is None:
+            return []
         due = queries.due_deliveries().filter(webhook=webhook_id).order_by("next_at", "pk")
         rows = list(due.select_for_update(of=("self",), skip_locked=True, no_key=True)[:count])
         until = now() + LEASE
         for row in rows:
+            row.webhook = hook
             row.state, row.lease_until = WebhookDeliveryState.SENDING, until
             row.generation += 1
             row.attempts += 1

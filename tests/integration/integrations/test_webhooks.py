@@ -19,6 +19,7 @@ from apps.audit.queries import log_size
 from apps.identity.events import PROJECT_UPDATED
 from apps.integrations import actions, telling
 from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
+from apps.jobs.actions import enqueue
 from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -226,6 +227,39 @@ def test_one_that_gets_through_ends_the_days_of_failure(hooks: Hooks, receiver: 
     hooks.later(seconds=10)
     hook = Webhook.objects.get()
     assert (hook.state, hook.failing_since) == ("enabled", None)
+
+
+def test_what_was_claimed_goes_where_it_was_approved_for(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = hooks.hook(receiver.url, "log").webhook
+    claim, moved = actions.claim, "https://localhost:9/elsewhere"
+
+    def then_moved(*args: Any, **more: Any) -> list[WebhookDelivery]:
+        rows = claim(*args, **more)
+        monkeypatch.setattr(actions, "claim", claim)
+        actions.change_webhook(hook, url=moved, if_generation=hook.generation, actor=SYSTEM)
+        return rows
+
+    monkeypatch.setattr(actions, "claim", then_moved)
+    enqueue("integrations.spread")
+    hooks.run_jobs("control")
+    assert Webhook.objects.get().origin == "https://localhost:9"
+    assert receiver.bodies, "what was on its way has arrived"
+    assert states()[:2] == ["delivered"] * 2
+
+
+def test_what_nobody_sends_any_more_is_given_up_with_the_webhook(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    hook = hooks.hook(receiver.url, "log").webhook
+    hooks.go()
+    gone, alive = WebhookDelivery.objects.order_by("pk")[:2]
+    for row, lease in ((gone, -1), (alive, 30)):
+        row.state, row.lease_until = "sending", now() + timedelta(seconds=lease)
+        row.save()
+    actions.disable_webhook(hook, actor=SYSTEM)
+    assert states()[:2] == ["failed", "sending"]
 
 
 def test_after_a_rotation_old_and_new_secret_are_good_for_a_day(
