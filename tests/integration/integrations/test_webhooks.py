@@ -377,7 +377,6 @@ def test_deliveries_are_kept_in_number_and_days(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, run_jobs: Callable[..., int]
 ) -> None:
     from apps.integrations.actions import calls
-    from apps.jobs.actions import enqueue
 
     monkeypatch.setattr(calls, "KEPT", 5)
     hooks.hook(receiver.url)

@@ -2,6 +2,8 @@
 says of it."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from apps.integrations.events import WEBHOOK_CHANGED
 from apps.integrations.models import Webhook, WebhookDelivery
 from apps.integrations.rules import WebhookTerms
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
 from placet.kernel.problems import Stale
 from tests.integration.integrations.conftest import Hooks
 from tests.support import factories
@@ -201,6 +204,25 @@ def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
             assert secret.encode() not in answer
 
 
+def test_without_the_key_for_secrets_nothing_is_kept_and_the_answer_says_so(
+    both: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = add(both).json()
+    mine = tmp_path / "keys"
+    shutil.copytree(config().keys, mine)
+    (mine / "secret.pub").unlink()
+    monkeypatch.setattr(config(), "keys_dir", mine)
+    for refused in (
+        add(both, name="second"),
+        change(both, hook, url="https://elsewhere.example/x"),
+        api(both).post(f"/webhooks/{hook['id']}/rotate"),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (503, "key_unavailable")
+        assert "secret.pub cannot be read" in refused.json()["detail"]
+    row = Webhook.objects.get()
+    assert (row.origin, row.public_key) == (hook["origin"], hook["public_key"])
+
+
 def test_a_repeated_request_makes_one_webhook(both: User) -> None:
     first = api(both).post("/webhooks", GOOD, idempotency_key="once")
     again = api(both).post("/webhooks", GOOD, idempotency_key="once")
@@ -299,8 +321,6 @@ def test_who_removes_one_ends_what_waits(hooks: Hooks, both: User, receiver: Rec
 def test_a_project_has_so_many_and_no_more(
     both: User, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from placet.kernel.config import config
-
     monkeypatch.setattr(config(), "max_webhooks", 1)
     assert add(both, project="risk").status_code == 201
     refused = add(both, project="risk", name="second")
