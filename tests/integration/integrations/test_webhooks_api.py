@@ -256,6 +256,8 @@ def test_an_admin_of_a_project_adds_webhooks_of_it_alone(hooks: Hooks, ann: User
         ("https://hooks exämple/", "An address such as"),
         ("https://hooks.example/\r\nHost: x", "An address such as"),
         ("https://", "An address such as"),
+        ("https://[:::]/x", "An address such as"),
+        ("https://[1.2.3.4]/", "An address such as"),
         ("hooks.example", "An address such as"),
         ("https://hooks.example/?" + "x" * 480, ""),
     ],
