@@ -117,7 +117,7 @@ def called(delivery: WebhookDelivery, came: Called, *, job: LeasedJob) -> bool:
             return False
         _keep(delivery, came)
         if delivery.index is not None:
-            _judge(hook, came, settled.outcome, log)
+            _judge(hook, delivery.webhook.generation, came, settled.outcome, log)
         crash_point("integrations.before_call_commit")
     crash_point("integrations.after_call_commit")
     return True
@@ -149,11 +149,16 @@ def _keep(delivery: WebhookDelivery, came: Called) -> None:
     _cut(mine, KEPT_ATTEMPTS)
 
 
-def _judge(hook: Webhook, came: Called, outcome: WebhookOutcome, log: Recorder) -> None:
-    """Disable who is gone, or has taken nothing for days."""
+def _judge(
+    hook: Webhook, sent_by: int, came: Called, outcome: WebhookOutcome, log: Recorder
+) -> None:
+    """Disable who is gone, or has taken nothing for days, unless somebody changed it after the
+    generation that it was sent by: it may lead elsewhere by now."""
     rows = Webhook.objects.filter(pk=hook.pk)
     if outcome == "delivered":
         rows.exclude(failing_since=None).update(failing_since=None)
+        return
+    if sent_by != hook.generation:
         return
     at = now()
     rows.filter(failing_since=None).update(failing_since=at)

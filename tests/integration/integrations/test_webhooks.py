@@ -249,6 +249,29 @@ def test_what_was_claimed_goes_where_it_was_approved_for(
     assert states()[:2] == ["delivered"] * 2
 
 
+def test_an_address_that_is_gone_does_not_disable_the_next_one(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = hooks.hook(receiver.url, "log").webhook
+    called = actions.called
+
+    def after_a_move(*args: Any, **more: Any) -> bool:
+        monkeypatch.setattr(actions, "called", called)
+        new, seen = receiver.url + "/new", Webhook.objects.get().generation
+        actions.change_webhook(hook, url=new, if_generation=seen, actor=SYSTEM)
+        return called(*args, **more)
+
+    monkeypatch.setattr(actions, "called", after_a_move)
+    receiver.always = (410, {}, b"")
+    enqueue("integrations.spread")
+    hooks.run_jobs("control")
+    moved = Webhook.objects.get()
+    assert (moved.state, moved.failing_since) == ("enabled", None)
+    assert set(states()) == {"failed"}
+    hooks.go()
+    assert Webhook.objects.get().reason == "gone", "but the new one, when it says so itself"
+
+
 def test_what_nobody_sends_any_more_is_given_up_with_the_webhook(
     hooks: Hooks, receiver: Receiver
 ) -> None:
