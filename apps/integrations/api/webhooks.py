@@ -110,6 +110,12 @@ def _answer(row: Webhook, status: int = 200, **more: str) -> Response:
     return Response(body, status=status, headers={"ETag": _etag(row)})
 
 
+def _secret(given: actions.GivenWebhook, status: int = 200) -> Response:
+    answer = _answer(given.webhook, status, secret=given.secret)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 def _etag(row: Webhook) -> str:
     return etag(row.pk, row.generation)
 
@@ -142,7 +148,7 @@ class WebhookList(ListView):
             project=named_project(data["project"], self.actor),
             actor=self.actor,
         )
-        return _answer(made.webhook, 201, secret=made.secret)
+        return _secret(made, 201)
 
 
 class WebhookDetail(PlacetView):
@@ -219,5 +225,4 @@ class WebhookRotate(PlacetView):
         """Make another secret and key; the secret is shown this once. For a day the former ones
         sign beside them."""
         row = queries.get_webhook(webhook, self.actor)
-        given = actions.rotate_webhook(row, actor=self.actor)
-        return _answer(given.webhook, secret=given.secret)
+        return _secret(actions.rotate_webhook(row, actor=self.actor))

@@ -191,7 +191,9 @@ def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
     hook = made.json()
     assert hook["secret"].startswith("whsec_") and hook["public_key"].startswith("whpk_")
     assert hook["origin"] == "https://hooks.example"
-    rotated = api(both).post(f"/webhooks/{hook['id']}/rotate").json()
+    again = api(both).post(f"/webhooks/{hook['id']}/rotate")
+    assert [answer["Cache-Control"] for answer in (made, again)] == ["no-store"] * 2
+    rotated = again.json()
     assert rotated["secret"] != hook["secret"]
     assert rotated["former_public_key"] == hook["public_key"] and rotated["former_until"]
     later = [
