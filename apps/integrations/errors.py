@@ -1,6 +1,6 @@
 """Refusals of the app."""
 
-from placet.kernel.problems import Conflict
+from placet.kernel.problems import Conflict, Problem
 
 
 class StreamMoved(Conflict):
@@ -13,3 +13,9 @@ class WebhookMoved(Conflict):
     """The webhook, or its delivery, is in a state that does not allow this."""
 
     code, title = "webhook_moved", "The webhook is no longer in that state"
+
+
+class SecretKeyMissing(Problem):
+    """There is no key that secrets could be encrypted for."""
+
+    status, code, title = 503, "key_unavailable", "Secrets cannot be encrypted"

@@ -21,7 +21,12 @@ STREAM_BLOCKED = event_kind(
 )
 STREAM_RECOVERED = event_kind("stream.recovered", "Log forwarding recovered at event {cursor}")
 WEBHOOK_ADDED = event_kind("webhook.added", "Added a webhook")
-WEBHOOK_CHANGED = event_kind("webhook.changed", "Changed a webhook")
+WEBHOOK_CHANGED = event_kind(
+    "webhook.changed",
+    "Changed a webhook",
+    fuller=("Changed a webhook, address {address:word}",),
+    words={"address": ("changed", "kept")},
+)
 WEBHOOK_ENABLED = event_kind("webhook.enabled", "Enabled a webhook from event {cursor} on")
 WEBHOOK_DISABLED = event_kind(
     "webhook.disabled",

@@ -194,13 +194,25 @@ def webhook_url_fault(url: str) -> str:
     match = ADDRESS.fullmatch(address)
     if "@" in address:
         return "Leave user and password out: the signature says who sends it"
-    if match is None or len(url) > MAX_URL or not WEBHOOK_QUERY.fullmatch(query):
+    good = match is not None and len(url) <= MAX_URL and WEBHOOK_QUERY.fullmatch(query)
+    if match is None or not good or not _is_host(match["host"]):
         return f"An address such as https://hooks.example/placet, of at most {MAX_URL} characters"
     if match["scheme"] != "https":
         return "It must begin with https://"
     if match["port"] is not None and not 1 <= int(match["port"]) <= 65535:
         return "The port must be from 1 to 65535"
     return "" if match["path"] or not mark else "Put a / before the query"
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether what stands in brackets, if anything does, is an IPv6 address."""
+    if not host.startswith("["):
+        return True
+    try:
+        ipaddress.IPv6Address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def origin_of(url: str) -> str:

@@ -48,15 +48,13 @@ def tell(webhook_id: str, job: LeasedJob) -> dict[str, int]:
         deliveries = actions.claim(webhook_id, AT_ONCE, job=job)
         if not deliveries:
             break
-        sent += _send(webhook_id, deliveries, job)
+        sent += _send(deliveries, job)
     return {"sent": sent}
 
 
-def _send(webhook_id: str, deliveries: list[WebhookDelivery], job: LeasedJob) -> int:
-    hook = Webhook.objects.filter(pk=webhook_id).first()
-    if hook is None:
-        return 0
-    calls = _calls(hook, deliveries, job)
+def _send(deliveries: list[WebhookDelivery], job: LeasedJob) -> int:
+    hook = deliveries[0].webhook  # as it was claimed: what was approved for it goes nowhere else
+    calls = _calls(deliveries, job)
     try:
         to = opened(hook, now())
     except OutboundFailed as failure:
@@ -68,12 +66,9 @@ def _send(webhook_id: str, deliveries: list[WebhookDelivery], job: LeasedJob) ->
     return len(calls)
 
 
-def _calls(
-    hook: Webhook, deliveries: list[WebhookDelivery], job: LeasedJob
-) -> list[tuple[WebhookDelivery, Call]]:
+def _calls(deliveries: list[WebhookDelivery], job: LeasedJob) -> list[tuple[WebhookDelivery, Call]]:
     calls = []
     for delivery in deliveries:
-        delivery.webhook = hook
         body = queries.message_of(delivery)
         if body is None:
             actions.unsent(delivery, "The event was archived", job=job)

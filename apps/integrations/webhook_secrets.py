@@ -4,11 +4,12 @@ and the control worker alone reads them, when something is sent."""
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.integrations.errors import SecretKeyMissing
 from apps.integrations.models import Webhook
 from apps.integrations.signing import SigningKeys
 from placet.kernel.keystore import KeyUnavailable, opening_keys, sealing_key
 from placet.kernel.outbound import OutboundFailed
-from placet.kernel.secret_box import SecretUnreadable
+from placet.kernel.secret_box import SealingKey, SecretUnreadable
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -20,13 +21,22 @@ class OpenedWebhook:
 
 
 def sealed_address(webhook_id: str, url: str) -> str:
-    """Return an address, encrypted for the row that it belongs to."""
-    return sealing_key().seal(url, place=_place(webhook_id, "address"))
+    """Return an address, encrypted for the row that it belongs to, or raise
+    :class:`SecretKeyMissing`."""
+    return _sealing().seal(url, place=_place(webhook_id, "address"))
 
 
 def sealed_signing(webhook_id: str, keys: SigningKeys) -> str:
-    """Return what a webhook signs with, encrypted for the row that it belongs to."""
-    return sealing_key().seal(keys.write(), place=_place(webhook_id, "signing"))
+    """Return what a webhook signs with, encrypted for the row that it belongs to, or raise
+    :class:`SecretKeyMissing`."""
+    return _sealing().seal(keys.write(), place=_place(webhook_id, "signing"))
+
+
+def _sealing() -> SealingKey:
+    try:
+        return sealing_key()
+    except KeyUnavailable as refusal:
+        raise SecretKeyMissing(refusal.sentence) from refusal
 
 
 def opened(row: Webhook, at: datetime) -> OpenedWebhook:

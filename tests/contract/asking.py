@@ -85,7 +85,8 @@ class Asking:
         ends = [(match[1], match.end()) for match in re.finditer(r"{(\w+)}", route)]
         path = self.world.path
         case.path_parameters = {name: path(route[:end]).rsplit("/", 1)[1] for name, end in ends}
-        if "If-Match" in case.headers and (tag := self.tag(role, path(route))):
+        changed = path(route.removesuffix("/enable"))  # of which a webhook's enabling is a part
+        if "If-Match" in case.headers and (tag := self.tag(role, changed)):
             case.headers = {**case.headers, "If-Match": tag}
 
     def tag(self, role: str, path: str) -> str:

@@ -298,7 +298,9 @@ FRESH: dict[str, Case] = {
     "integrations.enable_webhook": Case(
         "sia",
         lambda t: partial(
-            streams.enable_webhook, streams.disable_webhook(t.hook(), actor=t.who("sia"))
+            streams.enable_webhook,
+            streams.disable_webhook(t.hook(), actor=t.who("sia")),
+            if_generation=1,
         ),
     ),
     # deciding, and the rules by which it is decided

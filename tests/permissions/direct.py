@@ -430,14 +430,19 @@ class Things:
         terms = WebhookTerms("https://hooks.example/in")
         return streams.add_webhook(name="mine", terms=terms, project=project, actor=who).webhook
 
+    def enabled(self, who: Actor) -> Webhook:
+        """Enable the webhook as it is."""
+        hook = self.webhook
+        return streams.enable_webhook(hook, if_generation=hook.generation, actor=who)
+
     def delivered_page(self, who: Actor) -> DeliveryPage:
         """Open what an enabled webhook was sent."""
-        hook = streams.enable_webhook(self.webhook, actor=SYSTEM)
+        hook = self.enabled(SYSTEM)
         return delivery_page(hook.pk, hook.deliveries.get().pk, who)
 
     def led_elsewhere(self, who: Actor) -> Webhook:
         """Have an enabled webhook lead elsewhere."""
-        hook = streams.enable_webhook(self.webhook, actor=SYSTEM)
+        hook = self.enabled(SYSTEM)
         url, generation = "https://elsewhere.example/in", hook.generation
         return streams.change_webhook(hook, url=url, if_generation=generation, actor=who)
 
@@ -1168,13 +1173,13 @@ QUESTIONS = [
         "enable a webhook",
         "admin",
         Forbidden,
-        lambda t, who: streams.enable_webhook(t.webhook, actor=who),
+        lambda t, who: t.enabled(who),
     ),
     Direct(
         "enable a hidden webhook",
         "viewer",
         NotFound,
-        lambda t, who: streams.enable_webhook(t.webhook, actor=who),
+        lambda t, who: t.enabled(who),
     ),
     Direct(
         "disable a webhook",
@@ -1845,7 +1850,7 @@ QUESTIONS = [
         "enable a webhook in an old session",
         "auditor",
         Reauthenticate,
-        lambda t, who: streams.enable_webhook(t.webhook, actor=who),
+        lambda t, who: t.enabled(who),
         stale=True,
     ),
     Direct(

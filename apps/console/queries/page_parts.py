@@ -53,13 +53,17 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """What a reader can do: open a dialog, send a form that has nothing to fill in, or go."""
+    """What a reader can do: open a dialog, send a form that has nothing to fill in, or go.
+
+    Where ``generation`` is given, the form says which state its reader saw.
+    """
 
     text: str
     dialog: str = ""
     post: str = ""
     href: str = ""
     tone: str = ""
+    generation: str = ""
 
 
 def listed(words: Sequence[str]) -> str:

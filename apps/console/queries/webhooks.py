@@ -24,6 +24,7 @@ from apps.integrations.queries import (
     attempts_of,
     get_delivery,
     get_webhook,
+    tells,
     visible_deliveries,
     visible_webhooks,
     waiting_of,
@@ -181,7 +182,8 @@ def buttons(page: WebhookPage) -> Iterator[Button]:
             yield Button("Disable", post=address("disable"))
         yield Button("Remove…", dialog="remove", tone="outline-danger")
     if hook.state != WebhookState.ENABLED and page.may_enable:
-        yield Button("Enable", post=address("enable"), tone="primary")
+        seen = str(hook.generation)
+        yield Button("Enable", post=address("enable"), tone="primary", generation=seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,9 @@ class DeliveryPage:
         delivery = self.line.delivery
         hook = delivery.webhook
         ready = hook.state == WebhookState.ENABLED and delivery.index is not None
-        if not ready or not self.actor.can("stream.manage", Scope(hook.project_scope())):
+        if not ready or not tells(hook, delivery.kind):
+            return []
+        if not self.actor.can("stream.manage", Scope(hook.project_scope())):
             return []
         text = "Retry now" if self.line.waits else "Send again"
         return [Button(text, post=reverse("webhook-redeliver", args=[hook.pk, delivery.pk]))]

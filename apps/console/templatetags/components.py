@@ -177,7 +177,8 @@ def dialog(context: Context, content: str, id: str, title: str, **options: Any) 
 @register.simple_tag(takes_context=True)
 def post(context: Context, action: str, label: str, **options: Any) -> SafeString:
     """Show a button that sends a form of its own; ``tone``, ``css`` and, for who does not see
-    where it stands, ``says`` are the button's; ``form`` is the form's id."""
+    where it stands, ``says`` are the button's; ``form`` is the form's id, and
+    ``generation`` the state that its reader saw."""
     return part("post", action=action, label=label, **form(context), **options)
 
 

@@ -1,5 +1,7 @@
 """Webhooks and what they were sent."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -87,7 +89,7 @@ def shown_once(request: PageRequest, given: GivenWebhook) -> HttpResponse:
     return show(request, "secret", title=title, secret=given.secret, next=address, kind="webhook")
 
 
-VERBS = {
+VERBS: dict[str, tuple[Callable[..., object], str]] = {
     "enable": (enable_webhook, "Enabled. It is told of events from now on."),
     "disable": (disable_webhook, "Disabled. It is told of nothing more."),
     "test": (ask_for_webhook_test, "A test is being sent: what comes of it is listed below."),
@@ -96,11 +98,12 @@ VERBS = {
 
 @action
 def operate(request: PageRequest, webhook_id: str, webhook_verb: str) -> HttpResponse:
-    """Enable, disable or test a webhook."""
+    """Enable a webhook as the page showed it, disable or test it."""
     if webhook_verb not in VERBS:
         raise NotFound
     act, done = VERBS[webhook_verb]
-    act(get_webhook(webhook_id, request.actor), actor=request.actor)
+    seen = {"if_generation": whole(request, "generation")} if webhook_verb == "enable" else {}
+    act(get_webhook(webhook_id, request.actor), **seen, actor=request.actor)
     messages.success(request, done)
     return back(request)
 

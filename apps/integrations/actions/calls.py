@@ -62,13 +62,21 @@ def _enabled(webhook: Webhook) -> Webhook | None:
 
 
 def claim(webhook_id: str, count: int, *, job: LeasedJob) -> list[WebhookDelivery]:
-    """Take at most ``count`` deliveries that are due, for as long as the lease of each lasts."""
+    """Take at most ``count`` deliveries that are due, for as long as the lease of each lasts.
+
+    Each carries the webhook as it is then, and goes where that leads. The webhook is locked: it
+    does not change between the look at its state and the lease.
+    """
     with record(SYSTEM):
         job.fence()
+        hook = Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).first()
+        if hook is None:
+            return []
         due = queries.due_deliveries().filter(webhook=webhook_id).order_by("next_at", "pk")
         rows = list(due.select_for_update(of=("self",), skip_locked=True, no_key=True)[:count])
         until = now() + LEASE
         for row in rows:
+            row.webhook = hook
             row.state, row.lease_until = WebhookDeliveryState.SENDING, until
             row.generation += 1
             row.attempts += 1
@@ -109,7 +117,7 @@ def called(delivery: WebhookDelivery, came: Called, *, job: LeasedJob) -> bool:
             return False
         _keep(delivery, came)
         if delivery.index is not None:
-            _judge(hook, came, settled.outcome, log)
+            _judge(hook, delivery.webhook.generation, came, settled.outcome, log)
         crash_point("integrations.before_call_commit")
     crash_point("integrations.after_call_commit")
     return True
@@ -141,11 +149,16 @@ def _keep(delivery: WebhookDelivery, came: Called) -> None:
     _cut(mine, KEPT_ATTEMPTS)
 
 
-def _judge(hook: Webhook, came: Called, outcome: WebhookOutcome, log: Recorder) -> None:
-    """Disable who is gone, or has taken nothing for days."""
+def _judge(
+    hook: Webhook, sent_by: int, came: Called, outcome: WebhookOutcome, log: Recorder
+) -> None:
+    """Disable who is gone, or has taken nothing for days, unless somebody changed it after the
+    generation that it was sent by: it may lead elsewhere by now."""
     rows = Webhook.objects.filter(pk=hook.pk)
     if outcome == "delivered":
         rows.exclude(failing_since=None).update(failing_since=None)
+        return
+    if sent_by != hook.generation:
         return
     at = now()
     rows.filter(failing_since=None).update(failing_since=at)

@@ -3,6 +3,7 @@
 from django.db.models import F
 
 from apps.audit.actions import record
+from apps.integrations import queries
 from apps.integrations.actions.webhooks import locked
 from apps.integrations.errors import WebhookMoved
 from apps.integrations.events import WEBHOOK_REDELIVERED, WEBHOOK_TESTED
@@ -45,7 +46,7 @@ def ask_for_webhook_test(webhook: Webhook, *, actor: Actor) -> WebhookDelivery:
 def redeliver(delivery: WebhookDelivery, *, actor: Actor) -> WebhookDelivery:
     """Have a webhook sent an event once more, under the ``webhook-id`` that it has.
 
-    Needs ``stream.manage``, and a webhook that is enabled.
+    Needs ``stream.manage``, and a webhook that is enabled and still told of events of this kind.
     """
     with record(actor) as log:
         hook = locked(delivery.webhook, "stream.manage", actor)
@@ -53,6 +54,8 @@ def redeliver(delivery: WebhookDelivery, *, actor: Actor) -> WebhookDelivery:
             raise WebhookMoved("It was a test: send another one")
         if hook.state != WebhookState.ENABLED:
             raise WebhookMoved("The webhook is disabled: enable it first")
+        if not queries.tells(hook, delivery.kind):
+            raise WebhookMoved("The webhook is no longer told of events of this kind")
         at = now()
         settled = WebhookDelivery.objects.filter(pk=delivery.pk, webhook=hook)
         if not settled.exclude(state=WebhookDeliveryState.SENDING).update(

@@ -1,5 +1,7 @@
 """How a webhook is disabled, whoever does it, and what becomes of what it was still to be told."""
 
+from django.db.models import Q
+
 from apps.audit.actions import Recorder
 from apps.integrations.events import WEBHOOK_DISABLED
 from apps.integrations.models import (
@@ -9,6 +11,7 @@ from apps.integrations.models import (
     WebhookReason,
     WebhookState,
 )
+from placet.kernel.clock import now
 from placet.kernel.states import move
 
 DROPPED = "The webhook was disabled before it was delivered"
@@ -24,6 +27,15 @@ def disabled(row: Webhook, reason: WebhookReason, log: Recorder) -> bool:
 
 
 def stopped(row: Webhook) -> None:
-    """Give up what waits to be delivered. What is on its way is settled by who sends it."""
-    waiting = WebhookDelivery.objects.filter(webhook=row, state=WebhookDeliveryState.WAITING)
-    waiting.exclude(index=None).update(state=WebhookDeliveryState.FAILED, error=DROPPED)
+    """Give up what waits to be delivered, and what nobody sends any more. What is on its way is
+    settled by who sends it."""
+    waits = Q(state=WebhookDeliveryState.WAITING) | Q(
+        state=WebhookDeliveryState.SENDING, lease_until__lt=now()
+    )
+    mine = WebhookDelivery.objects.filter(waits, webhook=row).exclude(index=None)
+    mine.update(state=WebhookDeliveryState.FAILED, lease_until=None, error=DROPPED)
+
+
+def forgotten(row: Webhook) -> None:
+    """Delete every delivery of an event, so that nobody sends it again. Tests hold nothing."""
+    WebhookDelivery.objects.filter(webhook=row).exclude(index=None).delete()

@@ -16,7 +16,7 @@ from apps.identity.actions.projects import slug_or_refuse
 from apps.identity.models import Project
 from apps.identity.queries import authorize, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
-from apps.integrations.actions.webhook_states import disabled, stopped
+from apps.integrations.actions.webhook_states import disabled, forgotten, stopped
 from apps.integrations.errors import WebhookMoved
 from apps.integrations.events import (
     WEBHOOK_ADDED,
@@ -112,7 +112,8 @@ def change_webhook(
     """Give a webhook another address or other kinds of events; ``None`` leaves what there is.
 
     Needs ``stream.manage``. Where ``actor`` does not hold ``audit.export`` it is disabled until
-    somebody who does has enabled it again.
+    somebody who does has enabled it again, and its deliveries are forgotten: none of them is sent
+    again to an address, or of a kind, that was not there when it was approved.
     """
     with record(actor) as log:
         row = locked(webhook, "stream.manage", actor)
@@ -126,20 +127,24 @@ def change_webhook(
         row.groups = sorted(set(kept))
         row.generation += 1
         row.save(update_fields=["origin", "address", "groups", "generation"])
-        log.add(WEBHOOK_CHANGED, row)
-        if row.state == WebhookState.ENABLED and not actor.can(START, scope_of(row)):
+        log.add(WEBHOOK_CHANGED, row, data={"address": "kept" if url is None else "changed"})
+        if not actor.can(START, scope_of(row)):
             disabled(row, WebhookReason.CHANGED, log)
+            forgotten(row)
     return row
 
 
-def enable_webhook(webhook: Webhook, *, actor: Actor) -> Webhook:
+def enable_webhook(webhook: Webhook, *, if_generation: int, actor: Actor) -> Webhook:
     """Have a webhook told of what happens from now on. Needs ``audit.export`` where it belongs.
 
-    What happened while it was disabled is not made up for.
+    What happened while it was disabled is not made up for. ``if_generation`` is of what ``actor``
+    saw: nobody enables another address than that.
     """
     with record(actor) as log:
         row = locked(webhook, START, actor)
         demand_fresh(actor)
+        if row.generation != if_generation:
+            raise Stale
         now_on = {"enabled_by": actor.id, "reason": "", "failing_since": None}
         _enable(row, log, cursor=log_size(), **now_on)
     return row

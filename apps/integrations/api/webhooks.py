@@ -13,6 +13,7 @@ from apps.integrations import actions, queries
 from apps.integrations.models import Webhook, WebhookReason, WebhookState
 from apps.integrations.rules import MAX_URL, WebhookTerms
 from placet.kernel.api.lists import ListView, page_of
+from placet.kernel.api.schema import IF_MATCH
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import NeedsPermission
@@ -109,6 +110,12 @@ def _answer(row: Webhook, status: int = 200, **more: str) -> Response:
     return Response(body, status=status, headers={"ETag": _etag(row)})
 
 
+def _secret(given: actions.GivenWebhook, status: int = 200) -> Response:
+    answer = _answer(given.webhook, status, secret=given.secret)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 def _etag(row: Webhook) -> str:
     return etag(row.pk, row.generation)
 
@@ -141,7 +148,7 @@ class WebhookList(ListView):
             project=named_project(data["project"], self.actor),
             actor=self.actor,
         )
-        return _answer(made.webhook, 201, secret=made.secret)
+        return _secret(made, 201)
 
 
 class WebhookDetail(PlacetView):
@@ -185,11 +192,19 @@ class WebhookDetail(PlacetView):
 class WebhookEnable(PlacetView):
     """Having a webhook told of events."""
 
-    @extend_schema(operation_id="webhooks_enable", request=None, responses=WebhookSerializer)
+    @extend_schema(
+        operation_id="webhooks_enable",
+        request=None,
+        parameters=[IF_MATCH],
+        responses=WebhookSerializer,
+    )
     def post(self, request: Request, webhook: str) -> Response:
-        """Have it told of what happens from now on. Needs ``audit.export`` where it belongs."""
+        """Have it told of what happens from now on. Needs ``audit.export`` where it belongs, and
+        If-Match with the webhook's ETag: what was read is what is enabled."""
         row = queries.get_webhook(webhook, self.actor)
-        return _answer(actions.enable_webhook(row, actor=self.actor))
+        require_match(request, _etag(row))
+        enabled = actions.enable_webhook(row, if_generation=row.generation, actor=self.actor)
+        return _answer(enabled)
 
 
 class WebhookDisable(PlacetView):
@@ -210,5 +225,4 @@ class WebhookRotate(PlacetView):
         """Make another secret and key; the secret is shown this once. For a day the former ones
         sign beside them."""
         row = queries.get_webhook(webhook, self.actor)
-        given = actions.rotate_webhook(row, actor=self.actor)
-        return _answer(given.webhook, secret=given.secret)
+        return _secret(actions.rotate_webhook(row, actor=self.actor))

@@ -113,7 +113,8 @@ def webhook_edit(
 def webhook_enable(reference: WebhookArgument, output: OutputOption = Form.TABLE) -> None:
     """Enable a webhook: it is told of what happens from now on."""
     with connected() as client:
-        _show(client, client.webhooks.enable(_id(client, reference)), output)
+        row = client.webhooks.get(_id(client, reference))
+        _show(client, client.webhooks.enable(row.id, if_match=row.etag), output)
 
 
 @webhook.command("disable")

@@ -45,9 +45,13 @@ class Webhooks(Noun):
         body = changed({"url": url, "groups": None if groups is None else [*groups]})
         return self._change(Webhook, "PATCH", at("webhooks", webhook), body, if_match)
 
-    def enable(self, webhook: str) -> Webhook:
-        """Have it told of what happens from now on."""
-        return self._do(Webhook, at("webhooks", webhook, "enable"))
+    def enable(self, webhook: str, *, if_match: str = "") -> Webhook:
+        """Have it told of what happens from now on.
+
+        ``if_match`` is the ``etag`` of what you read; without it, what is there now is enabled.
+        """
+        tag = if_match or self._http.tag(at("webhooks", webhook))
+        return self._change(Webhook, "POST", at("webhooks", webhook, "enable"), {}, tag)
 
     def disable(self, webhook: str) -> Webhook:
         """Tell it of nothing more, nor of what waits to be delivered."""

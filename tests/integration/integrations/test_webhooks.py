@@ -19,6 +19,7 @@ from apps.audit.queries import log_size
 from apps.identity.events import PROJECT_UPDATED
 from apps.integrations import actions, telling
 from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
+from apps.jobs.actions import enqueue
 from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -191,7 +192,7 @@ def test_who_is_gone_is_disabled_at_once_and_enabled_by_a_person_again(
     hooks.feed.log(3)
     hooks.go()
     assert not receiver.bodies, "what happens meanwhile is not made up for"
-    actions.enable_webhook(hook, actor=SYSTEM)
+    actions.enable_webhook(hook, if_generation=hook.generation, actor=SYSTEM)
     hooks.go()
     assert [json.loads(body)["type"] for body in receiver.bodies] == [
         "dev.placet.webhook.enabled.v1"
@@ -226,6 +227,62 @@ def test_one_that_gets_through_ends_the_days_of_failure(hooks: Hooks, receiver: 
     hooks.later(seconds=10)
     hook = Webhook.objects.get()
     assert (hook.state, hook.failing_since) == ("enabled", None)
+
+
+def test_what_was_claimed_goes_where_it_was_approved_for(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = hooks.hook(receiver.url, "log").webhook
+    claim, moved = actions.claim, "https://localhost:9/elsewhere"
+
+    def then_moved(*args: Any, **more: Any) -> list[WebhookDelivery]:
+        rows = claim(*args, **more)
+        monkeypatch.setattr(actions, "claim", claim)
+        actions.change_webhook(hook, url=moved, if_generation=hook.generation, actor=SYSTEM)
+        return rows
+
+    monkeypatch.setattr(actions, "claim", then_moved)
+    enqueue("integrations.spread")
+    hooks.run_jobs("control")
+    assert Webhook.objects.get().origin == "https://localhost:9"
+    assert receiver.bodies, "what was on its way has arrived"
+    assert states()[:2] == ["delivered"] * 2
+
+
+def test_an_address_that_is_gone_does_not_disable_the_next_one(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = hooks.hook(receiver.url, "log").webhook
+    called = actions.called
+
+    def after_a_move(*args: Any, **more: Any) -> bool:
+        monkeypatch.setattr(actions, "called", called)
+        new, seen = receiver.url + "/new", Webhook.objects.get().generation
+        actions.change_webhook(hook, url=new, if_generation=seen, actor=SYSTEM)
+        return called(*args, **more)
+
+    monkeypatch.setattr(actions, "called", after_a_move)
+    receiver.always = (410, {}, b"")
+    enqueue("integrations.spread")
+    hooks.run_jobs("control")
+    moved = Webhook.objects.get()
+    assert (moved.state, moved.failing_since) == ("enabled", None)
+    assert set(states()) == {"failed"}
+    hooks.go()
+    assert Webhook.objects.get().reason == "gone", "but the new one, when it says so itself"
+
+
+def test_what_nobody_sends_any_more_is_given_up_with_the_webhook(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    hook = hooks.hook(receiver.url, "log").webhook
+    hooks.go()
+    gone, alive = WebhookDelivery.objects.order_by("pk")[:2]
+    for row, lease in ((gone, -1), (alive, 30)):
+        row.state, row.lease_until = "sending", now() + timedelta(seconds=lease)
+        row.save()
+    actions.disable_webhook(hook, actor=SYSTEM)
+    assert states()[:2] == ["failed", "sending"]
 
 
 def test_after_a_rotation_old_and_new_secret_are_good_for_a_day(
@@ -343,7 +400,6 @@ def test_deliveries_are_kept_in_number_and_days(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, run_jobs: Callable[..., int]
 ) -> None:
     from apps.integrations.actions import calls
-    from apps.jobs.actions import enqueue
 
     monkeypatch.setattr(calls, "KEPT", 5)
     hooks.hook(receiver.url)

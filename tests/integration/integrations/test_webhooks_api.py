@@ -1,17 +1,25 @@
 """Setting webhooks up over REST: who may, what is refused, what is shown once, and what the log
 says of it."""
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
 
 from apps.audit.models import Event
 from apps.identity.errors import NameTaken
 from apps.identity.models import User
-from apps.integrations.actions import add_webhook
+from apps.integrations.actions import add_webhook, enable_webhook
+from apps.integrations.events import WEBHOOK_CHANGED
 from apps.integrations.models import Webhook, WebhookDelivery
 from apps.integrations.rules import WebhookTerms
 from placet.kernel.actor import SYSTEM
+from placet.kernel.config import config
+from placet.kernel.problems import Stale
 from tests.integration.integrations.conftest import Hooks
 from tests.support import factories
 from tests.support.factories import actor_of, api
@@ -51,6 +59,17 @@ def change(who: User, hook: dict[str, Any], **terms: Any) -> Any:
     return api(who).patch(path, terms, if_match=tag)
 
 
+def enable(who: User, hook: dict[str, Any]) -> Any:
+    path = f"/webhooks/{hook['id']}"
+    return api(who).post(f"{path}/enable", if_match=api(who).get(path)["ETag"])
+
+
+def told(page: Client, path: str, **form: str) -> str:
+    """Send a form of a page; return what the next page says on top."""
+    answer = page.post(path, form)
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
+
+
 def fields(answer: Any) -> dict[str, str]:
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.status_code in (400, 409), answer.content
@@ -67,10 +86,10 @@ def test_who_may_not_read_the_log_cannot_have_it_told_to_themselves(
     hooks.go()
     assert not receiver.headers
     path = f"/webhooks/{hook['id']}"
-    assert api(ann).post(f"{path}/enable").status_code == 403
-    begun = api(aude).post(f"{path}/enable").json()
+    assert enable(ann, hook).status_code == 403
+    begun = enable(aude, hook).json()
     assert (begun["state"], begun["enabled_by"]) == ("enabled", aude.pk)
-    assert api(aude).post(f"{path}/enable").json()["code"] == "webhook_moved"
+    assert enable(aude, hook).json()["code"] == "webhook_moved"
     hooks.go()
     assert len(receiver.bodies) == 1
     found = api(aude).get(f"{path}/deliveries?state=delivered").json()["items"]
@@ -90,7 +109,7 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     widened = change(ann, hook, groups=[])
     assert (widened.status_code, widened.json()["state"]) == (200, "disabled")
     assert (widened.json()["reason"], widened.json()["groups"]) == ("changed", [])
-    api(both).post(f"/webhooks/{hook['id']}/enable")
+    enable(both, hook)
     moved = change(ann, hook, url="https://elsewhere.example:8443/x")
     assert (moved.json()["state"], moved.json()["origin"]) == (
         "disabled",
@@ -98,7 +117,7 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     )
     mine = change(both, hook, url=receiver.url).json()
     assert (mine["state"], mine["reason"]) == ("disabled", "changed")
-    api(both).post(f"/webhooks/{hook['id']}/enable")
+    enable(both, hook)
     assert change(both, hook, groups=["log"]).json()["state"] == "enabled"
     assert change(both, hook, url=receiver.url).json()["state"] == "enabled"
     hooks.go()
@@ -108,12 +127,73 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     assert api(both).patch(f"/webhooks/{hook['id']}", {"groups": []}).status_code == 428
 
 
+def test_what_went_to_an_address_is_not_sent_again_to_one_approved_for_less(
+    ann: User, both: User, aude: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, url=receiver.url, groups=["log"]).json()
+    hooks.go()
+    path = f"/webhooks/{hook['id']}"
+    kept = api(both).post(f"{path}/test").json()["id"]
+    sent = WebhookDelivery.objects.exclude(index=None).latest("pk")
+    assert change(ann, hook, url="https://elsewhere.example/x").json()["state"] == "disabled"
+    enable(aude, hook)
+    again = api(ann).post(f"{path}/deliveries/{sent.pk}/redeliver")
+    assert again.status_code == 404
+    assert [row.pk for row in WebhookDelivery.objects.all()] == [kept]
+
+
+def test_what_an_auditor_saw_is_what_they_enable(ann: User, aude: User) -> None:
+    hook = add(ann).json()
+    path = f"/webhooks/{hook['id']}"
+    seen = api(aude).get(path)["ETag"]
+    change(ann, hook, url="https://elsewhere.example/x")
+    refused = api(aude).post(f"{path}/enable", if_match=seen)
+    assert (refused.status_code, refused.json()["code"]) == (412, "stale")
+    assert api(aude).post(f"{path}/enable").status_code == 428
+    with pytest.raises(Stale):
+        enable_webhook(Webhook.objects.get(), if_generation=0, actor=actor_of(aude))
+    page = factories.browser(aude)
+    assert "changed in the meantime" in told(page, f"{path}/do/enable", generation="0")
+    assert Webhook.objects.get().state == "disabled"
+    assert "Enabled" in told(page, f"{path}/do/enable", generation="1")
+    assert Webhook.objects.get().state == "enabled"
+
+
+def test_what_it_is_no_longer_told_of_is_not_sent_again(
+    both: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, url=receiver.url, groups=["log"]).json()
+    hooks.go()
+    sent = WebhookDelivery.objects.latest("pk")
+    assert change(both, hook, groups=["releases"]).json()["state"] == "enabled"
+    again = api(both).post(f"/webhooks/{hook['id']}/deliveries/{sent.pk}/redeliver")
+    assert (again.status_code, again.json()["code"]) == (409, "webhook_moved")
+    assert "no longer told" in again.json()["detail"]
+    sent.refresh_from_db()
+    assert sent.state == "delivered"
+
+
+def test_the_log_says_whether_the_address_was_changed(both: User) -> None:
+    """Behind one host it may be another's: the host alone is shown."""
+    hook = add(both).json()
+    change(both, hook, url="https://hooks.example/in/0THER")
+    change(both, hook, groups=["releases"])
+    events = Event.objects.filter(kind="webhook.changed.v1").order_by("index")
+    said = [WEBHOOK_CHANGED.line(json.loads(event.body)["data"]) for event in events]
+    assert said == [
+        "Changed a webhook, address changed",
+        "Changed a webhook, address kept",
+    ]
+
+
 def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
     made = add(both)
     hook = made.json()
     assert hook["secret"].startswith("whsec_") and hook["public_key"].startswith("whpk_")
     assert hook["origin"] == "https://hooks.example"
-    rotated = api(both).post(f"/webhooks/{hook['id']}/rotate").json()
+    again = api(both).post(f"/webhooks/{hook['id']}/rotate")
+    assert [answer["Cache-Control"] for answer in (made, again)] == ["no-store"] * 2
+    rotated = again.json()
     assert rotated["secret"] != hook["secret"]
     assert rotated["former_public_key"] == hook["public_key"] and rotated["former_until"]
     later = [
@@ -124,6 +204,25 @@ def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
     for answer in later:
         for secret in (hook["secret"], rotated["secret"], "T0KEN", "K3Y"):
             assert secret.encode() not in answer
+
+
+def test_without_the_key_for_secrets_nothing_is_kept_and_the_answer_says_so(
+    both: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = add(both).json()
+    mine = tmp_path / "keys"
+    shutil.copytree(config().keys, mine)
+    (mine / "secret.pub").unlink()
+    monkeypatch.setattr(config(), "keys_dir", mine)
+    for refused in (
+        add(both, name="second"),
+        change(both, hook, url="https://elsewhere.example/x"),
+        api(both).post(f"/webhooks/{hook['id']}/rotate"),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (503, "key_unavailable")
+        assert "secret.pub cannot be read" in refused.json()["detail"]
+    row = Webhook.objects.get()
+    assert (row.origin, row.public_key) == (hook["origin"], hook["public_key"])
 
 
 def test_a_repeated_request_makes_one_webhook(both: User) -> None:
@@ -159,6 +258,8 @@ def test_an_admin_of_a_project_adds_webhooks_of_it_alone(hooks: Hooks, ann: User
         ("https://hooks exämple/", "An address such as"),
         ("https://hooks.example/\r\nHost: x", "An address such as"),
         ("https://", "An address such as"),
+        ("https://[:::]/x", "An address such as"),
+        ("https://[1.2.3.4]/", "An address such as"),
         ("hooks.example", "An address such as"),
         ("https://hooks.example/?" + "x" * 480, ""),
     ],
@@ -224,8 +325,6 @@ def test_who_removes_one_ends_what_waits(hooks: Hooks, both: User, receiver: Rec
 def test_a_project_has_so_many_and_no_more(
     both: User, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from placet.kernel.config import config
-
     monkeypatch.setattr(config(), "max_webhooks", 1)
     assert add(both, project="risk").status_code == 201
     refused = add(both, project="risk", name="second")
