@@ -257,3 +257,15 @@ def test_a_program_writes_as_whoever_answers_for_it(world: World, subject: Subje
     assert (view.name, view.comment.person) == ("bot", world.ada.id)
     actions.delete_comment(view.comment, actor=world.ada)
     assert texts(thread) == ["deleted"]
+
+
+def test_another_text_of_a_form_that_was_sent_is_said_as_well(
+    world: World, subject: Subject
+) -> None:
+    thread = opened(subject, world.rex, once="form-1")
+    other = opened(subject, world.rex, "And precision?", once="form-1")
+    assert other != thread
+    for where, text in ((thread, "Hm"), (thread, "Hm, no"), (other, "Hm")):
+        actions.reply(where, text=text, once="form-2", actor=world.ada)
+    assert texts(thread) == [ASKED, "Hm", "Hm, no"]
+    assert texts(other) == ["And precision?", "Hm"]
