@@ -269,3 +269,19 @@ def test_another_text_of_a_form_that_was_sent_is_said_as_well(
         actions.reply(where, text=text, once="form-2", actor=world.ada)
     assert texts(thread) == [ASKED, "Hm", "Hm, no"]
     assert texts(other) == ["And precision?", "Hm"]
+
+
+def test_a_program_and_who_answers_for_it_edit_none_of_each_others_words(
+    world: World, subject: Subject
+) -> None:
+    bot = factories.service_account("bot", world.people["Ada"], {"contributor": world.project})
+    program = factories.actor_of(bot)
+    thread = opened(subject, program, "Metrics attached")
+    own = actions.reply(thread, text="Thanks", actor=world.ada).comment
+    for comment, who in ((thread.comments.get(author=bot.pk), world.ada), (own, program)):
+        with pytest.raises(errors.OthersComment):
+            actions.edit_comment(comment, text="In other words", actor=who)
+    with pytest.raises(errors.OthersComment):
+        actions.delete_comment(own, actor=program)
+    actions.edit_comment(thread.comments.get(author=bot.pk), text="Attached", actor=program)
+    assert texts(thread) == ["Attached", "Thanks"]
