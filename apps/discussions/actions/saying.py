@@ -13,6 +13,7 @@ from apps.discussions.actions.locking import (
     hold_subject,
     hold_thread,
     hold_writer,
+    refuse_gone,
     refuse_too_fast,
 )
 from apps.discussions.actions.mentions import Unmentioned, handles_of, mention
@@ -56,7 +57,8 @@ def open_thread(
         if earlier:
             return Said(earlier, [])
         refuse_too_fast(actor)
-        hold_subject(subject)
+        hold_subject(subject.kind.name, subject.id)
+        refuse_gone(subject.kind.name, subject.id)
         thread = _new_thread(subject, anchor, actor)
         said = _say(thread, words, handles, once, actor)
         data = {"number": thread.number}
