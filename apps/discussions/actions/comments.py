@@ -1,7 +1,7 @@
 """Changing one's own comments, and deleting them."""
 
 from apps.audit.actions import record, seal
-from apps.discussions.actions.locking import hold_thread, hold_writer
+from apps.discussions.actions.locking import hold_thread, hold_writer, refuse_too_fast
 from apps.discussions.actions.mentions import handles_of, mention
 from apps.discussions.actions.saying import Said
 from apps.discussions.errors import CommentDeleted, OthersComment
@@ -31,6 +31,7 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
             raise CommentDeleted
         if row.text_sealed != comment.text_sealed:
             raise Stale
+        refuse_too_fast(actor)
         row.text_sealed = seal(words, person=row.person)
         row.edited_at = now()
         row.save(update_fields=["text_sealed", "edited_at"])

@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 from django.db import connection
+from django.db.models import Q
 
 from apps.discussions.errors import TooFast
 from apps.discussions.hooks import kinds
@@ -25,10 +26,10 @@ def hold_writer(actor: Actor) -> None:
 
 
 def refuse_too_fast(actor: Actor) -> None:
-    """Refuse who has written as much as one may in a while."""
+    """Refuse who has written or edited as many comments as one may in a while."""
     since = now() - RATE_SPAN
-    rows = Comment.objects.filter(person=actor.accountable, created_at__gt=since)
-    if rows.count() >= RATE:
+    lately = Q(created_at__gt=since) | Q(edited_at__gt=since)
+    if Comment.objects.filter(lately, person=actor.accountable).count() >= RATE:
         minutes = int(RATE_SPAN.total_seconds() // 60)
         raise TooFast(f"At most {RATE} comments in {minutes} minutes: wait a little, then go on")
 

@@ -285,3 +285,16 @@ def test_a_program_and_who_answers_for_it_edit_none_of_each_others_words(
         actions.delete_comment(own, actor=program)
     actions.edit_comment(thread.comments.get(author=bot.pk), text="Attached", actor=program)
     assert texts(thread) == ["Attached", "Thanks"]
+
+
+def test_edits_have_a_bound_too(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = opened(subject, world.rex)
+    said = [actions.reply(thread, text="On", actor=world.ada).comment for _ in range(3)]
+    Comment.objects.update(created_at=thread.created_at - timedelta(minutes=11))
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE", 2)
+    for comment in said[:2]:
+        actions.edit_comment(comment, text="And on", actor=world.ada)
+    with pytest.raises(errors.TooFast):
+        actions.edit_comment(said[2], text="And on", actor=world.ada)
