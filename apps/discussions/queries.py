@@ -93,6 +93,17 @@ def get_comment(thread: str, comment: str, actor: Actor) -> Comment:
     return row
 
 
+def may_edit(comment: Comment, actor: Actor) -> bool:
+    """Tell whether a comment is in the actor's own words: a program and who answers for it put
+    nothing into each other's mouths."""
+    return comment.author == actor.id
+
+
+def may_delete(comment: Comment, actor: Actor) -> bool:
+    """Tell whether a comment is the actor's own, or that of a program they answer for."""
+    return comment.person == actor.accountable and actor.id in (comment.author, comment.person)
+
+
 def comments_of(thread: Thread) -> QuerySet[Comment]:
     """Return what was said in a thread, with the names of who did and of who is mentioned."""
     mentioned = Mention.objects.filter(comment=OuterRef("pk")).order_by("pk")

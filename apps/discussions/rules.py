@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection
 from datetime import timedelta
 
+from placet.kernel.texts import TURNING, TURNS
+
 TEXT_LIMIT, ANCHOR_LIMIT = 4000, 120  # characters
 MOST_THREADS, MOST_COMMENTS = 200, 500  # of one object, of one thread; deleted ones count
 MOST_MENTIONS = 20  # of one comment
@@ -32,4 +34,6 @@ def anchor_fault(anchor: str, parts: Collection[str]) -> str:
         return f"Name what is meant in {part}, or leave the slash out"
     if len(anchor) > ANCHOR_LIMIT:
         return f"At most {ANCHOR_LIMIT} characters"
+    if TURNING & set(anchor):
+        return TURNS
     return "It holds a control character" if _ODD.search(anchor) else ""

@@ -2,7 +2,7 @@
 that were tried again. Read in the query that reads a release."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -99,7 +99,8 @@ class WorstAttempt:
 
     attempt: Attempt
     before: str
-    many: int  # attempts there were, this one among them
+    many: int  # attempts that are told of, this one among them
+    is_cut: bool = False  # whether there were more
 
     @property
     def sentence(self) -> str:
@@ -169,7 +170,7 @@ def attempts_before(release: Any, actor: Actor) -> Attempts:
     texts = unseal_many(d["comment"] for one in entries for d in one["decisions"])
     told = keeper().told_to([one["revoking"] for one in entries if one["revoking"]], actor)
     rows = tuple(row for one in entries for row in _told(one, release, texts, told))
-    return Attempts(rows, worst_of(rows, release), len(release.attempts) > MOST + 1)
+    return Attempts(rows, worst_of(rows, release), _is_cut(release))
 
 
 def worst_before(release: Any, actor: Actor) -> WorstAttempt | None:
@@ -178,13 +179,20 @@ def worst_before(release: Any, actor: Actor) -> WorstAttempt | None:
     entries = release.attempts[: MOST + 1]
     rows = [row for one in entries for row in _told(one, release, {}, {})]
     worst = worst_of(rows, release)
-    if worst is None or worst.attempt.outcome not in (ReleaseState.REJECTED, ReleaseState.REVOKED):
+    if worst is None:
+        return None
+    worst = replace(worst, is_cut=_is_cut(release))
+    if worst.attempt.outcome not in (ReleaseState.REJECTED, ReleaseState.REVOKED):
         return worst
     entry = next(one for one in entries if one["id"] == worst.attempt.release)
     texts = unseal_many(d["comment"] for d in _rejecting(entry))
     told = keeper().told_to([entry["revoking"]] if entry["revoking"] else [], actor)
     (known, *_) = _told(entry, release, texts, told)
-    return WorstAttempt(known, _words(known, release), worst.many)
+    return replace(worst, attempt=known, before=_words(known, release))
+
+
+def _is_cut(release: Any) -> bool:
+    return len(release.attempts) > MOST + 1
 
 
 def worst_of(rows: Sequence[Attempt], release: Release) -> WorstAttempt | None:

@@ -9,6 +9,11 @@ def filled(piece: str, before: str = "", after: str = "") -> str:
     return before + piece * (room // len(piece.encode())) + after
 
 
+def wide_table(rows: int) -> str:
+    """Return a table of 250 columns in whose rows one cell is written and the others are not."""
+    return "|" * 251 + "\n" + "|-" * 250 + "|\n" + "a\n" * rows + "\n"
+
+
 HOSTILE: dict[str, str] = {
     "one word": filled("a"),
     "one word of wide letters": filled("W"),
@@ -30,6 +35,9 @@ HOSTILE: dict[str, str] = {
     + "-|" * 200
     + "\n"
     + ("|" + "b|" * 200 + "\n") * 450,
+    "short rows of a wide table": wide_table(121),
+    "short rows of wide tables": wide_table(260) * 8,
+    "short rows of quoted tables": "> " + wide_table(260).replace("\n", "\n> ") * 8,
     "tables": filled("|a|\n|-|\n|b|\n\n"),
     "one word in a table": filled("a", "|a|b|\n|-|-|\n|", "|\n"),
     "open brackets": filled("["),

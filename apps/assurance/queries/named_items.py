@@ -60,7 +60,7 @@ def named_person(what: str, actor: Actor) -> str:
     it is."""
     if "@" not in what or not actor.can("access.view"):
         return what
-    person = User.objects.filter(email__iexact=what.strip()).first()
+    person = User.objects.with_email(what.strip()).first()
     if person is None:
         raise NotFound("There is no such person here")
     return str(person.pk)

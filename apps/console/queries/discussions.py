@@ -20,6 +20,8 @@ from apps.discussions.queries import (
     comments_of,
     get_subject,
     get_thread,
+    may_delete,
+    may_edit,
     may_write,
     ordered,
     threads_of,
@@ -126,10 +128,14 @@ class Shown:
         return {"deleted": "Deleted by its author.", "erased": "Erased."}.get(self.view.state, "")
 
     @property
-    def is_own(self) -> bool:
-        """Whether the reader may change it."""
-        own = self.view.comment.person == self.reader.accountable
-        return own and self.may_write and not self.gone
+    def may_edit(self) -> bool:
+        """Whether the reader may put another text in its place."""
+        return self.may_write and not self.gone and may_edit(self.view.comment, self.reader)
+
+    @property
+    def may_delete(self) -> bool:
+        """Whether the reader may take it off."""
+        return self.may_write and not self.gone and may_delete(self.view.comment, self.reader)
 
     @property
     def mentioned(self) -> str:

@@ -185,8 +185,8 @@ class ReleaseBehaviourPage:
 def release_behaviour_page(release_id: str, actor: Actor) -> ReleaseBehaviourPage:
     """Return everything that page shows, or raise ``NotFound``.
 
-    At most eight queries: release, what is live, rollouts, looks, counts, copies, and two for the
-    files of answers; where it served nowhere one for the environments.
+    At most nine queries: release, what is live, rollouts, looks, two for counts, copies, and two
+    for the files of answers; where it served nowhere one for the environments.
     """
     compared, _ = compared_release(release_id, actor, lambda rows: with_requester(with_words(rows)))
     row = compared.release
@@ -201,10 +201,10 @@ def release_behaviour_page(release_id: str, actor: Actor) -> ReleaseBehaviourPag
 
 
 def _rollouts(row: Release, earlier: QuerySet[Any, Any], actor: Actor) -> QuerySet[Rollout, Any]:
-    """Return the rollouts of the release's Bento to the environments ``earlier`` and its own, but
-    for the newest of the release itself, the newest first; each with the newest outputs that were
-    captured of both revisions, where ``actor`` may see any."""
-    here = Q(endpoint__environment=row.environment.name)
+    """Return the rollouts of the release's Bento to the environments ``earlier``, and to its own of
+    no later release, but for the newest of the release itself, the newest first; each with the
+    newest outputs that were captured of both revisions, where ``actor`` may see any."""
+    here = Q(endpoint__environment=row.environment.name, release__number__lte=row.number)
     rows = Rollout.objects.filter(here | Q(endpoint__environment__in=earlier.order_by()))
     rows = rows.filter(
         project=row.project_id, kind=RolloutKind.RELEASE, to_revision__bento=row.bento_id
@@ -251,17 +251,17 @@ def _served(rollouts: Sequence[Rollout], actor: Actor) -> list[ServedBefore]:
 
 
 def _counts(rollouts: Sequence[Rollout]) -> dict[str, dict[str, WindowCounts]]:
-    """Return what clients saw of both revisions in each rollout, and of the new one after it."""
-    spans = []
+    """Return what clients saw of both revisions in each rollout, and of the new one after it
+    (two queries: what was live then may itself have been new before)."""
+    during, after = [], []
     for row in rollouts:
         until = row.finished_at or now()
-        old, end = row.from_revision_id or "", max(until, served_until(row))
-        spans += [Span(row.to_revision_id, row.created_at, until)]
-        spans += [Span(old, row.created_at, until), Span(row.to_revision_id, until, end)]
-    counts = iter(seen_in(spans))
+        during += [Span(row.to_revision_id, row.created_at, until)]
+        during += [Span(row.from_revision_id or "", row.created_at, until)]
+        after += [Span(row.to_revision_id, until, max(until, served_until(row)))]
+    then, later = iter(seen_in(during)), iter(seen_in(after))
     return {
-        row.pk: {"new": next(counts), "old": next(counts), "after": next(counts)}
-        for row in rollouts
+        row.pk: {"new": next(then), "old": next(then), "after": next(later)} for row in rollouts
     }
 
 

@@ -1,12 +1,13 @@
 """Changing one's own comments, and deleting them."""
 
 from apps.audit.actions import record, seal
-from apps.discussions.actions.locking import hold_thread, hold_writer
+from apps.discussions.actions.locking import hold_thread, hold_writer, refuse_too_fast
 from apps.discussions.actions.mentions import handles_of, mention
 from apps.discussions.actions.saying import Said
 from apps.discussions.errors import CommentDeleted, OthersComment
 from apps.discussions.events import DISCUSSION_EDITED, DISCUSSION_REMOVED
 from apps.discussions.models import Comment
+from apps.discussions.queries import may_delete, may_edit
 from apps.discussions.rules import TEXT_LIMIT
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -23,11 +24,14 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
     words = clean_text("text", text, limit=TEXT_LIMIT)
     handles = handles_of(words)
     with record(actor) as log:
-        row = _hold_own(comment, actor)
+        row = _hold(comment, actor)
+        if not may_edit(row, actor):
+            raise OthersComment
         if row.deleted_at:
             raise CommentDeleted
         if row.text_sealed != comment.text_sealed:
             raise Stale
+        refuse_too_fast(actor)
         row.text_sealed = seal(words, person=row.person)
         row.edited_at = now()
         row.save(update_fields=["text_sealed", "edited_at"])
@@ -36,10 +40,12 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
 
 
 def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
-    """Take one's own text off the thread; that something stood there stays. A repeat does
-    nothing."""
+    """Take one's own text off the thread, or that of a program one answers for; that something
+    stood there stays. A repeat does nothing."""
     with record(actor) as log:
-        row = _hold_own(comment, actor)
+        row = _hold(comment, actor)
+        if not may_delete(row, actor):
+            raise OthersComment
         if row.deleted_at:
             return row
         row.text_sealed, row.deleted_at = "", now()
@@ -49,14 +55,12 @@ def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
         return row
 
 
-def _hold_own(comment: Comment, actor: Actor) -> Comment:
-    """Hold a comment of the actor's own in a thread where they may still write."""
+def _hold(comment: Comment, actor: Actor) -> Comment:
+    """Hold a comment in a thread where the actor may still write."""
     hold_writer(actor)
     thread = hold_thread(comment.thread, actor)
     row = Comment.objects.select_for_update(no_key=True).filter(pk=comment.pk).first()
     if row is None:
         raise NotFound
-    if row.person != actor.accountable:
-        raise OthersComment
     row.thread = thread
     return row

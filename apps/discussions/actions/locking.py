@@ -3,9 +3,10 @@
 from hashlib import sha256
 
 from django.db import connection
+from django.db.models import Q
 
 from apps.discussions.errors import TooFast
-from apps.discussions.hooks import Subject, kinds
+from apps.discussions.hooks import kinds
 from apps.discussions.models import Comment, Thread
 from apps.discussions.queries import may_write
 from apps.discussions.rules import RATE, RATE_SPAN
@@ -25,20 +26,27 @@ def hold_writer(actor: Actor) -> None:
 
 
 def refuse_too_fast(actor: Actor) -> None:
-    """Refuse who has written as much as one may in a while."""
+    """Refuse who has written or edited as many comments as one may in a while."""
     since = now() - RATE_SPAN
-    rows = Comment.objects.filter(person=actor.accountable, created_at__gt=since)
-    if rows.count() >= RATE:
+    lately = Q(created_at__gt=since) | Q(edited_at__gt=since)
+    if Comment.objects.filter(lately, person=actor.accountable).count() >= RATE:
         minutes = int(RATE_SPAN.total_seconds() // 60)
         raise TooFast(f"At most {RATE} comments in {minutes} minutes: wait a little, then go on")
 
 
-def hold_subject(subject: Subject) -> None:
+def hold_subject(kind: str, subject: str) -> None:
     """Hold the discussions of one thing: their numbers are counted under it."""
-    name = f"{subject.kind.name}/{subject.id}".encode()
+    name = f"{kind}/{subject}".encode()
     key = int.from_bytes(sha256(name).digest()[:4], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, key])
+
+
+def refuse_gone(kind: str, subject: str) -> None:
+    """Refuse what is said of a thing that is gone."""
+    known = kinds()[kind]
+    if not list(known.find(known, [subject])):
+        raise NotFound
 
 
 def allow(kind: str, scope: Scope, actor: Actor) -> None:
@@ -51,9 +59,10 @@ def allow(kind: str, scope: Scope, actor: Actor) -> None:
 
 
 def hold_thread(thread: Thread, actor: Actor) -> Thread:
-    """Hold a thread in which ``actor`` may write."""
+    """Hold a thread in which ``actor`` may write, about something that there still is."""
     row = Thread.objects.select_for_update(no_key=True).filter(pk=thread.pk).first()
     if row is None:
         raise NotFound
     allow(row.kind, Scope(row.project_scope(), row.environment_scope()), actor)
+    refuse_gone(row.kind, row.subject)
     return row

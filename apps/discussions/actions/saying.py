@@ -2,15 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Max
 
 from apps.audit.actions import record, seal
+from apps.audit.queries import unseal
 from apps.discussions.actions.locking import (
     allow,
     hold_subject,
     hold_thread,
     hold_writer,
+    refuse_gone,
     refuse_too_fast,
 )
 from apps.discussions.actions.mentions import Unmentioned, handles_of, mention
@@ -40,7 +43,8 @@ def open_thread(
 ) -> Said:
     """Open a thread about a thing with its first comment; ``anchor`` names the part that is meant.
 
-    What was sent ``once`` already is answered as it was, and opens no second thread.
+    What was sent ``once`` already is answered as it was, and opens no second thread; another text
+    that a form sends after that is said as well.
     """
     words, handles = _checked(text, once)
     if anchor and (fault := anchor_fault(anchor, subject.kind.parts)):
@@ -48,10 +52,13 @@ def open_thread(
     with record(actor) as log:
         hold_writer(actor)
         allow(subject.kind.name, subject.scope, actor)
-        if earlier := _sent(once, actor):
+        place = {"thread__kind": subject.kind.name, "thread__subject": subject.id}
+        once, earlier = _sent(once, words, actor, **place, thread__anchor=anchor)
+        if earlier:
             return Said(earlier, [])
         refuse_too_fast(actor)
-        hold_subject(subject)
+        hold_subject(subject.kind.name, subject.id)
+        refuse_gone(subject.kind.name, subject.id)
         thread = _new_thread(subject, anchor, actor)
         said = _say(thread, words, handles, once, actor)
         data = {"number": thread.number}
@@ -65,7 +72,8 @@ def reply(thread: Thread, *, text: str, once: str = "", actor: Actor) -> Said:
     with record(actor) as log:
         hold_writer(actor)
         row = hold_thread(thread, actor)
-        if earlier := _sent(once, actor):
+        once, earlier = _sent(once, words, actor, thread=row)
+        if earlier:
             return Said(earlier, [])
         refuse_too_fast(actor)
         if row.is_resolved:
@@ -84,11 +92,14 @@ def _checked(text: str, once: str) -> tuple[str, list[str]]:
     return words, handles_of(words)
 
 
-def _sent(once: str, actor: Actor) -> Comment | None:
-    if not once:
-        return None
+def _sent(once: str, words: str, actor: Actor, **place: Any) -> tuple[str, Comment | None]:
+    """Return what was said ``once`` already in the same words at the same place; in place of
+    ``once`` '' where it was something else."""
     rows = Comment.objects.filter(person=actor.accountable, once=once).select_related("thread")
-    return rows.first()
+    if not once or not rows.exists():
+        return once, None
+    same = rows.filter(**place).first()
+    return (once, same) if same and unseal(same.text_sealed) == words else ("", None)
 
 
 def _new_thread(subject: Subject, anchor: str, actor: Actor) -> Thread:

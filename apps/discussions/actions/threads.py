@@ -1,7 +1,7 @@
 """Resolving threads and reopening them, and having read them."""
 
 from apps.audit.actions import record
-from apps.discussions.actions.locking import hold_thread
+from apps.discussions.actions.locking import hold_subject, hold_thread
 from apps.discussions.events import DISCUSSION_REOPENED, DISCUSSION_RESOLVED
 from apps.discussions.models import Mention, Thread
 from placet.kernel.actor import Actor
@@ -41,6 +41,10 @@ def mark_seen(thread: Thread, *, actor: Actor) -> int:
 
 def forget_mentions(kind: str, subject: str) -> None:
     """Have no mention wait in discussions of a thing that is gone, in the transaction that removes
-    it: nobody could open them any more."""
+    it: nobody could open them any more. What is being said meanwhile is waited for; what is said
+    later waits for that transaction, and is refused."""
+    hold_subject(kind, subject)
+    threads = Thread.objects.filter(kind=kind, subject=subject).order_by("pk")
+    list(threads.select_for_update(no_key=True).values_list("pk"))
     rows = Mention.objects.filter(thread__kind=kind, thread__subject=subject, seen_at=None)
     rows.update(seen_at=now())

@@ -16,6 +16,8 @@ from markdown_it.utils import EnvType, OptionsDict
 
 _MARKS = "|*_~`[]<>&!\\#"
 _TOO_MUCH = "it is too large or too deep to be laid out"
+_CELL = len("<td></td>") + 1  # characters of HTML
+_LINES = re.compile(r"\r\n?|\n")
 _LONG_WORD = re.compile(r"(\S{80})")
 _TAGS = frozenset(
     {
@@ -100,7 +102,27 @@ def texts(body: str, bound: Bound) -> list[str]:
 def _tokens(body: str, bound: Bound, heading: int) -> list[Token]:
     if 4 * body.count("\n") + sum(map(body.count, _MARKS)) > bound.marks:
         raise TooMuch
+    if _CELL * _cells(body) > bound.html:
+        raise TooMuch
     return _markdown(heading).parse(body, {})
+
+
+def _cells(body: str) -> int:
+    """Return how many cells tables have at most: short rows are filled up to the first one's
+    width. A table ends at an empty line."""
+    cells = rows = columns = 0
+    for line in [*_LINES.split(body), ""]:
+        if line.strip(" \t"):
+            rows, columns = rows + 1, max(columns, _columns(line))
+        else:
+            cells, rows, columns = cells + rows * columns, 0, 0
+    return cells
+
+
+def _columns(line: str) -> int:
+    """Return the columns of the table that a line such as ``|-|-|`` begins, 0 for any other."""
+    line = line.lstrip(" \t>")
+    return sum("-" in part for part in line.split("|")) if set(line) <= set("|-: \t") else 0
 
 
 def _html(body: str, bound: Bound, heading: int) -> str:
@@ -113,8 +135,11 @@ def _html(body: str, bound: Bound, heading: int) -> str:
 
 
 def _size(token: Token) -> int:
-    """Return about how long a token is as HTML: what a link says once is written at each use."""
+    """Return about how long a token is as HTML, with the end of what it begins: what a link says
+    once is written at each use."""
     own = len(token.content) + sum(len(str(value)) for value in token.attrs.values())
+    if token.tag and token.nesting >= 0:
+        own += 2 * len(token.tag) + len("<></>")
     return own + sum(map(_size, token.children or ()))
 
 

@@ -7,6 +7,7 @@ from placet.kernel.problems import FieldError, InvalidInput
 # Embeddings, overrides and isolates: what stands behind one is drawn in another order, also of the
 # page around it.
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+TURNS = "It holds a character that turns the order of letters: take it out"
 BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters by their kind that show nothing
 
 
@@ -25,6 +26,5 @@ def clean_text(field: str, text: str, *, limit: int, empty: bool = False) -> str
     if any((ord(c) < 32 and c not in "\n\t") or c == "\x7f" for c in text):
         raise InvalidInput(errors=[FieldError(f"/{field}", "It holds a control character")])
     if TURNING & set(text):
-        detail = "It holds a character that turns the order of letters: take it out"
-        raise InvalidInput(errors=[FieldError(f"/{field}", detail)])
+        raise InvalidInput(errors=[FieldError(f"/{field}", TURNS)])
     return text

@@ -240,3 +240,15 @@ def test_fifty_threads_of_a_hundred_comments_take_few_queries_and_little_html(
     assert "Resolved" not in first  # open ones first
     assert "Page 1 of 3" in first
     assert "Page 4 of 4" in said(world, "Rex", f"/threads/{more.pk}/")
+
+
+def test_who_answers_for_a_program_may_delete_what_it_said_and_not_edit_it(
+    world: World, release: Release
+) -> None:
+    bot = factories.service_account("bot", world.people["Ada"], {"contributor": world.project})
+    about = get_subject("release", release.pk, SYSTEM)
+    said_by_bot = actions.open_thread(about, text="Metrics", actor=factories.actor_of(bot)).comment
+    url = f"/threads/{said_by_bot.thread_id}/"
+    for name, offered in (("Ada", ["Delete…"]), ("Rex", [])):
+        page = shown(world, name, url)
+        assert [word for word in ("Edit…", "Delete…") if word in page] == offered

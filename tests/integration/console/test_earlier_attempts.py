@@ -245,3 +245,17 @@ def test_pages_and_answer_take_few_queries_and_rows_however_many_attempts_there_
     assert "The last 20 attempts" in page and "“reason 24”" in page and "“reason 4”" not in page
     assert "“reason 5”" in page
     assert read(world, again)["is_cut"] is True
+
+
+def test_where_there_were_more_than_are_told_of_no_number_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.rollouts.attempts.MOST", 2)
+    bento = world.bento(world.version())
+    for endpoint in ("a", "b", "c"):
+        rejected = world.request("staging", bento, endpoint=endpoint)
+        world.decide(rejected, world.rex, verdict="reject", comment="Too late")
+    page = said(world, world.request("staging", bento))
+    assert "was rejected by Rex risk" in page
+    assert "earlier attempts" not in page
+    assert page.count("Earlier attempts") == 2, "the tab, and the link beside the sentence"

@@ -120,6 +120,24 @@ def test_an_earlier_revision_in_the_same_environment_counts_too(
     assert "No requests counted." in said
 
 
+def test_each_of_two_revisions_in_a_row_counts_whole_and_later_ones_are_not_earlier(
+    story: Story, went_live: Rollout
+) -> None:
+    measured(went_live)
+    bento = went_live.to_revision.bento
+    second = story.live("development", bento, plan={"keep_warm_seconds": 600})
+    begun = now() - timedelta(minutes=10)
+    rollouts = Rollout.objects.filter(release=second)
+    rollouts.update(created_at=begun, finished_at=begun + timedelta(minutes=5))
+    count(went_live.to_revision_id, begun + timedelta(minutes=1), 40)
+    said = tab(story, story.release("staging", bento))
+    assert "Requests | 0 | 40 | 0" in said
+    assert "Requests | 500 | 1,500 | 7,040" in said
+    assert "revision 3, this build" not in tab(story, second)
+    own = Release.objects.get(pk=went_live.release_id)
+    assert "No environment comes before development" in tab(story, own)
+
+
 def test_the_last_word_of_each_analysis_is_said(story: Story, went_live: Rollout) -> None:
     verdict = {
         "outcome": "successful",

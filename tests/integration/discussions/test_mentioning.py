@@ -10,6 +10,7 @@ from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding
 from apps.registry.actions import create_version, discard_draft
 from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.problems import NotFound
 from tests.support import factories
 from tests.support.world import World
 
@@ -32,6 +33,18 @@ def test_a_mention_in_the_discussion_of_a_draft_that_was_discarded_waits_for_nob
     assert len(waits_for(world.rex)) == 1
     discard_draft(draft, actor=world.ada)
     assert waits_for(world.rex) == []
+
+
+def test_nothing_more_is_said_of_a_draft_that_was_discarded(world: World) -> None:
+    draft = create_version(world.version().model, actor=world.ada)
+    about = queries.get_subject("version", draft.pk, SYSTEM)
+    thread = say(about, "Look", world.ada).comment.thread
+    discard_draft(draft, actor=world.ada)
+    with pytest.raises(NotFound):
+        say(about, "@rex.risk look", world.ada)
+    with pytest.raises(NotFound):
+        actions.reply(thread, text="@rex.risk look", actor=world.ada)
+    assert Thread.objects.count() == 1
 
 
 def test_a_mention_waits_until_the_thread_is_opened(world: World, subject: Subject) -> None:

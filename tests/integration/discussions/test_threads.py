@@ -257,3 +257,44 @@ def test_a_program_writes_as_whoever_answers_for_it(world: World, subject: Subje
     assert (view.name, view.comment.person) == ("bot", world.ada.id)
     actions.delete_comment(view.comment, actor=world.ada)
     assert texts(thread) == ["deleted"]
+
+
+def test_another_text_of_a_form_that_was_sent_is_said_as_well(
+    world: World, subject: Subject
+) -> None:
+    thread = opened(subject, world.rex, once="form-1")
+    other = opened(subject, world.rex, "And precision?", once="form-1")
+    assert other != thread
+    for where, text in ((thread, "Hm"), (thread, "Hm, no"), (other, "Hm")):
+        actions.reply(where, text=text, once="form-2", actor=world.ada)
+    assert texts(thread) == [ASKED, "Hm", "Hm, no"]
+    assert texts(other) == ["And precision?", "Hm"]
+
+
+def test_a_program_and_who_answers_for_it_edit_none_of_each_others_words(
+    world: World, subject: Subject
+) -> None:
+    bot = factories.service_account("bot", world.people["Ada"], {"contributor": world.project})
+    program = factories.actor_of(bot)
+    thread = opened(subject, program, "Metrics attached")
+    own = actions.reply(thread, text="Thanks", actor=world.ada).comment
+    for comment, who in ((thread.comments.get(author=bot.pk), world.ada), (own, program)):
+        with pytest.raises(errors.OthersComment):
+            actions.edit_comment(comment, text="In other words", actor=who)
+    with pytest.raises(errors.OthersComment):
+        actions.delete_comment(own, actor=program)
+    actions.edit_comment(thread.comments.get(author=bot.pk), text="Attached", actor=program)
+    assert texts(thread) == ["Attached", "Thanks"]
+
+
+def test_edits_have_a_bound_too(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = opened(subject, world.rex)
+    said = [actions.reply(thread, text="On", actor=world.ada).comment for _ in range(3)]
+    Comment.objects.update(created_at=thread.created_at - timedelta(minutes=11))
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE", 2)
+    for comment in said[:2]:
+        actions.edit_comment(comment, text="And on", actor=world.ada)
+    with pytest.raises(errors.TooFast):
+        actions.edit_comment(said[2], text="And on", actor=world.ada)

@@ -7,7 +7,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from apps.assurance.queries.named_items import named_person
 from apps.identity import actions
 from apps.identity.models import User
 from apps.identity.queries import fresh_grants
@@ -15,7 +18,7 @@ from apps.identity.sign_in.forms import AddressField
 from apps.registry.actions import declare
 from apps.serving.actions import create_target
 from placet.kernel.actor import SYSTEM
-from placet.kernel.problems import InvalidInput
+from placet.kernel.problems import InvalidInput, NotFound
 from tests.integration.identity.identity_provider import Provider, come_in, who
 from tests.support.database import sql
 from tests.support.factories import actor_of, api, browser, grant, person, project
@@ -116,3 +119,13 @@ def test_nobody_is_named_by_an_address_that_looks_like_theirs(said: str, email: 
     with pytest.raises(InvalidInput):
         create_target(name="plant-8", owner=said, actor=SYSTEM)
     assert create_target(name="plant-8", owner=email.upper(), actor=SYSTEM).owner
+
+
+@pytest.mark.parametrize(("said", "email"), ALIKE[:-1], ids=ascii)
+def test_a_recall_names_nobody_by_an_address_that_looks_like_theirs(said: str, email: str) -> None:
+    row = kim(email)
+    with CaptureQueriesContext(connection) as asked:
+        assert named_person(email.upper(), SYSTEM) == row.pk
+        with pytest.raises(NotFound):
+            named_person(said, SYSTEM)
+    assert "UPPER(" not in str(asked.captured_queries), "what that does is up to its locale"

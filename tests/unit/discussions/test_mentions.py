@@ -50,6 +50,8 @@ def test_an_anchor_is_a_part_or_a_name_in_it(anchor: str) -> None:
         ("metrics/ ", "Name what is meant"),
         ("metrics/" + "x" * 200, "At most 120"),
         ("metrics/a\nb", "control character"),
+        ("metrics/\u202eauc", "turns the order of letters"),
+        ("metrics/\u2066auc", "turns the order of letters"),
     ],
 )
 def test_any_other_anchor_is_refused_in_words(anchor: str, said: str) -> None:
@@ -60,6 +62,15 @@ def test_any_other_anchor_is_refused_in_words(anchor: str, said: str) -> None:
 def test_no_comment_holds_a_server_or_a_browser(card: str) -> None:
     seconds, html = spent(lambda: render(card[:4000]), 0.3)
     assert (seconds < 0.3, len(html) < 40_000) == (True, True), (seconds, len(html))
+
+
+def test_a_table_is_laid_out_as_long_as_its_cells_are_few() -> None:
+    row = "|a" * 6 + "|\n"
+    assert render(row + "|-" * 6 + "|\n" + row * 60).count("<td>") == 360
+    assert "<td>" in render("> |a|b|\n> |:-|-:|\n" + "> a\n" * 150)
+    for quote in ("", "> "):
+        short = f"{quote}{'|' * 51}\n{quote}{'|-' * 50}|\n" + f"{quote}a\n" * 50
+        assert render(short).startswith("<p>This comment is shown as it was written")
 
 
 def test_a_comment_makes_no_request_and_runs_nothing() -> None:
