@@ -60,6 +60,7 @@ def test_in_a_project_the_lists_are_those_of_the_project() -> None:
         ("Policies and environments", "/policies/?project=clinic"),
         ("Members", "/projects/clinic/members/"),
         ("Activity", "/projects/clinic/activity/"),
+        ("Release figures", "/projects/clinic/figures/"),
     ]
     assert [item.text for item in found.project if item.active] == ["Models"]
     assert [item.count for item in found.project if item.text == "Alerts"] == [2]
