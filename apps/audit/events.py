@@ -15,6 +15,7 @@ WORDS = {
     "sbom": "SBOM",
     "approve": "approved",
     "reject": "rejected",
+    "request_changes": "changes requested",
     "set_up_link": "set-up link",
     "single_sign_on": "single sign-on",
 }

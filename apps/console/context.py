@@ -25,6 +25,7 @@ from apps.console.queries.inbox import InboxPage
 from apps.console.queries.page_parts import Link, in_a_row
 from apps.console.queries.release_rows import DECIDED, with_requester
 from apps.governance.queries.by_clock import with_clock
+from apps.governance.queries.requested_changes import with_requests
 from apps.governance.queries.visible_rows import Menu, Waiting, menu, waiting_on
 from apps.governance.rules import ROLE_OF
 from placet.kernel.actor import ANONYMOUS, Actor
@@ -99,6 +100,7 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
         "rollouts that wait for a person to go on": frame.tasks.paused,
         "policy drafts that you may publish": frame.tasks.drafts,
         "discussions that mention you": frame.tasks.mentions,
+        "releases of yours to change": frame.tasks.changes,
     }
     said = [what for what, count in inbox.items() if count]
     return {
@@ -117,7 +119,11 @@ def waiting(request: HttpRequest, actor: Actor, *, lists_all: bool = False) -> W
         cached = waiting_on(
             actor,
             lambda rows: with_clock(
-                with_requester(with_frame(rows, actor=actor, chosen=place, counted=not lists_all))
+                with_requests(
+                    with_requester(
+                        with_frame(rows, actor=actor, chosen=place, counted=not lists_all)
+                    )
+                )
             ),
         )
         setattr(request, "waiting", cached)  # noqa: B010  (a request has no such field)
@@ -126,6 +132,6 @@ def waiting(request: HttpRequest, actor: Actor, *, lists_all: bool = False) -> W
 
 def count_listed(request: HttpRequest, page: HomePage | InboxPage) -> None:
     """Have the menu count what a page lists that waits besides decisions: it is not read again."""
-    listed = (page.startable, page.paused, page.drafts, page.mentions)
+    listed = (page.startable, page.paused, page.drafts, page.mentions, page.changes)
     counts = (len(rows) for rows in listed)
     setattr(request, "tasks", Tasks(*counts))  # noqa: B010  (a request has no such field)

@@ -159,6 +159,11 @@ urlpatterns = [
     path("releases/<str:release_id>/decide", releases.decision, name="release-decide"),
     path("releases/<str:release_id>/comment", releases.remark, name="release-comment"),
     path("releases/<str:release_id>/withdraw", releases.take_back, name="release-withdraw"),
+    path(
+        "releases/<str:release_id>/changes/withdraw",
+        releases.lift_changes,
+        name="release-changes-withdraw",
+    ),
     path("releases/<str:release_id>/start", releases.roll_out, name="release-start"),
     path("releases/<str:release_id>/break-glass", break_glass.open_one, name="glass-open"),
     path("break-glass/", break_glass.break_glass_list, name="glasses"),

@@ -153,6 +153,12 @@ class AlreadyDecided(Conflict):
     code, title = "already_decided", "You have decided on this release already"
 
 
+class ChangesRequested(Conflict):
+    """Somebody's request for changes stands: nothing lets the release start before it is lifted."""
+
+    code, title = "changes_requested", "Changes were requested: the release is held"
+
+
 class GatesFailed(Conflict):
     """A gate has not passed; ``errors`` name each with its reason."""
 

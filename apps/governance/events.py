@@ -1,8 +1,9 @@
 """What this app writes into the log. ``data`` holds ids, numbers and enumerated words only."""
 
 from apps.audit.events import event_kind
-from apps.governance.rules import GLASS_ENDS, STARTED_WITHOUT
+from apps.governance.rules import DECIDED_AGAIN, GLASS_ENDS, STARTED_WITHOUT, TAKEN_BACK
 from apps.identity.rules.roles import ROLES
+from placet_verify.statements import VERDICTS
 
 ENVIRONMENT_CREATED = event_kind("environment.created", "Created an environment")
 ENVIRONMENT_CHANGED = event_kind("environment.changed", "Changed an environment")
@@ -24,7 +25,12 @@ RELEASE_DECIDED = event_kind(
     "release.decided",
     "Decision as {role}: {verdict:word}",
     seals=("comment_sealed",),
-    words={"role": ROLES, "verdict": ("approve", "reject")},
+    words={"role": ROLES, "verdict": VERDICTS},
+)
+CHANGES_LIFTED = event_kind(
+    "release.changes_lifted",
+    "Lifted the request for changes on release {number}: {because:word}",
+    words={"because": (DECIDED_AGAIN, TAKEN_BACK)},
 )
 RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
 RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")

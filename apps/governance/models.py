@@ -213,7 +213,7 @@ class Decision(Audited):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     person = models.CharField(max_length=40)
     role = models.CharField(max_length=20)  # reviewer, approver
-    verdict = models.CharField(max_length=10)  # approve, reject
+    verdict = models.CharField(max_length=20)  # approve, request_changes, reject
     comment_sealed = models.CharField(max_length=71, blank=True)
     statement_digest = models.CharField(max_length=71)  # the request statement that was shown
     envelope = models.TextField()  # DSSE by the decision key

@@ -9,6 +9,8 @@ from apps.serving.rules import EndpointState
 
 REVIEWER, APPROVER = "reviewer", "approver"
 ROLE_OF = {"release.review": REVIEWER, "release.approve": APPROVER}
+CHANGES = "changes"  # answers beside the gates while a request for changes stands
+DECIDED_AGAIN, TAKEN_BACK = "decided_again", "withdrawn"  # why such a request is void
 
 
 class ReleaseState(StrEnum):
@@ -134,5 +136,10 @@ def missing_people(results: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def quorum_met(results: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether every ``approvals`` gate has passed."""
-    return all(r["passed"] for r in results if r["gate"] == "approvals")
+    """Tell whether every ``approvals`` gate has passed, and nobody's request for changes stands."""
+    return all(r["passed"] for r in results if r["gate"] in ("approvals", CHANGES))
+
+
+def is_held(results: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether somebody's request for changes stands, by the results of the gates."""
+    return any(r["gate"] == CHANGES for r in results)

@@ -108,6 +108,10 @@ def rejected_before(papers: Papers) -> None:
     papers.decisions = [papers.decide("reviewer", verdict="reject")]
 
 
+def held_before(papers: Papers) -> None:
+    papers.decisions = [papers.decide("reviewer", verdict="request_changes")]
+
+
 def approved_before(papers: Papers) -> None:
     papers.decisions = [papers.decide("reviewer"), papers.decide("approver")]
 
@@ -120,6 +124,7 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("nothing", lambda p: None, ""),
     ("approvals beside it", approved_before, ""),
     ("a rejection beside it", rejected_before, "rejected"),
+    ("changes asked for beside it", held_before, "changes_requested"),
     ("left out", as_version_two, "quorum"),
     ("one person", lambda p: p.glass.pop(), "quorum"),
     ("nobody who opened it", lambda p: p.glass.pop(0), "opening"),

@@ -205,6 +205,7 @@ FORGED: list[tuple[str, Callable[[Papers], Any], str]] = [
     ("a decision of another release", replayed, "other_request"),
     *((f"another {name}", bound_otherwise(name), "bound_differs") for name in OTHER),
     ("a rejection", lambda p: decided(p, verdict="reject"), "rejected"),
+    ("changes asked for", lambda p: decided(p, verdict="request_changes"), "changes_requested"),
     ("the request's nonce", lambda p: decided(p, nonce=p.asked.nonce), "nonce_twice"),
     ("a short nonce", lambda p: decided(p, nonce="short"), "weak_nonce"),
     ("another role", lambda p: decided(p, role="approver"), "quorum"),

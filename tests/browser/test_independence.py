@@ -43,7 +43,7 @@ def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(
     rita.get_by_text("You cannot count: no owner is declared of some of the data").wait_for()
     rita.goto(f"/releases/{release.pk}/")
     rita.get_by_text("Rex risk cannot count: no owner is declared").wait_for()
-    assert rita.get_by_role("button", name="Approve as reviewer…").count() == 0
+    assert rita.get_by_role("button", name="Finish review…").count() == 0
     alan = open_as(world.people["Alan"])
     alan.goto(f"/models/risk/churn/{release.version.number}/")
     alan.get_by_role("link", name="Contributors").click()
@@ -55,7 +55,7 @@ def test_who_does_not_count_is_told_why_and_what_is_declared_mends_it(
     alan.get_by_text("declared by Alan risk").wait_for()
     assert Declaration.objects.get().person == world.people["Otto"].pk
     rita.reload()
-    rita.get_by_role("button", name="Approve as reviewer…").wait_for()
+    rita.get_by_role("button", name="Finish review…").wait_for()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -42,8 +42,8 @@ def checked(page: Page, pictures: Path, name: str) -> None:
 def reject(page: Page, world: World, text: str) -> Locator:
     """Open a release and write why it is rejected."""
     page.goto(f"/releases/{world.request('staging').pk}/")
-    page.get_by_role("button", name="Reject…").click()
-    page.locator("#reject textarea").fill(text)
+    page.get_by_role("button", name="Finish review…").click()
+    page.locator("#review textarea").fill(text)
     return page.get_by_role("button", name="Reject", exact=True)
 
 
@@ -109,13 +109,13 @@ def test_a_refused_dialog_opens_again_and_says_why_inside(
 ) -> None:
     page = open_as(world.people["Rex"])
     send = reject(page, world, "x" * 4001)
-    page.locator("#reject textarea").evaluate("text => text.removeAttribute('maxlength')")
-    page.locator("#reject textarea").fill("   ")
-    page.locator("#reject form").evaluate("form => { form.noValidate = true }")
+    page.locator("#review textarea").evaluate("text => text.removeAttribute('maxlength')")
+    page.locator("#review textarea").fill("   ")
+    page.locator("#review form").evaluate("form => { form.noValidate = true }")
     send.click()
-    page.locator("#reject [role=alert]").wait_for()
-    assert page.locator("#reject").is_visible()
-    assert page.locator("#reject textarea").input_value() == "   "
+    page.locator("#review [role=alert]").wait_for()
+    assert page.locator("#review").is_visible()
+    assert page.locator("#review textarea").input_value() == "   "
     assert page.locator(".notices .notice").count() == 0
     checked(page, pictures, "refused-dialog")
 
@@ -127,9 +127,9 @@ def test_where_placet_is_out_of_reach_nothing_is_sent_and_the_text_stays(
     send = reject(page, world, "Worse on Mondays")
     page.context.set_offline(True)
     send.click()
-    page.locator("#reject").get_by_text("Could not reach Placet").wait_for()
-    assert "Nothing was sent" in page.locator("#reject [role=alert]").inner_text()
-    assert page.locator("#reject textarea").input_value() == "Worse on Mondays"
+    page.locator("#review").get_by_text("Could not reach Placet").wait_for()
+    assert "Nothing was sent" in page.locator("#review [role=alert]").inner_text()
+    assert page.locator("#review textarea").input_value() == "Worse on Mondays"
     assert "data as of" in (page.locator("#lost").text_content() or "")
     assert send.is_enabled()
     page.emulate_media(reduced_motion="reduce")
@@ -147,7 +147,7 @@ def test_a_proxy_that_answers_for_placet_is_not_taken_for_it(world: World, open_
     send = reject(page, world, "Worse on Mondays")
     page.route("**/livez", lambda route: route.fulfill(status=502, body="Bad Gateway"))
     send.click()
-    page.locator("#reject").get_by_text("Could not reach Placet").wait_for()
+    page.locator("#review").get_by_text("Could not reach Placet").wait_for()
     page.unroute("**/livez")
     send.dblclick()
     page.get_by_text("Rejected.").first.wait_for()
@@ -163,7 +163,7 @@ def test_a_button_that_is_renewed_while_it_is_pressed_is_pressed_all_the_same(
     page.route("**/livez", lambda route: held.append(route))
     with page.expect_request("**/livez"):
         send.click()
-    page.locator("#reject form").evaluate("form => form.remove()")
+    page.locator("#review form").evaluate("form => form.remove()")
     while not held:
         page.wait_for_timeout(20)
     held[0].continue_()
@@ -175,13 +175,13 @@ def test_without_an_answer_nobody_says_whether_it_came(world: World, open_as: Op
     page = open_as(world.people["Rex"])
     send = reject(page, world, "Worse on Mondays")
     stops = "form => form.addEventListener('submit', event => event.preventDefault())"
-    page.locator("#reject form").evaluate(stops)  # no page comes after it
+    page.locator("#review form").evaluate(stops)  # no page comes after it
     send.click()
     page.reload()
-    page.locator("#reject").get_by_text("it is not known whether this was received").wait_for()
-    assert page.locator("#reject textarea").input_value() == "Worse on Mondays"
+    page.locator("#review").get_by_text("it is not known whether this was received").wait_for()
+    assert page.locator("#review textarea").input_value() == "Worse on Mondays"
     page.reload()
-    assert page.locator("#reject textarea").input_value() == ""
+    assert page.locator("#review textarea").input_value() == ""
 
 
 def test_what_was_typed_waits_ten_minutes_beside_the_page_to_sign_in_and_for_nobody_else(
@@ -193,7 +193,7 @@ def test_what_was_typed_waits_ten_minutes_beside_the_page_to_sign_in_and_for_nob
     stops = "form => form.addEventListener('submit', event => event.preventDefault())"
     for other in (False, True):
         send = reject(page, world, "Worse on Mondays")
-        page.locator("#reject form").evaluate(stops)
+        page.locator("#review form").evaluate(stops)
         send.click()
         page.context.clear_cookies(name=SESSION)
         page.goto("/accounts/login/")
@@ -236,7 +236,7 @@ def test_with_all_cookies_lost_one_button_leads_back_to_what_was_typed(
     page.context.add_cookies([{"name": SESSION, "value": cookie, "url": path}])
     page.get_by_role("link", name="Back to the form").click()
     page.wait_for_url(path)
-    assert page.locator("#reject textarea").input_value() == "Worse on Mondays"
+    assert page.locator("#review textarea").input_value() == "Worse on Mondays"
 
 
 def test_what_is_too_long_or_secret_is_kept_nowhere(world: World, open_as: OpenAs) -> None:
@@ -271,7 +271,7 @@ def test_a_message_lies_over_the_page_until_it_is_dismissed(
     send = reject(page, world, "Worse on Mondays")
     page.keyboard.press("Escape")
     before = page.locator("h1").evaluate(TOP)
-    page.get_by_role("button", name="Reject…").click()
+    page.get_by_role("button", name="Finish review…").click()
     send.click()
     notice = page.locator(".notice", has_text="Rejected.")
     notice.wait_for()

@@ -58,4 +58,4 @@ def test_a_printed_record_says_when_and_what_exactly(
         assert when["x"] + when["width"] <= what["x"]
     digest = page.locator(f".digest[data-copy='{bento.digest}']").first
     assert bento.digest in digest.evaluate(SHOWN, "::after")
-    assert page.get_by_role("button", name="Approve").count() == 0
+    assert page.get_by_role("button", name="Finish review").count() == 0

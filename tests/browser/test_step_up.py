@@ -58,8 +58,8 @@ def test_who_decides_is_asked_for_the_password_and_finds_the_comment_again(
     page = open_as(rosa)
     errors = errors_of(page)
     page.goto(f"/releases/{release.pk}/")
-    page.get_by_role("button", name="Reject…").click()
-    dialog = page.get_by_role("dialog", name="Reject churn:1 to staging")
+    page.get_by_role("button", name="Finish review…").click()
+    dialog = page.get_by_role("dialog", name="Finish review of churn:1 to staging")
     dialog.get_by_label("Comment").fill("Worse on Mondays,\nsee the plot")
     leave_open(page)
     dialog.get_by_role("button", name="Reject").click()
@@ -89,14 +89,14 @@ def test_by_a_passkey_too(world: World, rosa: User, open_as: OpenAs) -> None:
     plug_in(page, key)
     page.goto(f"/releases/{release.pk}/")
     leave_open(page)
-    page.get_by_role("button", name="Approve as reviewer…").click()
-    page.locator("#approve-c").fill("Reads well")
+    page.get_by_role("button", name="Finish review…").click()
+    page.locator("#review-c").fill("Reads well")
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_role("link", name="Use a security key").click()
     page.wait_for_url("**/2fa/webauthn/reauthenticate/**")  # with the script that the button needs
     page.get_by_role("button", name="Use a security key").click()
     page.wait_for_url(f"**/releases/{release.pk}/")
-    assert page.locator("#approve-c").input_value() == "Reads well"
+    assert page.locator("#review-c").input_value() == "Reads well"
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_text("Approved. Your decision is signed and logged.").wait_for()
 
@@ -164,20 +164,20 @@ def test_what_was_sent_and_done_is_not_put_back(world: World, rosa: User, open_a
     release = world.request("staging")
     page = open_as(rosa)
     page.goto(f"/releases/{release.pk}/")
-    page.get_by_role("button", name="Comment…").click()
-    page.locator("#comment textarea").fill("Said once")
+    page.get_by_role("button", name="Finish review…").click()
+    page.locator("#review textarea").fill("Said once")
     page.get_by_role("button", name="Comment", exact=True).click()
     page.get_by_text("“Said once”").wait_for()
-    assert page.locator("#comment textarea").input_value() == ""
+    assert page.locator("#review textarea").input_value() == ""
     leave_open(page)
-    page.get_by_role("button", name="Reject…").click()
-    page.locator("#reject textarea").fill("Not sent")
+    page.get_by_role("button", name="Finish review…").click()
+    page.locator("#review textarea").fill("Not sent")
     page.get_by_role("button", name="Reject", exact=True).click()
     asked(page)
     page.goto("/")
     page.goto(f"/releases/{release.pk}/")
-    assert page.locator("#reject textarea").input_value() == ""
-    assert not page.locator("#reject").is_visible()
+    assert page.locator("#review textarea").input_value() == ""
+    assert not page.locator("#review").is_visible()
 
 
 def sign_in(page: Page, who: User) -> None:
@@ -197,14 +197,14 @@ def test_who_was_signed_out_meanwhile_finds_the_comment_again_and_nobody_else_do
     errors = errors_of(page)
     for who, finds in ((rosa, "Worse on Mondays"), (bob, "")):
         page.goto(path)
-        page.get_by_role("button", name="Reject…").click()
-        page.locator("#reject textarea").fill("Worse on Mondays")
+        page.get_by_role("button", name="Finish review…").click()
+        page.locator("#review textarea").fill("Worse on Mondays")
         page.context.clear_cookies(name=SESSION)
         page.get_by_role("button", name="Reject", exact=True).click()
         sign_in(page, who)
         page.wait_for_url(f"**{path}")
-        assert page.locator("#reject textarea").input_value() == finds
-        assert page.locator("#reject").is_visible() == bool(finds)
+        assert page.locator("#review textarea").input_value() == finds
+        assert page.locator("#review").is_visible() == bool(finds)
     assert not Decision.objects.exists()
     assert errors == []
 
@@ -215,8 +215,8 @@ def test_who_signed_in_again_in_another_tab_is_told_and_finds_the_comment_again(
     path = f"/releases/{world.request('staging').pk}/"
     page = open_as(rosa)
     page.goto(path)
-    page.get_by_role("button", name="Reject…").click()
-    page.locator("#reject textarea").fill("Worse on Mondays")
+    page.get_by_role("button", name="Finish review…").click()
+    page.locator("#review textarea").fill("Worse on Mondays")
     page.context.clear_cookies(name=SESSION)
     other = page.context.new_page()
     other.goto("/")
@@ -233,7 +233,7 @@ def test_who_signed_in_again_in_another_tab_is_told_and_finds_the_comment_again(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("link", name="Back to the form").click()
     page.wait_for_url(f"**{path}")
-    assert page.locator("#reject textarea").input_value() == "Worse on Mondays"
+    assert page.locator("#review textarea").input_value() == "Worse on Mondays"
     page.get_by_role("button", name="Reject", exact=True).click()
     page.get_by_text("Rejected.").first.wait_for()
 
@@ -249,8 +249,8 @@ def test_the_page_that_asks_reads_well(
     page = open_as(rosa, width=width, theme=theme)
     page.goto(f"/releases/{release.pk}/")
     leave_open(page)
-    page.get_by_role("button", name="Reject…").click()
-    page.locator("#reject textarea").fill("Worse on Mondays")
+    page.get_by_role("button", name="Finish review…").click()
+    page.locator("#review textarea").fill("Worse on Mondays")
     page.get_by_role("button", name="Reject", exact=True).click()
     asked(page)
     page.screenshot(path=pictures / f"confirm-{theme}-{width}.png", full_page=True)
@@ -258,5 +258,5 @@ def test_the_page_that_asks_reads_well(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     confirm(page)
     page.wait_for_url(f"**/releases/{release.pk}/")
-    page.locator("#reject textarea").wait_for()
+    page.locator("#review textarea").wait_for()
     page.screenshot(path=pictures / f"confirmed-{theme}-{width}.png")

@@ -83,7 +83,7 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     places["evidence"] = f"{places['release']}evidence/"
     places["behaviour"] = f"{places['release']}behaviour/"
     places["attempts"] = f"{places['release']}attempts/"
-    assert page.get_by_role("button", name="Approve").count() == 0
+    assert page.get_by_role("button", name="Finish review").count() == 0
     steps("asks for its release")
 
     ravi = visit("reviewer")
@@ -93,11 +93,10 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     inbox.get_by_role("link", name=f"{MODEL}:3").first.click()
     inbox.wait_for_url("**/releases/rel_*/")  # loaded: before its scripts run no key opens a dialog
     # by keyboard alone: open the dialog, write, confirm
-    inbox.get_by_role("button", name="Approve as reviewer").focus()
+    inbox.get_by_role("button", name="Finish review…").focus()
     inbox.keyboard.press("Enter")
     inbox.locator("dialog[open] textarea:focus").wait_for()
     inbox.keyboard.type("AUC holds on the held-out quarter.")
-    inbox.keyboard.press("Tab")
     inbox.keyboard.press("Tab")
     inbox.keyboard.press("Enter")
     inbox.get_by_text("Your decision is signed").wait_for()
@@ -164,7 +163,7 @@ def test_the_next_release_is_asked_for_and_approved_on_phones(
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("link", name="Inbox").click()
     page.locator(f"a[href='{release}']").first.click()
-    page.get_by_role("button", name="Approve as reviewer").click()
+    page.get_by_role("button", name="Finish review…").click()
     page.get_by_role("button", name="Approve", exact=True).click()
     page.get_by_text("Your decision is signed").wait_for()
     page.locator("#rollout .card-actions .state.pass", has_text="Done").wait_for(timeout=300_000)

@@ -29,6 +29,7 @@ FOR_PEOPLE_ALONE = {
     "break_glass_review",
     "decisions_challenge",
     "decisions_create",
+    "decisions_withdraw",
     "passkeys_enrol",
     "passkeys_enrol_challenge",
     "passkeys_offer",

@@ -197,6 +197,7 @@ NOT_WALKED = frozenset(
         "recall.reached.v1",
         "receipt.kept.v1",
         "receipt.refused.v1",
+        "release.changes_lifted.v1",
         "release.expired.v1",
         "release.aborted.v1",
         "release.failed.v1",

@@ -20,7 +20,7 @@ from apps.assurance import actions as assurance
 from apps.assurance.models import Recall
 from apps.audit.models import Event
 from apps.governance import actions as governance
-from apps.governance.models import BreakGlass
+from apps.governance.models import BreakGlass, Decision
 from apps.identity import actions as access
 from apps.identity.errors import Reauthenticate
 from apps.identity.models import ApiToken, RoleBinding, User
@@ -103,6 +103,11 @@ class Things:
             "verdict": "approve",
             "statement_digest": release.request_digest,
         }
+
+    def asked_changes(self) -> Decision:
+        """A reviewer's request for changes."""
+        said = self.decision() | {"verdict": "request_changes", "comment": "x"}
+        return governance.decide(**said, actor=self.world.rex)
 
     def opening(self) -> dict[str, Any]:
         """What a responder sends to break the glass for a release."""
@@ -305,6 +310,9 @@ FRESH: dict[str, Case] = {
     ),
     # deciding, and the rules by which it is decided
     "governance.decide": Case("rex", lambda t: partial(governance.decide, **t.decision())),
+    "governance.withdraw_changes": Case(
+        "rex", lambda t: partial(governance.withdraw_changes, t.asked_changes())
+    ),
     "governance.open_break_glass": Case(
         "rob", lambda t: partial(governance.open_break_glass, **t.opening())
     ),

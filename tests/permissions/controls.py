@@ -58,6 +58,8 @@ class Controls(HTMLParser):
             return f"opens #{given['data-dialog']}"
         if given.get("type") == "button":
             return ""
+        if "formaction" in given:
+            return f"POST {route(given['formaction'])}"
         return self._named[given["form"]] if "form" in given else self._form
 
     def handle_data(self, data: str) -> None:

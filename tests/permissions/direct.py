@@ -83,6 +83,7 @@ from apps.governance.actions import (
     open_break_glass,
     publish_policy,
     review_break_glass,
+    withdraw_changes,
 )
 from apps.governance.actions.bundle import release_bundle
 from apps.governance.actions.duties import describe_path
@@ -99,6 +100,7 @@ from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.duties import visible_duties
 from apps.governance.queries.organisation import look
+from apps.governance.queries.requested_changes import releases_to_change
 from apps.governance.queries.sharing import shared_last
 from apps.governance.queries.standstill import standstill
 from apps.identity import actions as access
@@ -331,6 +333,17 @@ class Things:
         return decide(
             self.release, verdict="approve", statement_digest=self.release.request_digest, actor=who
         )
+
+    def changes_asked(self) -> Decision:
+        """Have the reviewer ask for changes to the release that waits, in their session."""
+        who, shown = actor_of(self.world.people["reviewer"]), self.release.request_digest
+        said = {"verdict": "request_changes", "comment": "x", "statement_digest": shown}
+        return decide(self.release, **said, actor=who)
+
+    def to_change(self, who: Actor) -> Actor:
+        """Return ``who`` once changes are asked for of what they had asked for."""
+        Release.objects.filter(pk=self.changes_asked().release_id).update(requester=who.accountable)
+        return who
 
     def approved(self) -> Release:
         """Return the release that waits in staging, as if somebody had approved it."""
@@ -945,6 +958,12 @@ QUESTIONS = [
         lambda t, who: "Trust a key" in t.page("viewer", f"/signing-keys/{t.project.slug}/"),
     ),
     # governance and serving
+    Direct(
+        "have releases wait for changes in a project that one does not see",
+        "stranger",
+        None,
+        lambda t, who: releases_to_change(t.to_change(who)).exists(),
+    ),
     Direct(
         "be offered to withdraw what one asked for",
         "viewer",
@@ -1674,6 +1693,13 @@ QUESTIONS = [
         "admin",
         Reauthenticate,
         lambda t, who: access.grant_role(role="viewer", person=t.person, actor=who),
+        stale=True,
+    ),
+    Direct(
+        "withdraw a request for changes",
+        "reviewer",
+        Reauthenticate,
+        lambda t, who: withdraw_changes(t.changes_asked(), actor=who),
         stale=True,
     ),
     Direct(

@@ -628,6 +628,7 @@ def pages(world: World) -> None:
         },
         "POST /releases/{release_id}/comment": {"comment": "?"},
         "POST /releases/{release_id}/withdraw": {},
+        "POST /releases/{release_id}/changes/withdraw": {"replaces": world.values["decision"]},
         "POST /rollouts/{rollout_id}/abort": {"reason": "x"},
         "POST /rollouts/{rollout_id}/do/{step_verb}": {"reason": "x"},
         "POST /endpoints/{endpoint_id}/scale": {"replicas": "1"},

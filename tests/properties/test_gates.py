@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from apps.governance import gates, policies
+from apps.governance import break_glass, gates, policies
 from apps.governance.gates.facts import (
     BuildFact,
     DecisionFact,
@@ -20,6 +20,7 @@ from apps.governance.gates.facts import (
     SoakFact,
 )
 from apps.governance.gates.terms import comparisons, paths
+from placet_verify.permit.break_glass import SKIPPABLE
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EMPTY = Facts(
@@ -51,7 +52,7 @@ decision = st.builds(
     DecisionFact,
     person=people,
     role=st.sampled_from(["reviewer", "approver", ""]),
-    verdict=st.sampled_from(["approve", "reject", ""]),
+    verdict=st.sampled_from(["approve", "request_changes", "reject", ""]),
 )
 facts = st.builds(
     Facts,
@@ -98,7 +99,9 @@ gates:
 @given(facts)
 def test_every_gate_answers_whatever_the_facts(given: Facts) -> None:
     results = gates.evaluate_all(document["gates"], given)
-    assert [r["gate"] for r in results] == [g["gate"] for g in document["gates"]]
+    held = any(d.verdict == "request_changes" for d in given.decisions)
+    beside = ["changes"] * held
+    assert [r["gate"] for r in results] == [*(g["gate"] for g in document["gates"]), *beside]
     for result in results:
         assert result["passed"] is (result["state"] == "passed")
         assert result["reason"] and result["title"]
@@ -121,7 +124,16 @@ def test_approvals_pass_only_with_enough_other_people_and_no_rejection(
     others = {d.person for d in decisions} - {"ada", "alan"}
     if result["passed"]:
         assert len(others) >= count
-        assert all(d.verdict == "approve" for d in decisions)
+        assert {d.verdict for d in decisions} <= {"approve", "request_changes"}
+
+
+@given(facts)
+def test_nothing_passes_while_anybody_asks_for_changes(given: Facts) -> None:
+    asks = DecisionFact("somebody", "reviewer", "request_changes")
+    held = replace(given, decisions=[*given.decisions, asks], broken_glass=True)
+    results = gates.evaluate_all(document["gates"], held)
+    everything = {"break_glass": {"skip": [*SKIPPABLE, "changes"]}}
+    assert not gates.passed(break_glass.skipped(results, everything, held))
 
 
 @given(odd)

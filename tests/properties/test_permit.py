@@ -172,6 +172,17 @@ def test_a_rejection_outweighs_every_assent() -> None:
     assert refusal(document) == "rejected"
 
 
+def test_a_request_for_changes_holds_what_everybody_else_assents_to() -> None:
+    asks = replace(
+        CASE.decisions[0], verdict="request_changes", person="per_third", nonce="third-nonce-000001"
+    )
+    for decisions in ([*CASE.decisions, asks], [asks, *CASE.decisions], [asks]):
+        document = replace(CASE, decisions=decisions).document(KEYS.decision)
+        assert refusal(document) == "changes_requested"
+    with pytest.raises(ValueError, match="a verdict is approve, request_changes or reject"):
+        replace(asks, verdict="changes_requested")
+
+
 @pytest.mark.parametrize("who", ["per_requester", "per_author"])
 def test_requester_and_author_do_not_count(who: str) -> None:
     assert refusal(CASE.decided_again(person=who).document(KEYS.decision)) == "quorum"

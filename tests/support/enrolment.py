@@ -124,7 +124,12 @@ class Signers(World):
         return next(self.keys[name] for name, user in self.people.items() if user.pk == who.id)
 
     def sign(
-        self, release: Release, who: Actor, verdict: str = "approve", comment: str = ""
+        self,
+        release: Release,
+        who: Actor,
+        verdict: str = "approve",
+        comment: str = "",
+        **more: str,
     ) -> Decision:
         """Have ``who`` decide with their passkey on what the release is now."""
         release.refresh_from_db()
@@ -132,6 +137,7 @@ class Signers(World):
             "verdict": verdict,
             "statement_digest": release.request_digest,
             "comment": comment,
+            **more,
         }
         question = deciding.ask_to_decide(release, **said, actor=who)
         assertion = answer(self.key(who), question)

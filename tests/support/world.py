@@ -180,10 +180,14 @@ class World:
     def decide(
         self, release: Release, who: Actor, verdict: str = "approve", **more: Any
     ) -> Decision:
-        """Have ``who`` decide on what the release is now."""
+        """Have ``who`` decide on what the release is now, in place of what they asked to change."""
         release.refresh_from_db()
         why = {} if verdict == "approve" else {"comment": "Not like this"}
-        shown = {"statement_digest": release.request_digest} | why | more
+        own = release.decisions.filter(
+            person=who.id, verdict="request_changes", voided_reason=""
+        ).first()
+        shown = {"statement_digest": release.request_digest, "replaces": own.pk if own else ""}
+        shown |= why | more
         return actions.decide(release, verdict=verdict, actor=who, **shown)
 
     def live(

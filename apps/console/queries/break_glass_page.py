@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.urls import reverse
 
@@ -27,13 +28,14 @@ from apps.governance.queries.open_break_glasses import (
     is_needless,
     is_spent,
 )
-from apps.governance.rules import BreakGlassState, ReleaseState, ReviewState
+from apps.governance.rules import BreakGlassState, ReleaseState, ReviewState, is_held
 from apps.identity.rules.permissions import roles_with
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
 
 REVIEWERS = " or ".join(roles_with("break_glass.review"))
+HELD = "Changes were requested: no emergency release starts this until that is lifted"
 STOPPED = "is stopped with its endpoint"
 ONCE = "Once it is co-signed, the rollout can start until"
 GOING: dict[str, str] = {ReleaseState.LIVE: "is live", ReleaseState.ROLLING_OUT: "is rolling out"}
@@ -291,8 +293,8 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     view = break_glass_views([get_break_glass(glass_id, actor)])[0]
     release = view.glass.release
     rule, ended = release.policy.break_glass, view.ended_by
-    asked, barred = may_confirm(view, actor), view.glass.reader_recalled  # type: ignore[attr-defined]
-    confirms = asked and not barred
+    why = _barred(view.glass) if may_confirm(view, actor) else ""
+    confirms = may_confirm(view, actor) and not why
     return BreakGlassPage(
         view=view,
         because=why_ended([view]).get(view.glass.pk, ""),
@@ -301,9 +303,16 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
         may_end=may_end(view, actor),
         may_review=may_review(view, actor),
         signing=_confirming(view.glass.pk, release, rule, actor) if rule and confirms else None,
-        cannot_count=sentence("You", [RECALLED]) if asked and barred else "",
+        cannot_count=why,
         recall_url=recall_url(ended["id"], ended["project"], actor) if ended else "",
     )
+
+
+def _barred(glass: Any) -> str:
+    """Say why nobody, or not this reader, confirms it; '' where they can."""
+    if glass.reader_recalled:
+        return sentence("You", [RECALLED])
+    return HELD if is_held(glass.release.gates) else ""
 
 
 def buttons(page: BreakGlassPage) -> Iterator[Button]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.console.queries.break_glass_page import ShownBreakGlass
+from apps.console.queries.break_glass_page import HELD, ShownBreakGlass
 from apps.console.queries.break_glass_reasons import why_ended
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
@@ -17,7 +17,7 @@ from apps.governance.queries.break_glass import (
     break_glasses,
     may_open,
 )
-from apps.governance.rules import GLASS_OPEN, ReviewState
+from apps.governance.rules import GLASS_OPEN, ReviewState, is_held
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
 
@@ -124,10 +124,11 @@ def break_glass_list_page(
 
 
 def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:
-    """Return what the form shows where ``actor`` may open one for ``release``, which they were not
-    kept from by a recall; else ``None``."""
+    """Return what the form shows where ``actor`` may open one for ``release``, which neither a
+    recall nor a request for changes keeps them from; else ``None``."""
     rule = release.policy.break_glass
-    if rule is None or release.reader_recalled or not may_open(release, actor):
+    barred = release.reader_recalled or is_held(release.gates)
+    if rule is None or barred or not may_open(release, actor):
         return None
     hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]
     challenge = f"releases/{release.pk}/break-glass/challenge"
@@ -140,5 +141,8 @@ def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:
 def break_glass_barred(release: Any, actor: Actor) -> str:
     """Say why ``actor``, whose role lets them, opens none for ``release``; '' where they can, or it
     lets them not."""
-    barred = release.reader_recalled and may_open(release, actor)
-    return sentence("You", [RECALLED]) if barred else ""
+    if not may_open(release, actor):
+        return ""
+    if release.reader_recalled:
+        return sentence("You", [RECALLED])
+    return HELD if is_held(release.gates) else ""

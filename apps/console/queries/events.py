@@ -34,6 +34,7 @@ STRONG = {
     "release.decided",
     "release.withdrawn",
     "release.rejected",
+    "release.changes_lifted",
     "signing_key.added",
     "signing_key.revoked",
     "policy.drafted",

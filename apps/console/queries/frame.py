@@ -12,6 +12,7 @@ from django.db.models.functions import JSONObject, RowNumber
 
 from apps.discussions.queries import awaited_threads
 from apps.governance.models import Release
+from apps.governance.queries.requested_changes import releases_to_change
 from apps.governance.queries.visible_rows import is_startable, publishable_drafts
 from apps.identity.models import Project
 from apps.identity.queries import visible
@@ -40,6 +41,7 @@ class Tasks:
     paused: int = 0  # rollouts that go no further until a person lets them
     drafts: int = 0  # of policies, to publish
     mentions: int = 0  # discussions in which they were mentioned
+    changes: int = 0  # releases of theirs on which others requested changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def _tasks(actor: Actor) -> JSONObject:
         paused=held_rollouts(actor),
         drafts=_count(publishable_drafts(actor)),
         mentions=_count(awaited_threads(actor)),
+        changes=_count(releases_to_change(actor)),
     )
 
 
@@ -131,8 +134,8 @@ def _count(rows: QuerySet[Any]) -> Subquery:
 
 def _told(brought: Mapping[str, Any], actor: Actor) -> Tasks:
     paused = count_awaiting(brought.get("paused") or (), actor)
-    drafts, mentions = brought.get("drafts") or 0, brought.get("mentions") or 0
-    return Tasks(brought.get("startable") or 0, paused, drafts, mentions)
+    names = ("startable", "drafts", "mentions", "changes")
+    return Tasks(paused=paused, **{name: brought.get(name) or 0 for name in names})
 
 
 def _listed_alerts(actor: Actor) -> ArraySubquery:

@@ -10,7 +10,13 @@ from apps.console.queries.alerts import alert_rows
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
-from apps.console.queries.own_releases import OwnRequest, Startable, followed, requests_title
+from apps.console.queries.own_releases import (
+    OwnRequest,
+    Startable,
+    ToChange,
+    followed,
+    requests_title,
+)
 from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
 from apps.discussions.queries import listed_threads
 from apps.governance.models import PolicyRevision
@@ -65,6 +71,7 @@ class HomePage:
     more: str  # not '' where there are more endpoints that something was rolled out to
     startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
+    changes: Sequence[ToChange]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]  # of policies that the reader may publish
     mentions: list[Any]  # discussions in which the reader is mentioned
@@ -95,6 +102,7 @@ class HomePage:
         said: list[str] = []
         for rows, what, then in (
             (self.inbox.needed, "release", "for your decision"),
+            (self.changes, "release", "for changes of yours"),
             (self.startable, "approved release", "to be rolled out"),
             (self.paused, "rollout", "for a person to go on"),
             (self.drafts, "policy draft", "to be published or withdrawn"),
@@ -180,6 +188,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         more=more,
         startable=releases.startable,
         requests=releases.own,
+        changes=releases.changes,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         drafts=still.drafts,
         mentions=listed_threads(actor),

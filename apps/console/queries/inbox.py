@@ -1,5 +1,5 @@
-"""What waits for a person: releases to decide on or roll out, paused rollouts, policy drafts,
-mentions."""
+"""What waits for a person: releases to decide on, change or roll out, paused rollouts, policy
+drafts, mentions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,13 @@ from typing import Any
 from django.urls import reverse
 
 from apps.console.queries.home_page import PausedRow
-from apps.console.queries.own_releases import OwnRequest, Startable, followed, requests_title
+from apps.console.queries.own_releases import (
+    OwnRequest,
+    Startable,
+    ToChange,
+    followed,
+    requests_title,
+)
 from apps.discussions.queries import listed_threads, sees_thread
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, waiting_on
@@ -26,6 +32,7 @@ class InboxPage:
     inbox: Waiting
     startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
+    changes: Sequence[ToChange]
     paused: list[PausedRow]
     drafts: list[PolicyRevision]
     mentions: list[Any]  # threads, as listed_threads reads them
@@ -46,7 +53,7 @@ class InboxPage:
     @property
     def size(self) -> int:
         """How many things there are that the reader can do now."""
-        releases = len(self.inbox.needed) + len(self.startable)
+        releases = len(self.inbox.needed) + len(self.startable) + len(self.changes)
         return releases + len(self.paused) + len(self.drafts) + len(self.mentions)
 
     @property
@@ -64,6 +71,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         inbox=inbox,
         startable=releases.startable,
         requests=releases.own,
+        changes=releases.changes,
         paused=[PausedRow(row) for row in awaiting_person(actor)],
         drafts=publishable(actor),
         mentions=listed_threads(actor),
@@ -85,6 +93,7 @@ class Task:
 
 TASKS = {  # by their kinds: the permission that shows what they are about
     "decision": "release.view",
+    "changes": "release.view",
     "start": "release.view",
     "rollout": "rollout.view",
     "policy": "policy.view",
@@ -107,15 +116,18 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         yield row.project_id, _of_release("decision", row, "Needs your decision", row.created_at)
     for row, why in page.inbox.barred:
         yield row.project_id, _of_release("decision", row, why, row.created_at)
+    for change in page.changes:
+        row = change.release
+        yield row.project_id, _of_release("changes", row, change.says, change.since)
     for startable in page.startable:
         row = startable.release
         name = row.endpoint.name
         what = f"Waits for {name} to be started" if startable.stop else "Ready to roll out"
         yield row.project_id, _of_release("start", row, what, row.approved_at)
-    for held in page.paused:
-        rollout, url = held.rollout, reverse("rollout", args=[held.rollout.pk])
+    for paused in page.paused:
+        rollout, url = paused.rollout, reverse("rollout", args=[paused.rollout.pk])
         title = _title(rollout.to_revision.bento.version, rollout.endpoint.environment)
-        task = Task("rollout", rollout.pk, title, held.what, rollout.entered_at, url)
+        task = Task("rollout", rollout.pk, title, paused.what, rollout.entered_at, url)
         yield rollout.project_id, task
     for draft in page.drafts:
         place = draft.environment

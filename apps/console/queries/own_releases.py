@@ -10,11 +10,13 @@ from django.db.models import Case, Exists, OuterRef, Q, When
 
 from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
+from apps.console.queries.page_parts import in_a_row
 from apps.console.queries.release_rows import with_rejection, with_requester
 from apps.console.queries.release_words import with_words
 from apps.console.queries.rollout_words import paused
 from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Decision, Release
+from apps.governance.queries.requested_changes import held_own, with_answer
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of, sees_in, visible
@@ -105,6 +107,35 @@ class OwnRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ToChange:
+    """A release that waits for changes by its reader, who asked for it or made its version."""
+
+    release: Any  # with ``asking`` and ``answered_by``
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """Who asked for changes, each with their words."""
+        return [(row["name"], self.texts.get(row["comment"], "")) for row in self.release.asking]
+
+    @property
+    def since(self) -> datetime:
+        """When the last of them did."""
+        return max(datetime.fromisoformat(row["at"]) for row in self.release.asking)
+
+    @property
+    def says(self) -> str:
+        """Who asked for changes, in a sentence."""
+        return f"{in_a_row([name for name, _ in self.requests])} requested changes"
+
+    @property
+    def answer(self) -> str:
+        """Which release answers it; '' while none does."""
+        found = self.release.answered_by
+        return f"Release {found['number']} answers it: withdraw this one" if found else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Startable:
     """An approved release that its reader can start, or whose endpoint they can."""
 
@@ -123,6 +154,7 @@ class Followed:
 
     startable: Sequence[Startable]  # oldest first
     own: Sequence[OwnRequest]  # newest first
+    changes: Sequence[ToChange] = ()  # oldest first
 
 
 def requests_title(rows: Sequence[OwnRequest]) -> str:
@@ -132,18 +164,20 @@ def requests_title(rows: Sequence[OwnRequest]) -> str:
 
 
 def followed(actor: Actor) -> Followed:
-    """Return the releases that ``actor`` can start, and those they asked for that are open or came
-    to an end lately, or let out and a recall ended lately: in one query, and one more where one was
-    rejected or recalled."""
+    """Return the releases that ``actor`` can start, those that wait for changes of theirs, and
+    those they asked for that are open or came to an end lately, or let out and a recall ended
+    lately: in one query, and one more where one was rejected, recalled or is to be changed."""
     since = now() - timedelta(days=DAYS)
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
     asked, approved, started = Q(requester=actor.accountable), _approved(actor), _started(actor)
     mine = asked & lately | _by_recall(since) & (Q(approved) | Q(started))
-    first = visible(Release.objects.filter(mine | is_startable(actor)), actor, view="release.view")
+    concerning = mine | is_startable(actor) | held_own(actor)
+    first = visible(Release.objects.filter(concerning), actor, view="release.view")
     few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
     rows = with_rejection(with_requester(releases(actor).filter(one_of(few))))
-    rows = with_words(rows).annotate(
+    rows = with_answer(with_words(rows)).annotate(
+        held=Case(When(held_own(actor), then=True), default=False),
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
         asked=Case(When(asked, then=True), default=False),
@@ -155,12 +189,15 @@ def followed(actor: Actor) -> Followed:
     found: list[Any] = list(rows)
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
     own = [row for row in found if row.mine][:SHOWN]
+    held = sorted((row for row in found if row.held), key=lambda row: row.created_at)
     sealed = [sealed_reason(row.endpoint, row.stopper, actor) for row in ready]
-    texts = _texts(own, sealed, actor)
+    asked_of = [one["comment"] for row in held for one in row.asking]
+    texts = _texts(own, [*sealed, *asked_of], actor)
     startable = zip(ready, sealed, strict=True)
     return Followed(
         [Startable(row, texts.get(why, "")) for row, why in startable],
         [OwnRequest(row, texts) for row in own],
+        [ToChange(row, texts) for row in held],
     )
 
 

@@ -26,7 +26,8 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.queries.people import NamedPerson, who_can_decide
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
-from apps.governance.rules import RETRIABLE, ReleaseState
+from apps.governance.queries.requested_changes import lifted_by
+from apps.governance.rules import CHANGES, RETRIABLE, ReleaseState
 from apps.identity.queries import name_in
 from apps.identity.rules.permissions import roles_with
 from apps.rollouts.attempts import rollback_of
@@ -216,7 +217,13 @@ class ReleaseEnd:
         if self.view.is_decided:
             return [past(gate) for gate in self.view.gates]
         both = zip(self.view.gates, self.view.who_opens, strict=True)
-        return [present(gate, people) for gate, people in both]
+        return [present(gate, people, self._asking) for gate, people in both]
+
+    @property
+    def _asking(self) -> str:
+        """Whose request for changes holds it, and how that ends."""
+        names = [request.name for request in self.view.requests]
+        return f"Held until {lifted_by(names)}" if names else ""
 
     @property
     def checked_at(self) -> datetime | None:
@@ -295,9 +302,10 @@ def moment(release: Release) -> str:
     return "at the decision" if decided else "when it ended"
 
 
-def present(gate: GateResult, people: Sequence[NamedPerson]) -> GateLine:
-    """Return what a gate says now; ``people`` are those whose approval it lacks."""
-    who = ""
+def present(gate: GateResult, people: Sequence[NamedPerson], asking: str = "") -> GateLine:
+    """Return what a gate says now; ``people`` are those whose approval it lacks, and ``asking`` is
+    what is said of who asked for changes."""
+    who = asking if gate["gate"] == CHANGES else ""
     if gate["gate"] == "approvals" and gate["facts"].get("missing"):
         who = who_can_decide(people, NAMED)
     return GateLine(gate["state"], gate["title"], gate["reason"], who)

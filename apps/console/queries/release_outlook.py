@@ -9,6 +9,7 @@ from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import ReleaseView
+from apps.governance.rules import CHANGES
 
 PINNED = frozenset({"build", "scan", "evidence"})  # gates about what a request is bound to
 
@@ -80,7 +81,7 @@ def waits_until(gate: GateResult) -> str:
 
 def held_by_other_than_people(results: Iterable[GateResult]) -> list[GateResult]:
     """Return the gates that have not passed, without those that people open."""
-    return [g for g in gates.holding_back(results) if g["gate"] != "approvals"]
+    return [g for g in gates.holding_back(results) if g["gate"] not in ("approvals", CHANGES)]
 
 
 def passes_at(gate: GateResult) -> datetime | None:

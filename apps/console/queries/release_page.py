@@ -10,13 +10,11 @@ from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
 from apps.console.queries.release_end import RecalledBefore, ReleaseEnd, with_end
-from apps.console.queries.release_outlook import AfterApproval, after_approval, starts_alone
+from apps.console.queries.release_outlook import starts_alone
 from apps.console.queries.release_parts import (
-    DecisionForm,
     ServingRow,
     barred,
     compared_with,
-    decision_forms,
     documents,
     live_column,
     network,
@@ -24,10 +22,10 @@ from apps.console.queries.release_parts import (
     picture_of,
     replicas,
     serving_words,
-    signing_of,
     signs,
     with_story_in_words,
 )
+from apps.console.queries.release_review import Review, signing_of
 from apps.console.queries.release_rows import may_withdraw
 from apps.console.queries.release_standing import ReleaseStanding
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
@@ -80,7 +78,9 @@ class ReleasePage:
     def now(self) -> ReleaseStanding:
         """How it stands."""
         serving = self.view.live.pk if self.view.live else ""
+        answer = self.review.answer
         said = [*(sign.text for sign in self.signs), self.release.endpoint.state, serving]
+        said += [answer.text] if answer else []
         return ReleaseStanding(self.release, self.rollout, self.actor, said)
 
     @property
@@ -151,8 +151,8 @@ class ReleasePage:
 
     @property
     def decisions(self) -> list[DecisionRow]:
-        """The decisions; what somebody said who ended it stands above."""
-        above = {d.id for d in self.end.rejections}
+        """The decisions; what somebody said who ended or holds it stands above."""
+        above = {d.id for d in (*self.end.rejections, *self.view.requests)}
         return [replace(d, comment="") if d.id in above else d for d in self.view.decisions]
 
     @property
@@ -239,14 +239,9 @@ class ReleasePage:
         return f"{url}?v={live.version.number if live else ''}&v={version.number}"
 
     @property
-    def decidable(self) -> list[DecisionForm]:
-        """The dialogs in which the reader decides."""
-        return list(decision_forms(self.view))
-
-    @property
-    def after_approval(self) -> AfterApproval | None:
-        """What happens once the reader approves."""
-        return after_approval(self.view)
+    def review(self) -> Review:
+        """How the reader finishes their review, and what others asked to change."""
+        return Review(self.view, self.actor, self.may_comment)
 
     @property
     def documents(self) -> list[Link]:
@@ -351,15 +346,13 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
 
 def buttons(page: ReleasePage) -> Iterator[Button]:
     """Yield what the reader can do with the release now, the usual thing last."""
-    release, view = page.release, page.view
-    if page.may_comment:
+    release = page.release
+    if page.may_comment and not page.review.is_offered:
         yield Button("Comment…", dialog="comment")
     if page.may_withdraw:
         yield Button("Withdraw…", dialog="withdraw", tone="outline-danger")
-    if view.can_decide:
-        yield Button("Reject…", dialog="reject", tone="outline-danger")
-    if view.can_approve:
-        yield Button(f"Approve as {view.you_decide_as}…", dialog="approve", tone="primary")
+    if page.review.is_offered:
+        yield Button("Finish review…", dialog="review", tone="primary")
     if page.break_glass_form:
         yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
     if page.now.can_start and page.may("rollout.start"):

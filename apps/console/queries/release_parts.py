@@ -6,10 +6,10 @@ from typing import Any
 
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.page_parts import Link, Sign, people_of
-from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.release_end import NAMED, moment
 from apps.console.queries.release_outlook import waiting_signs
+from apps.console.queries.release_review import asking_sign
 from apps.console.queries.rollout_steps import state_of
 from apps.console.queries.stops import is_stopped_beside
 from apps.console.templatetags.placet import capture, number, reaches, unit
@@ -21,8 +21,6 @@ from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
 from apps.rollouts.models import Rollout
 from apps.serving.rules import EndpointState
-from placet.kernel.actor import Actor
-from placet_verify.statements import APPROVE, REJECT
 
 SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
 SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
@@ -49,19 +47,10 @@ class ServingRow:
         return both if self.name == "variables" else [say(side) for side in both]
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionForm:
-    """The dialog in which the reader approves or rejects."""
-
-    verdict: str
-    submit: str  # what its button says
-    title: str
-    tone: str
-
-
 def signs(view: ReleaseView) -> list[Sign]:
-    """Return what a release waits for: gates that failed, people, the clock; and what follows."""
-    held = []
+    """Return what a release waits for: changes, gates that failed, people, the clock; and what
+    follows."""
+    held = list(asking_sign(view))
     if view.failing:
         what = "A gate has failed" if len(view.failing) == 1 else "Gates have failed"
         titles = ", ".join(gate["title"] for gate in view.failing)
@@ -101,17 +90,6 @@ def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
         yield f"routed by {unit(serving['unit'])}"
     if serving.get("capture"):
         yield f"captures {capture(serving['capture'])}"
-
-
-def decision_forms(view: ReleaseView) -> Iterator[DecisionForm]:
-    """Yield the dialogs in which the reader rejects, or approves where that is asked of them."""
-    if not view.can_decide:
-        return
-    release = view.release
-    approve = [(APPROVE, "Approve", "primary")] if view.can_approve else []
-    for verdict, submit, tone in (*approve, (REJECT, "Reject", "danger")):
-        title = f"{submit} {release.version} to {release.environment.name}"
-        yield DecisionForm(verdict, submit, title, tone)
 
 
 def standing(release: Release) -> str:
@@ -182,20 +160,6 @@ def picture_of(plan: Mapping[str, Any], rollout: Rollout | None) -> Picture:
     if rollout is None:
         return picture(Plan.stored(plan).steps)
     return picture(rollout.steps, [state_of(rollout, i) for i in range(len(rollout.steps))])
-
-
-def signing_of(view: ReleaseView, actor: Actor) -> Signing | None:
-    """Return how the reader signs, where they may decide and passkeys are demanded of them."""
-    if not view.can_decide:
-        return None
-    release = view.release
-    return signing(
-        release.environment.name,
-        f"releases/{release.pk}/decisions/challenge",
-        "verdict statement_digest comment passkey",
-        actor,
-        demanded=release.policy.approvals.passkey(view.you_decide_as),
-    )
 
 
 def barred(view: ReleaseView) -> list[str]:

@@ -163,4 +163,5 @@ def with_own_decision(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release
     return rows.annotate(
         own_verdict=Subquery(mine.values("verdict")[:1]),
         own_decided_at=Subquery(mine.values("created_at")[:1]),
+        own_voided=Subquery(mine.values("voided_reason")[:1]),
     )

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from apps.console.queries.page_parts import Sign, people_of
+from apps.console.queries.page_parts import Sign, in_a_row, people_of
 from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
 from apps.governance import gates, rules
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.by_clock import gates_now, with_clock
+from apps.governance.queries.requested_changes import with_requests
 from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
 from apps.governance.rules import ReleaseState
 from apps.rollouts.pauses import PAUSED, stands, with_going
@@ -27,8 +28,8 @@ BEFORE = {  # by the word that is asked for: the state of what may be told by it
 
 def with_words(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     """Have releases, with their policy and environment, bring what :func:`listed_state` and
-    :func:`~apps.rollouts.pauses.going` tell from."""
-    return with_going(with_clock(releases))
+    :func:`~apps.rollouts.pauses.going` tell from, and who asked for changes."""
+    return with_going(with_clock(with_requests(releases)))
 
 
 def listed_state(release: Release) -> str:
@@ -62,17 +63,28 @@ def gate_sign(release: Release) -> Sign | None:
     held = gates.holding_back(gates_now(release))
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
-    return _waiting(held) if held else Sign("pass", "✓", "Gates passed")
+    return _waiting(held, asked_by(release)) if held else Sign("pass", "✓", "Gates passed")
 
 
-def _waiting(held: list[GateResult]) -> Sign:
-    """Say whom a release waits for, and the clock or what else besides."""
+def asked_by(release: Any) -> str:
+    """Say that changes are requested, and by whom where the release brought that; '' where none
+    are."""
+    if not rules.is_held(release.gates):
+        return ""
+    names = [one["name"] for one in getattr(release, "asking", ())]
+    return f"Changes requested by {in_a_row(names)}" if names else "Changes requested"
+
+
+def _waiting(held: list[GateResult], asked: str) -> Sign:
+    """Say whom a release waits for, and the clock or what else besides; first that changes were
+    ``asked`` for, where they were."""
     missing, last = dict(sorted(rules.missing_people(held).items())), None
-    said = [f"Waiting for {people_of(missing)}"] if missing else []
+    said = [asked] if asked else []
+    said += [f"Waiting for {people_of(missing)}"] if missing else []
     if others := held_by_other_than_people(held):
         times = [at for at in map(passes_at, others) if at]
         last = max(times) if len(times) == len(others) else None
         titles = ", ".join(gate["title"] for gate in others)
         many = "" if len(others) > 1 else "es"
         said.append(f"{titles}: pass{many}" if last else titles)
-    return Sign("wait", "◷", "; ".join(said), True, last)
+    return Sign("wait", "✎" if asked else "◷", "; ".join(said), True, last)

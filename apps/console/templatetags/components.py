@@ -165,7 +165,7 @@ def empty(context: Context, content: str, title: str, action: Any = None) -> Saf
 
 @register.simple_block_tag(takes_context=True)
 def dialog(context: Context, content: str, id: str, title: str, **options: Any) -> SafeString:
-    """Show a dialog with a form to ``action``, which the button ``submit`` sends.
+    """Show a dialog with a form to ``action``, which the button ``submit`` sends, or those within.
 
     ``tone`` is the button's, ``form`` the form's id; ``signing`` says which passkey signs it, and
     keeps the button from being pressed where the reader has none. With ``fault`` it is open and

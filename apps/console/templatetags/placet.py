@@ -81,6 +81,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "error": ("fail", "!", "Error"),
     "approve": ("pass", "✓", "Approved"),
     "reject": ("fail", "✕", "Rejected"),
+    "request_changes": ("wait", "✎", "Changes requested"),
     "open": ("fail", "▲", "Open"),
     "acknowledged": ("wait", "◷", "Acknowledged"),
     "resolved": ("pass", "✓", "Resolved"),
@@ -364,6 +365,12 @@ def pretty(value: Any) -> str:
 
 
 WORDS = {"sbom": "SBOM", "smoke_test": "Smoke test", "load_test": "Load test"}
+
+
+@register.filter
+def did(verdict: str) -> str:
+    """Return what somebody did who decided so: ``requested changes``."""
+    return {"approve": "approved", "reject": "rejected"}.get(verdict, "requested changes")
 
 
 @register.filter

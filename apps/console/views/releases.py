@@ -31,9 +31,16 @@ from apps.console.views.base import PageRequest, action, assertion_of, fault_of,
 from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
-from apps.governance.actions import comment, decide, request_release, withdraw
+from apps.governance.actions import (
+    comment,
+    decide,
+    request_release,
+    withdraw,
+    withdraw_changes,
+)
 from apps.governance.models import Environment, Release
 from apps.governance.plan import Plan
+from apps.governance.queries import visible_rows
 from apps.governance.queries.visible_rows import environments, release
 from apps.registry.models import ModelVersion
 from apps.registry.queries import version_by_id
@@ -41,9 +48,14 @@ from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
-from placet_verify.statements import APPROVE
+from placet_verify.statements import APPROVE, REJECT, REQUEST_CHANGES
 
 NO_RELEASE = "Open a built version and request one."
+DECIDED = {
+    APPROVE: "Approved. Your decision is signed and logged.",
+    REQUEST_CHANGES: "Changes requested: the release is held until you decide again.",
+    REJECT: "Rejected.",
+}
 
 
 @page
@@ -248,7 +260,7 @@ def _plan(request: PageRequest, environment: Environment, version: ModelVersion)
 
 @action
 def decision(request: PageRequest, release_id: str) -> HttpResponse:
-    """Approve or reject what was shown."""
+    """Approve, reject or ask for changes to what was shown."""
     row = release(release_id, request.actor)
     verdict = request.POST.get("verdict", "")
     decide(
@@ -256,11 +268,11 @@ def decision(request: PageRequest, release_id: str) -> HttpResponse:
         verdict=verdict,
         statement_digest=request.POST.get("statement_digest", ""),
         comment=request.POST.get("comment", ""),
+        replaces=request.POST.get("replaces", ""),
         assertion=assertion_of(request),
         actor=request.actor,
     )
-    words = "Approved. Your decision is signed and logged." if verdict == APPROVE else "Rejected."
-    messages.success(request, words)
+    messages.success(request, DECIDED[verdict])
     return redirect("release", release_id)
 
 
@@ -277,6 +289,15 @@ def take_back(request: PageRequest, release_id: str) -> HttpResponse:
     """Withdraw one's request."""
     withdraw(release(release_id, request.actor), actor=request.actor)
     messages.success(request, "Withdrawn.")
+    return redirect("release", release_id)
+
+
+@action
+def lift_changes(request: PageRequest, release_id: str) -> HttpResponse:
+    """Withdraw one's own request for changes, the one that was shown."""
+    own = visible_rows.decision(request.POST.get("replaces", ""), request.actor)
+    withdraw_changes(own, actor=request.actor)
+    messages.success(request, "Your request for changes is withdrawn.")
     return redirect("release", release_id)
 
 

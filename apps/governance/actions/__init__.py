@@ -19,6 +19,7 @@ from apps.governance.actions.environments import (
     update_environment,
 )
 from apps.governance.actions.freezes import lift_freeze, set_freeze
+from apps.governance.actions.held import withdraw_changes
 from apps.governance.actions.lifecycle import (
     assemble_permit,
     begin_rollout,
@@ -74,5 +75,6 @@ __all__ = [
     "uncount",
     "update_environment",
     "withdraw",
+    "withdraw_changes",
     "withdraw_policy",
 ]

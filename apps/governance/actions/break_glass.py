@@ -18,6 +18,7 @@ from apps.governance.actions.advance import approve_if_passed, store_gates
 from apps.governance.actions.break_glass_ends import lock_break_glass
 from apps.governance.actions.ceremony import Ceremony, refuse_uncounted
 from apps.governance.actions.decisions import check_shown
+from apps.governance.actions.held import refuse_held
 from apps.governance.actions.locking import lock_release
 from apps.governance.errors import (
     Changed,
@@ -258,8 +259,8 @@ def _rule(release: Release) -> BreakGlassRule:
 
 
 def _refuse(release: Release, actor: Actor, permission: str) -> None:
-    """Refuse who lacks the permission at this instant, whose last one nobody reviewed, and what no
-    break-glass could start."""
+    """Refuse who lacks the permission at this instant, whose last one nobody reviewed, what is
+    held, and what no break-glass could start."""
     refuse_uncounted(actor)
     scope = scope_of(release)
     held = fresh_grants(actor.id, lock=True)
@@ -279,6 +280,7 @@ def _refuse(release: Release, actor: Actor, permission: str) -> None:
             f"The emergency release of release {overdue.release.number} was due for review by"
             f" {overdue.review_due_at:%d %B %H:%M} UTC: close that review first"
         )
+    refuse_held(release)
     results = foreseen(release)
     if not gates.passed(results):
         raise GatesFailed(

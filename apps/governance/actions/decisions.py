@@ -1,7 +1,7 @@
 """Deciding: one person, in a browser session, over exactly what was shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from apps.governance import rules
 from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
 from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.actions.ceremony import Ceremony, refuse_uncounted
+from apps.governance.actions.held import log_lifted, standing_decisions, void
 from apps.governance.actions.locking import lock_release
 from apps.governance.actions.requests import open_request, still_bound
 from apps.governance.approvals import Decider
@@ -31,7 +32,7 @@ from apps.governance.independence import sentence
 from apps.governance.models import Decision, Release
 from apps.governance.queries.facts import evaluate
 from apps.governance.queries.standing import standing_now
-from apps.governance.rules import ReleaseState
+from apps.governance.rules import DECIDED_AGAIN, ReleaseState
 from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.sign_in.freshness import demand_session
 from apps.identity.trust.passkeys import PasskeyQuestion, stored
@@ -45,6 +46,8 @@ from placet_verify.permit.standing import Standing
 from placet_verify.statements import (
     APPROVE,
     REJECT,
+    REQUEST_CHANGES,
+    VERDICTS,
     DecisionStatement,
     RequestStatement,
     decision_kind,
@@ -64,6 +67,7 @@ class _Deciding(Ceremony[DecisionStatement]):
     role: str
     standing: Standing | None  # where they stand, if the policy asks
     verdict: str
+    former: Decision | None = None  # their request for changes that this takes the place of
 
     def statement(self, at: datetime, **signed: str) -> DecisionStatement:
         """Return the decision; with a passkey's ``credential`` one that this passkey signs."""
@@ -86,6 +90,7 @@ def ask_to_decide(
     verdict: str,
     statement_digest: str,
     comment: str = "",
+    replaces: str = "",
     passkey: str = "",
     actor: Actor,
 ) -> PasskeyQuestion:
@@ -95,7 +100,8 @@ def ask_to_decide(
     """
     text = _checked(verdict, comment, actor)
     with transaction.atomic():
-        return _deciding(release, statement_digest, verdict, text, actor).ask(passkey)
+        deciding = _deciding(release, statement_digest, verdict, text, actor)
+        return _in_place_of(replaces, deciding).ask(passkey)
 
 
 def decide(
@@ -104,13 +110,17 @@ def decide(
     verdict: str,
     statement_digest: str,
     comment: str = "",
+    replaces: str = "",
     assertion: Mapping[str, Any] | None = None,
     actor: Actor,
 ) -> Decision:
-    """Approve or reject ``release`` as it was shown, named by ``statement_digest``.
+    """Approve, reject or ask for changes to ``release`` as it was shown, named by
+    ``statement_digest``.
 
     The role is read again under lock, so that one taken away before the commit does not count.
-    A rejection ends the release. An approval that makes the last gate pass approves it.
+    A rejection ends the release. A request for changes holds it until the same person decides
+    again, naming that request (``replaces``, its id), or withdraws it. An approval that makes the
+    last gate pass approves it.
     ``assertion`` is a passkey's answer to :func:`ask_to_decide`, without which nothing counts
     where the policy demands passkeys.
     """
@@ -118,10 +128,13 @@ def decide(
     signer, ring = keystore.signer("decision"), keystore.ring()
     with record(actor) as log:
         deciding = _deciding(release, statement_digest, verdict, text, actor)
+        deciding = _in_place_of(replaces, deciding)
         signed, statement = deciding.sign(assertion, signer, ring)
+        if deciding.former is not None:
+            void(deciding.former, DECIDED_AGAIN)
         decision = _decision(deciding, signed, statement)
         decision.save(force_insert=True)
-        _follow(deciding.release, decision, log)
+        _follow(deciding, decision, log)
         return decision
 
 
@@ -146,8 +159,9 @@ def _checked(verdict: str, comment: str, actor: Actor) -> str:
     """Refuse who may never decide, and what is no decision; return the comment, without which
     nobody is refused: who asked is to know why."""
     demand_session(actor)
-    if verdict not in (APPROVE, REJECT):
-        raise InvalidInput(errors=[FieldError("/verdict", f"{APPROVE} or {REJECT}")])
+    if verdict not in VERDICTS:
+        detail = f"{APPROVE}, {REQUEST_CHANGES} or {REJECT}"
+        raise InvalidInput(errors=[FieldError("/verdict", detail)])
     return clean_text("comment", comment, limit=4000, empty=verdict == APPROVE)
 
 
@@ -163,7 +177,8 @@ def _deciding(
     standing = standing_now(row, actor.accountable)
     role = _role(row, row.decider(actor.accountable, standing), held, seen, actor)
     if verdict == APPROVE and not row.policy.approvals.asks(role):
-        raise ApprovalNotAsked(f"The policy asks for no approval as {role}: reject it, or comment")
+        instead = "request changes, reject it, or comment"
+        raise ApprovalNotAsked(f"The policy asks for no approval as {role}: {instead}")
     return _Deciding(
         actor=actor,
         about=f"decide {row.pk}",
@@ -182,7 +197,7 @@ def _deciding(
 def check_shown(release: Release, statement_digest: str) -> RequestStatement:
     """Return the request of a release that waits, when it is the one that was shown."""
     if release.state != ReleaseState.REQUESTED:
-        raise WrongState(f"The release is {release.get_state_display().lower()}")
+        raise WrongState(f"The release is already {release.get_state_display().lower()}")
     if release.not_after <= clock.now():
         raise Expired
     if statement_digest != release.request_digest:
@@ -214,18 +229,40 @@ def _role(
         if not (admitted := decider.admitted(held)):
             raise Separation
         raise NotIndependent(sentence("You", decider.why_not(admitted[:1])))
-    if Decision.objects.filter(release=release, person=actor.id, voided_reason="").exists():
-        raise AlreadyDecided
     return decider.role(held, seen)
 
 
-def _follow(release: Release, decision: Decision, log: Recorder) -> None:
+def _in_place_of(replaces: str, deciding: _Deciding) -> _Deciding:
+    """Return it with the person's own request for changes that it takes the place of, which they
+    were shown: ``replaces`` is its id, '' where none stood. Anything else that they decided stays.
+    """
+    own = standing_decisions(deciding.release).filter(person=deciding.actor.id).first()
+    if own is None and replaces:
+        raise Changed("Your request for changes stands no longer: reload the page")
+    if own is None:
+        return deciding
+    if own.verdict != REQUEST_CHANGES:
+        raise AlreadyDecided
+    if own.pk != replaces:
+        raise AlreadyDecided("You have requested changes already: reload to decide again")
+    return replace(deciding, former=own)
+
+
+def _follow(deciding: _Deciding, decision: Decision, log: Recorder) -> None:
+    release = deciding.release
     results = store_gates(release)
+    if deciding.former is not None:
+        log_lifted(deciding.former, release, log)
     data = {"role": decision.role, "verdict": decision.verdict, "number": release.number}
     log.add(RELEASE_DECIDED, decision, release, subject=release.pk, data=data)
     if decision.verdict == APPROVE:
         approve_if_passed(release, results, log)
-        return
+    if decision.verdict == REJECT:
+        _end(release, log)
+
+
+def _end(release: Release, log: Recorder) -> None:
+    """End a release that somebody rejected."""
     move_release(
         release, expected=ReleaseState.REQUESTED, to=ReleaseState.REJECTED, ended_at=clock.now()
     )

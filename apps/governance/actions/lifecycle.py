@@ -13,6 +13,7 @@ from apps.governance.actions.break_glass_ends import (
     end_break_glasses_of,
     use_break_glass,
 )
+from apps.governance.actions.held import refuse_held
 from apps.governance.actions.locking import demand_fresh_at, lock_release
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.releases import refuse_open
@@ -79,6 +80,7 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
         ).first()
         if busy is not None:
             raise WrongState(f"Release {busy.number} is going out behind this endpoint")
+        refuse_held(row)
         _refuse_failed(store_gates(row))
         newest = current_policy(row.environment)
         _check_permit(row, ring, newest.number if newest else row.policy.number, now)

@@ -14,7 +14,7 @@ from apps.governance.rules import ROLE_OF
 from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
-from placet_verify.statements import APPROVE, REJECT
+from placet_verify.statements import VERDICTS
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
@@ -24,7 +24,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     person = serializers.CharField()
     name = serializers.CharField()
     role = serializers.ChoiceField([*ROLE_OF.values()])
-    verdict = serializers.ChoiceField([APPROVE, REJECT])
+    verdict = serializers.ChoiceField(VERDICTS)
     comment = serializers.CharField()
     at = serializers.DateTimeField()
     passkey = serializers.BooleanField(help_text="The person signed it with a passkey")
@@ -34,10 +34,19 @@ class DecisionSerializer(serializers.Serializer[Any]):
 class NewDecisionSerializer(serializers.Serializer[Any]):
     """A decision on exactly the request that ``statement_digest`` names."""
 
-    verdict = serializers.ChoiceField([APPROVE, REJECT])
+    verdict = serializers.ChoiceField(VERDICTS)
     statement_digest = serializers.CharField(max_length=71)
     comment = serializers.CharField(
-        max_length=4000, allow_blank=True, required=False, help_text="Why; a rejection needs it"
+        max_length=4000,
+        allow_blank=True,
+        required=False,
+        help_text="Why; all but an approval need it",
+    )
+    replaces = serializers.CharField(
+        max_length=40,
+        allow_blank=True,
+        required=False,
+        help_text="The id of your own request for changes that this takes the place of",
     )
 
 
@@ -92,3 +101,15 @@ class DecisionChallenge(PlacetView):
         row = visible_rows.release(release, self.actor)
         data: Any = self.body(AskedDecisionSerializer)
         return challenged(actions.ask_to_decide(row, **data, actor=self.actor))
+
+
+class DecisionWithdraw(PlacetView):
+    """Taking a request for changes back."""
+
+    @extend_schema(operation_id="decisions_withdraw", request=None, responses=DecisionSerializer)
+    def post(self, request: Request, decision: str) -> Response:
+        """Withdraw, in a browser session, your own request for changes; it no longer holds the
+        release."""
+        row = visible_rows.decision(decision, self.actor)
+        lifted = actions.withdraw_changes(row, actor=self.actor)
+        return Response(DecisionSerializer(decision_rows([lifted])[0]).data)

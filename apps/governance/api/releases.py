@@ -179,6 +179,30 @@ class BarredSerializer(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
+class AnsweredSerializer(serializers.Serializer[Any]):
+    """A request for changes on a former release that a newer one answers."""
+
+    id = serializers.CharField()
+    person = serializers.CharField()
+    name = serializers.CharField()
+    role = serializers.CharField()
+    at = serializers.DateTimeField()
+    comment = serializers.CharField()
+    release = serializers.CharField()
+    number = serializers.IntegerField()
+    state = serializers.CharField(help_text="Of that release")
+    version = serializers.IntegerField()
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """The newest release that answers requests for changes on a former one."""
+
+    release = serializers.CharField()
+    number = serializers.IntegerField()
+    version = serializers.IntegerField()
+    state = serializers.CharField()
+
+
 class ReleaseDetailSerializer(serializers.Serializer[Any]):
     """A release with everything a person sees before deciding; ``gates`` as they stand now."""
 
@@ -207,6 +231,13 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     )
     you_decide_as = serializers.CharField()
     you_cannot_count = serializers.CharField(help_text="Why not, or ''")
+    your_request = serializers.CharField(
+        help_text="The id of your own request for changes that holds it, or ''"
+    )
+    answers = AnsweredSerializer(many=True)
+    answered_by = AnswerSerializer(
+        allow_null=True, help_text="What answers the requests for changes on it, if anything does"
+    )
     requester_name = serializers.CharField()
     author_name = serializers.CharField()
     recall = serializers.SerializerMethodField(

@@ -78,6 +78,11 @@ urlpatterns = [
     path(f"{GLASS}/end", break_glass.BreakGlassEnd.as_view(), name="api-glass-end"),
     path(f"{GLASS}/review", break_glass.BreakGlassReview.as_view(), name="api-glass-review"),
     path(
+        "decisions/<str:decision>/withdraw",
+        decisions.DecisionWithdraw.as_view(),
+        name="api-decisions-withdraw",
+    ),
+    path(
         "decisions/<str:decision>/export",
         exports.DecisionExport.as_view(),
         name="api-decisions-export",

@@ -11,6 +11,7 @@ from typing import Any
 from apps.governance.gates import (
     approvals,
     build,
+    changes,
     evidence,
     expression,
     freeze,
@@ -105,9 +106,11 @@ def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
 
 
 def evaluate_all(gates: Iterable[Mapping[str, Any]], facts: Facts) -> list[GateResult]:
-    """Answer every gate; a policy without gates is one that has not passed."""
+    """Answer every gate, and beside them what no policy lets pass; a policy without gates is one
+    that has not passed."""
     results = [evaluate(gate, facts) for gate in gates]
-    if facts.recalled:  # no policy lets it pass
+    results += changes.held(facts)
+    if facts.recalled:
         results.append(answer({"gate": "recall"}, "Not recalled", "failed", facts.recalled))
     if results:
         return results
@@ -118,7 +121,7 @@ def paired(
     document: Mapping[str, Any], results: Sequence[GateResult]
 ) -> list[tuple[Mapping[str, Any], GateResult]]:
     """Return each answer behind the gate of a policy's document that it is of; behind an empty one
-    what no gate answered, such as a recall."""
+    what no gate answered, such as a recall or a request for changes."""
     gates: list[Mapping[str, Any]] = [*document["gates"], *({} for _ in results)]
     return list(zip(gates, results, strict=False))
 

@@ -14,7 +14,7 @@ from apps.governance.rules import ROLE_OF
 from placet_verify.numbers import is_whole
 from placet_verify.permit.quorum import gate_rules
 from placet_verify.permit.standing import SECOND_LINE
-from placet_verify.statements import APPROVE
+from placet_verify.statements import APPROVE, REQUEST_CHANGES
 
 NAME = "approvals"
 REPEATABLE = True
@@ -62,7 +62,8 @@ def title(gate: Mapping[str, Any]) -> str:
 def evaluate(gate: Mapping[str, Any], facts: Facts) -> GateResult:
     """Say how many people are missing; a rejection outweighs every approval."""
     role, count = gate["role"], gate["count"]
-    rejected = {d.role for d in facts.decisions if d.verdict != APPROVE}
+    against = (d for d in facts.decisions if d.verdict not in (APPROVE, REQUEST_CHANGES))
+    rejected = {d.role for d in against}
     counts = count_decisions(gate_rules(gate), facts.decisions, facts.parties)
     by = sorted({person for one in counts for person in (*one.people, *one.spare)})
     second = sum(one.missing for one in counts if SECOND_LINE in one.rule.demands)

@@ -65,8 +65,15 @@ def foreseen(release: Release) -> list[GateResult]:
 
 
 def had_decided(release: Release, facts: Facts, decision: DecisionFact) -> list[GateResult]:
-    """Answer every gate as if somebody had made ``decision`` too."""
-    return answers(release, replace(facts, decisions=[*facts.decisions, decision]))
+    """Answer every gate as if somebody had made ``decision``, and no other one before."""
+    others = [one for one in facts.decisions if one.person != decision.person]
+    return answers(release, replace(facts, decisions=[*others, decision]))
+
+
+def had_lifted(release: Release, facts: Facts, person: str) -> list[GateResult]:
+    """Answer every gate as if ``person`` had made no decision."""
+    others = [one for one in facts.decisions if one.person != person]
+    return answers(release, replace(facts, decisions=others))
 
 
 def gather(

@@ -27,6 +27,8 @@ from apps.identity.trust.second_factor import (
 from apps.serving.hooks import keeper
 from placet.kernel.actor import SYSTEM, Actor, Scope
 
+ASKED = "requested changes"  # what is told of who did: they decide again when they are content
+
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
@@ -41,6 +43,7 @@ class NamedPerson:
     has_passkey: bool = True
     absence: str = ""  # that they have not signed in, since they were invited or let in again
     is_recalled: bool = False  # no decision of theirs counts
+    has_asked: bool = False  # for changes: nobody waits for them, who may decide again
     needs: str = ""
 
     @property
@@ -53,6 +56,8 @@ class NamedPerson:
         ``actor`` reads it. A recall is told to everybody, as a release tells what it voided."""
         if self.is_recalled:
             return replace(self, needs=WHY[RECALLED])
+        if self.has_asked:
+            return replace(self, needs=ASKED)
         missing = [SECOND_FACTOR] if role in self.withheld else []
         missing += [PASSKEY] if passkey and not self.has_passkey else []
         lacks = f"needs {' and '.join(missing)} first" if missing else ""
@@ -65,7 +70,7 @@ def who_can_decide(people: Sequence[NamedPerson], most: int, *, is_cut: bool = F
     by_need: dict[str, list[str]] = {}
     for person in people:
         by_need.setdefault(person.needs, []).append(person.name)
-    nobody = "" not in by_need and not is_cut
+    nobody = not {"", ASKED} & by_need.keys() and not is_cut
     said = ["Nobody can decide yet"] if nobody else []
     for needs, names in sorted(by_need.items()):
         if nobody and needs == NOT_YET:
@@ -74,7 +79,8 @@ def who_can_decide(people: Sequence[NamedPerson], most: int, *, is_cut: bool = F
         named = ", ".join(filter(None, [*names[:most], more, "…" if is_cut else ""]))
         hold = "Holds the role, but" if len(names) == 1 else "Hold the role, but"
         need = needs if len(names) == 1 else _of_several(needs)
-        opening = {"": "Can decide", NOT_YET: "Not yet"}.get(needs, f"{hold} {need}")
+        told = {"": "Can decide", ASKED: "Asked for changes and can decide again"}
+        opening = (told | {NOT_YET: "Not yet"}).get(needs, f"{hold} {need}")
         said.append(f"{opening}: {named}")
     return ". ".join(said)
 
@@ -196,11 +202,13 @@ def may_still_decide(
     by_gate: Sequence[Sequence[NamedPerson]],
     results: Sequence[Mapping[str, Any]],
 ) -> list[NamedPerson]:
-    """Return who of ``people`` could give any approval that is missing, with the roles asked for;
-    ``by_gate`` is what :func:`who_opens` says of ``results``."""
+    """Return who of ``people`` could give any approval that is missing, with the roles asked for,
+    but nobody who asked for changes; ``by_gate`` is what :func:`who_opens` says of ``results``."""
     asked = [(r["facts"]["role"], them) for r, them in zip(results, by_gate, strict=True) if them]
     found = []
     for person in people:
+        if person.has_asked:
+            continue
         ways = [(str(role), p.needs) for role, them in asked for p in them if p.id == person.id]
         if ways:
             needs = min(needs for _, needs in ways)  # they can where they lack nothing

@@ -1,9 +1,11 @@
 """Everything one release page answers, in a fixed number of queries."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from django.db.models import QuerySet
 
 from apps.audit.models import Event
 from apps.audit.queries import unseal_many
@@ -21,7 +23,7 @@ from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
 from apps.governance.queries.changes import Changes, changes_of
 from apps.governance.queries.compared import ComparedRelease, bound_evidence, compared_release
-from apps.governance.queries.facts import answers, gather, had_decided
+from apps.governance.queries.facts import answers, gather, had_decided, had_lifted
 from apps.governance.queries.people import (
     Barred,
     NamedPerson,
@@ -31,6 +33,7 @@ from apps.governance.queries.people import (
     people_around,
     who_opens,
 )
+from apps.governance.queries.requested_changes import Answer, Answered, with_answers
 from apps.governance.queries.standing import Standings, standings
 from apps.governance.queries.visible_rows import ReadAlong, held_roles
 from apps.governance.queries.waiting import waits_for
@@ -41,6 +44,7 @@ from apps.serving.rules import shared_network
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet_verify import canonical
+from placet_verify.statements import REQUEST_CHANGES
 
 SHOWN_EVENTS = 200
 WITH_REASON = frozenset(
@@ -61,6 +65,11 @@ class DecisionRow:
     at: datetime
     passkey: bool
     voided_reason: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is a request for changes that stands: the release is held while it waits."""
+        return self.verdict == REQUEST_CHANGES and not self.voided_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,10 @@ class ReleaseView(ComparedRelease):
     network: str | None  # what the target's node gives a replica, as the gates know it
     waits_for: str  # its turn, or room, in a sentence
     once_you_approve: tuple[GateResult, ...]  # the gates after that; () where the reader may not
+    once_you_lift: tuple[GateResult, ...]  # the gates without that of the reader; () if none stands
+    your_request: str  # the id of the reader's own request for changes that holds it
+    answers: tuple[Answered, ...]  # the requests for changes on former releases that it answers
+    answered_by: Answer | None  # the newest release that answers those on it
 
     @property
     def shared_network(self) -> str:
@@ -148,6 +161,12 @@ class ReleaseView(ComparedRelease):
         return [g for g in self.gates if not g["passed"] and g["state"] in ("failed", "error")]
 
     @property
+    def requests(self) -> list[DecisionRow]:
+        """The requests for changes that hold it."""
+        waits = self.release.state == ReleaseState.REQUESTED
+        return [d for d in self.decisions if waits and d.holds]
+
+    @property
     def can_decide(self) -> bool:
         """Tell whether the reader may decide now."""
         return bool(self.you_decide_as)
@@ -165,7 +184,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     At most ten queries: release, facts, evidence, decisions, events, people, texts; of one that is
     unfinished what serves there, and one more while it waits under rules about independence.
     """
-    found, served = compared_release(release_id, actor, read_along)
+    found, served = compared_release(release_id, actor, lambda rows: _along(rows, read_along))
     row, live = found.release, found.live  # gates compare with what served last; it may be over
     facts = gather([row], clock.now(), served=served)[row.pk]
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
@@ -173,7 +192,8 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
     bodies = [body_of(e.body) for e in reversed(events)]
     people = people_around(row, _ids(row, decisions, bodies))
-    texts = unseal_many(_sealed(decisions, bodies))
+    more: Any = row  # with what was read along
+    texts = unseal_many([*_sealed(decisions, bodies), *(one["comment"] for one in more.answers)])
     return ReleaseView(
         release=row,
         live=live,
@@ -192,7 +212,13 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         ),
         network=facts.network,
         waits_for=waits_for(row),
+        answers=tuple(Answered.of(one, texts) for one in more.answers),
+        answered_by=Answer(**more.answered_by) if more.answered_by else None,
     )
+
+
+def _along(rows: QuerySet[Release], read_along: ReadAlong | None) -> QuerySet[Release]:
+    return with_answers(read_along(rows) if read_along else rows)
 
 
 def _deciders(
@@ -206,9 +232,15 @@ def _deciders(
     """Return who may still decide, who may not though their role is missing, and what the reader's
     approval would change."""
     missing = rules.missing_roles(results) if row.state == ReleaseState.REQUESTED else set()
-    decided = [d.person for d in decisions if not d.voided_reason]
+    standing = [d for d in decisions if not d.voided_reason]
+    asking = {d.person: d.pk for d in standing if d.verdict == REQUEST_CHANGES}
+    decided = [d.person for d in standing if d.person not in asking]
     known = _standings(row, people, actor)
-    left = [p for p in people.deciders if missing and p.id not in decided]
+    left = [
+        replace(p, has_asked=p.id in asking)
+        for p in people.deciders
+        if missing and p.id not in decided
+    ]
     role = _as(row, actor, results, decided, known)
     yours = known.approval(row, actor.id, role) if role else None
     by_gate = who_opens(row, left, results=results, known=known, actor=actor)
@@ -216,6 +248,8 @@ def _deciders(
         "who_opens": tuple(by_gate),
         "may_still_decide": tuple(may_still_decide(left, by_gate, results)),
         "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
+        "once_you_lift": tuple(had_lifted(row, facts, actor.id)) if actor.id in asking else (),
+        "your_request": asking.get(actor.id, "") if row.state == ReleaseState.REQUESTED else "",
         "missing_roles": tuple(sorted(missing)),
         "you_decide_as": role,
         "once_you_approve": tuple(had_decided(row, facts, yours)) if yours else (),

@@ -18,6 +18,7 @@ from apps.governance.queries.visible_rows import INBOX_LIMIT, publishable_drafts
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import scope_of, visible
 from placet.kernel.actor import Actor
+from placet_verify.statements import REQUEST_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Standstill:
 
 def standstill(actor: Actor) -> Standstill:
     """Return the policy drafts that ``actor`` may publish; and where releases wait for an approval
-    by a role that nobody holds who has not decided and is not excluded as requester or author: of
+    by a role that nobody holds who can still decide and is not excluded as requester or author: of
     the oldest that wait, in the environments whose access ``actor`` sees (one query).
 
     Who was invited and has not signed in yet, still has to set up a second factor or a passkey, or
@@ -82,7 +83,8 @@ def _waiting() -> QuerySet[Release]:
 
 
 def _waiting_as_json() -> QuerySet[Release, Any]:
-    decided = Decision.objects.filter(release=OuterRef("pk"), voided_reason="").values("person")
+    standing = Decision.objects.filter(release=OuterRef("pk"), voided_reason="")
+    decided = standing.exclude(verdict=REQUEST_CHANGES).values("person")
     said = JSONObject(
         requester="requester",
         author="version__author",

@@ -37,6 +37,13 @@ def show_release(view: ReleaseDetail, attempts: Attempts, state: str, output: Fo
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
     for mark in view.egress_marks:
         say(f"It may reach: {mark}")
+    for one in view.answers:
+        where = f"release {one.number}, which is {one.state.replace('_', ' ')}"
+        words = f": “{one.comment}”" if one.comment else ""
+        say(f"It answers changes requested by {one.name} (as {one.role}) on {where}{words}")
+    if view.answered_by and any(gate.gate == "changes" for gate in view.gates):
+        newer = view.answered_by
+        say(f"Release {newer.number} of version {newer.version} answers what was requested on it")
     if view.waits_for:
         say(f"Beside its gates it waits: {view.waits_for}")
     if view.release.state not in ("requested", "approved"):

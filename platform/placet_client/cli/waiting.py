@@ -12,10 +12,11 @@ from placet_client import output
 from placet_client.cli.command import INTERRUPTED, ended
 from placet_client.client import Client
 from placet_client.output import plain, say
-from placet_client.records import Gate, Release, ReleaseDetail, Rollout
+from placet_client.records import Decision, Gate, Release, ReleaseDetail, Rollout
 
 PHASES = {"starting": "its replicas start", "draining": "the replicas before it drain"}
 NAMED = 5  # people by name, then how many more
+PEOPLE = ("approvals", "changes")  # the gates that people hold
 
 
 class Watch:
@@ -108,7 +109,7 @@ def release_stands(view: ReleaseDetail, rollout: Rollout | None = None) -> tuple
         for gate in view.gates:
             if not gate.passed and gate.state == "waiting":
                 parts.append(gate_in_words(gate, view))
-                keys.append(parts[-1] if gate.gate == "approvals" else gate.title)
+                keys.append(parts[-1] if gate.gate in PEOPLE else gate.title)
         parts.append(_beside(view))
     if rollout:
         parts.append(rollout_stands(rollout))
@@ -130,14 +131,29 @@ def _beside(view: ReleaseDetail) -> str:
 def gate_in_words(gate: Gate, view: ReleaseDetail) -> str:
     """Return what keeps a gate closed; where that is people, who of them could open it."""
     text = f"{gate.title}: {gate.reason}"
+    if gate.gate == "changes":
+        return f"changes requested by {', '.join(_said(one) for one in _asking(view))}"
     if gate.gate != "approvals" or gate.state != "waiting":
         return text
     role = gate.facts.get("role")
     names = [p.name for p in view.may_still_decide if role in p.roles]
+    again = [one.name for one in _asking(view) if one.role == role]
+    if not names and again:
+        return f"{gate.reason}, and {', '.join(again)} could, who requested changes"
     if not names:
         return "; ".join([f"{gate.reason}, and no {role} is left who could", *_barred(view)])
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{gate.reason}: {', '.join(names[:NAMED])}{more}"
+
+
+def _asking(view: ReleaseDetail) -> list[Decision]:
+    """Return the requests for changes that stand."""
+    return [d for d in view.decisions if d.verdict == "request_changes" and not d.voided_reason]
+
+
+def _said(decision: Decision) -> str:
+    words = " ".join(decision.comment.split())
+    return f"{decision.name} (“{words}”)" if words else decision.name
 
 
 def _barred(view: ReleaseDetail) -> list[str]:

@@ -51,6 +51,8 @@ from placet_client.records.figures import (
     TeamFigures,
 )
 from placet_client.records.governance import (
+    Answer,
+    Answered,
     Attempt,
     AttemptDecision,
     Attempts,
@@ -171,6 +173,8 @@ __all__ = [
     "Actor",
     "Alert",
     "Alias",
+    "Answer",
+    "Answered",
     "Approval",
     "Archive",
     "ArtifactFile",

@@ -260,6 +260,32 @@ class Decision(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Record):
+    """A request for changes on a former release that a newer one answers."""
+
+    id: str
+    person: str
+    name: str
+    role: str
+    at: datetime
+    comment: str
+    release: str
+    number: int
+    state: str  # Of that release
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Record):
+    """The newest release that answers requests for changes on a former one."""
+
+    release: str
+    number: int
+    version: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decider(Record):
     """Somebody who may still decide, and as what."""
 
@@ -298,6 +324,9 @@ class ReleaseDetail(Record):
     can_approve: bool  # Whether the policy asks for an approval of the role that you decide as
     you_decide_as: str
     you_cannot_count: str  # Why not, or ''
+    your_request: str  # The id of your own request for changes that holds it, or ''
+    answers: tuple[Answered, ...]
+    answered_by: Answer | None  # What answers the requests for changes on it, if anything does
     requester_name: str
     author_name: str
     recall: ToldRecall | None  # What revoked it; None also where that is not visible to you

@@ -19,6 +19,7 @@ from placet_verify.signing import dsse
 from placet_verify.signing.keys import KeyRing
 from placet_verify.statements import (
     APPROVE,
+    REQUEST_CHANGES,
     BreakGlassStatement,
     DecisionStatement,
     PasskeyBreakGlass,
@@ -338,6 +339,8 @@ def _check_decision(
     for name, value in decision.bound().items():
         if canonical.dumps(value) != canonical.dumps(bound[name]):
             raise PermitRefused("bound_differs", f"{who} binds another {name}")
+    if decision.verdict == REQUEST_CHANGES:
+        raise PermitRefused("changes_requested", f"{decision.person} requested changes")
     if decision.verdict != APPROVE:
         raise PermitRefused("rejected", f"{decision.person} rejected the release")
     if not decision.person or not decision.role:

@@ -13,6 +13,8 @@ from placet_verify.statements.enrolment import EnrolmentStatement, RootEnrolment
 from placet_verify.statements.governance import (
     APPROVE,
     REJECT,
+    REQUEST_CHANGES,
+    VERDICTS,
     DecisionStatement,
     PasskeyDecision,
     PasskeyPolicy,
@@ -39,6 +41,8 @@ from placet_verify.statements.summary import VerificationSummary
 __all__ = [
     "APPROVE",
     "REJECT",
+    "REQUEST_CHANGES",
+    "VERDICTS",
     "BreakGlassStatement",
     "DecisionStatement",
     "EnrolmentStatement",

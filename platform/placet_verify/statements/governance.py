@@ -16,6 +16,8 @@ from placet_verify.statements.base import Json, Statement, an_object, text_list,
 
 APPROVE = "approve"
 REJECT = "reject"
+REQUEST_CHANGES = "request_changes"  # the release is held until the person decides again
+VERDICTS = (APPROVE, REQUEST_CHANGES, REJECT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,8 @@ class RequestStatement(Bound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionStatement(Bound):
-    """A person approves or rejects exactly one request, by its digest and all it binds."""
+    """A person approves, rejects or asks for changes to exactly one request, by its digest and all
+    it binds."""
 
     TYPE = DECISION_TYPE
 
@@ -203,8 +206,8 @@ class DecisionStatement(Bound):
         Bound.__post_init__(self)
         if not canonical.is_digest(self.request_digest):
             raise ValueError("request_digest must be sha256: and 64 hex digits")
-        if self.verdict not in {APPROVE, REJECT}:
-            raise ValueError("a verdict is approve or reject")
+        if self.verdict not in VERDICTS:
+            raise ValueError("a verdict is approve, request_changes or reject")
         if self.comment_commitment and not canonical.is_digest(self.comment_commitment):
             raise ValueError("a comment is bound by its commitment, sha256: and 64 hex digits")
 

@@ -126,6 +126,9 @@ function checkEach(decisions, nonces, request, requestDigest) {
         refuse("bound_differs", `${who} binds another ${name}`);
       }
     }
+    if (decision.verdict === "request_changes") {
+      refuse("changes_requested", `${person} requested changes`);
+    }
     if (decision.verdict !== "approve") refuse("rejected", `${person} rejected the release`);
     if (!person || !decision.role) refuse("nobody", "a decision names no person or no role");
     if (people.has(person)) refuse("person_twice", `${person} decided twice`);

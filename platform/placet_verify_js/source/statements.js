@@ -14,7 +14,7 @@ const VERIFIER = "https://placet.dev/verifier/v1";
 const text = (value) => typeof value === "string";
 const whole = (value) => Number.isSafeInteger(value);
 const commitment = (value) => value === "" || isDigest(value);
-const verdict = (value) => value === "approve" || value === "reject";
+const verdict = (value) => ["approve", "request_changes", "reject"].includes(value);
 const nothing = (value) => value === "";
 const base64 = (value) => text(value) && fromBase64(value, "the statement").length > 0;
 const digests = (value) =>

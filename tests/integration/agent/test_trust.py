@@ -116,6 +116,13 @@ def _rejected(platform: Platform) -> dict[str, Any]:
     return platform.revision(1, bento, permit=case.document(platform.keys["decision"]))
 
 
+def _held(platform: Platform) -> dict[str, Any]:
+    """One of the people asked for changes."""
+    bento = platform.build("held")
+    case = platform.case(bento, "rel_1").decided_again(verdict="request_changes")
+    return platform.revision(1, bento, permit=case.document(platform.keys["decision"]))
+
+
 @pytest.mark.parametrize(
     "made",
     [
@@ -130,6 +137,7 @@ def _rejected(platform: Platform) -> dict[str, Any]:
         _more_replicas_than_the_most,
         _most_replicas_in_words,
         _rejected,
+        _held,
     ],
 )
 def test_a_permit_that_does_not_fit_is_refused(

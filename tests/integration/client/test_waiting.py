@@ -9,6 +9,8 @@ import pytest
 from apps.builds.models import Build, BuildLine
 from apps.governance import actions
 from apps.governance.models import Release
+from apps.identity.actions import revoke_role
+from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_client.cli import main
@@ -90,6 +92,30 @@ def test_each_state_that_it_comes_into_is_said_where_no_terminal_is(
     assert second == f"{said} approved: its rollout starts by itself"
     assert "still approved" in end[0]
     assert page == end[1] and page.startswith("→ ")
+
+
+def test_what_is_held_says_by_whom_and_waits_on(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*request(world), "--timeout", "0"])
+    release = Release.objects.get()
+    world.decide(release, world.rita, "request_changes", comment="Show the gap\nby age")
+    capsys.readouterr()
+    assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 4
+    said = capsys.readouterr().err
+    assert "changes requested by Rita risk (“Show the gap by age”)" in said
+    assert "one reviewer: Rex risk" in said and "Rex risk, Rita" not in said
+    revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
+    assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 4
+    said = capsys.readouterr().err
+    assert "Waiting for one reviewer, and Rita risk could, who requested changes" in said
+    newer = world.request("staging", world.bento(world.version()))
+    capsys.readouterr()
+    assert main(["release", "show", newer.pk]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "It answers changes requested by Rita risk (as reviewer) on release 1" in said
+    assert main(["release", "show", release.pk]) == 0
+    assert "Release 2 of version 2 answers" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_rejection_is_a_denial_and_a_broken_rollout_is_an_error(

@@ -203,7 +203,7 @@ def test_a_reviewer_is_not_offered_to_approve_where_the_policy_asks_for_none(wor
     world.policy("staging", "version: 1\ngates:\n  - {gate: approvals, role: approver, count: 1}\n")
     release = world.request("staging")
     shown = page(world, "Rex", f"/releases/{release.pk}/")
-    assert 'data-dialog="reject"' in shown
-    assert "Approve as" not in shown and 'id="approve"' not in shown
+    assert 'data-dialog="review"' in shown and 'value="reject"' in shown
+    assert 'value="approve"' not in shown
     shown = page(world, "Vera", f"/releases/{release.pk}/")
-    assert "Approve as approver" in shown and 'id="approve"' in shown
+    assert "You sign as <b>approver</b>" in shown and 'value="approve"' in shown

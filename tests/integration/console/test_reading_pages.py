@@ -222,11 +222,11 @@ def test_a_busy_target_names_the_first_and_counts_the_rest(world: World) -> None
 def test_a_reader_sees_no_button_and_those_who_may_see_theirs(world: World) -> None:
     release = world.request("staging")
     page = f"/releases/{release.pk}/"
-    assert b'data-dialog="approve"' in browser(world.people["Rex"]).get(page).content
+    assert b'data-dialog="review"' in browser(world.people["Rex"]).get(page).content
     for name in ("Ada", "Alan", "Otto"):
         content = browser(world.people[name]).get(page).content
-        assert b'data-dialog="approve"' not in content, name
-        assert b'data-dialog="reject"' not in content, name
+        assert b'data-dialog="review"' not in content, name
+        assert b'name="verdict"' not in content, name
     assert b"Withdraw" in browser(world.people["Ada"]).get(page).content
     assert b"Withdraw" not in browser(world.people["Alan"]).get(page).content
 

@@ -29,8 +29,8 @@ def page(world: World, release: Release, name: str = "Rex") -> str:
 
 
 def dialog(shown: str) -> str:
-    """Return the dialog in which the reader approves."""
-    return shown.split('<dialog id="approve"')[1].split("</dialog>")[0]
+    """Return the dialog in which the reader decides."""
+    return shown.split('<dialog id="review"')[1].split("</dialog>")[0]
 
 
 def heading(shown: str) -> str:
@@ -91,7 +91,7 @@ def test_what_a_request_can_never_pass_is_not_waited_for(world: World) -> None:
 def test_who_does_not_decide_reads_the_heading_alone(world: World) -> None:
     world.policy("staging", ONE)
     shown = page(world, world.request("staging"), "Ada")
-    assert 'id="approve"' not in shown
+    assert 'id="review"' not in shown
     assert "then it goes live by itself" in heading(shown)
 
 

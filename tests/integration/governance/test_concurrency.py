@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -63,6 +64,35 @@ def test_the_same_person_clicking_twice_decides_once(world: World) -> None:
     results = at_once(click, click, click)
     assert sorted(map(str, results)).count(str(errors.AlreadyDecided)) == 2
     assert Decision.objects.count() == 1
+
+
+def test_the_last_vote_and_a_request_for_changes_at_once_have_an_order(world: World) -> None:
+    """Either it is held, or who asks is told that it is approved already: never both."""
+    for number in range(6):
+        release = world.request("staging", endpoint=f"both-{number}")
+        said = {"statement_digest": release.request_digest, "comment": "Show the gap"}
+        vote = partial(actions.decide, release, **said)
+        results = at_once(
+            partial(vote, verdict="approve", actor=world.rex),
+            partial(vote, verdict="request_changes", actor=world.rita),
+        )
+        release.refresh_from_db()
+        held = results[1] != errors.WrongState
+        assert release.state == ("requested" if held else "approved")
+        assert release.decisions.count() == 1 + held
+
+
+def test_who_clicks_twice_asks_for_changes_once(world: World) -> None:
+    release = world.request("staging")
+    rita, shown = world.rita, release.request_digest
+
+    def click() -> object:
+        said = {"verdict": "request_changes", "comment": "Show the gap"}
+        return actions.decide(release, **said, statement_digest=shown, actor=rita).pk
+
+    results = at_once(click, click, click)
+    assert sorted(map(str, results)).count(str(errors.AlreadyDecided)) == 2
+    assert Decision.objects.get().voided_reason == ""
 
 
 def test_fifty_decisions_at_once_are_fifty_decisions_and_one_approval(world: World) -> None:

@@ -65,6 +65,7 @@ class Request:
     release: str
     policy: int
     assents: list[tuple[str, str]] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)  # by whose requests for changes
 
 
 @dataclass
@@ -114,7 +115,11 @@ class Oracle:
             return
         request = Request(said.release, said.policy_number)
         request = self.requests.setdefault(said.request_digest, request)
-        request.assents.append((said.person, said.role))
+        request.held.discard(said.person)
+        if said.verdict == "request_changes":
+            request.held.add(said.person)
+        else:
+            request.assents.append((said.person, said.role))
 
     def signed(self, said: DecisionStatement) -> None:
         """Somebody signed for a release: they may, and it is what was asked for."""
@@ -153,12 +158,12 @@ class Oracle:
         newest = self.in_force(environment)
         if release in self.over or self.asked[release].bento in self.recalled:
             return False
+        requests = [r for r in self.requests.values() if r.release == release]
+        if any(r.held and r.policy == newest for r in requests):
+            return False
         if enough(self.policies[environment][newest], self.asked[release], ()):
             return True
-        return any(
-            r.release == release and r.policy == newest and self.quorum(r)
-            for r in self.requests.values()
-        ) or any(
+        return any(r.policy == newest and self.quorum(r) for r in requests) or any(
             g.release == release and g.policy == newest and not g.over and self.broken(g)
             for g in self.glasses.values()
         )

@@ -59,8 +59,10 @@ class Releases(Parts):
     @precondition(lambda self: bool(self.oracle.asked))
     @rule(who=st.sampled_from(PEOPLE), which=SOME, no=st.integers(0, 9), twice=st.booleans())
     def decide(self, who: str, which: int, no: int, twice: bool) -> None:
-        """Somebody approves, or now and then rejects, perhaps with a second click."""
-        self.decides(self.actor(who), which, "reject" if no == 0 else "approve")
+        """Somebody approves, or now and then rejects or asks for changes, perhaps with a second
+        click, or to decide otherwise."""
+        verdict = {0: "reject", 1: "request_changes", 2: "request_changes"}.get(no, "approve")
+        self.decides(self.actor(who), which, verdict)
         if twice:
             self.decides(self.actor(who), which, "approve")
 
@@ -74,6 +76,20 @@ class Releases(Parts):
             assert isinstance(said, DecisionStatement)
             assert (said.person, said.release) == (actor.id, row.pk)
             self.oracle.decided(said)
+
+    @precondition(lambda self: bool(self.oracle.asked))
+    @rule(who=st.sampled_from(PEOPLE), whose=st.sampled_from(DECIDERS), which=SOME)
+    def lift(self, who: str, whose: str, which: int) -> None:
+        """Somebody withdraws a request for changes, perhaps another's."""
+        row = self.release(which)
+        assert row is not None
+        asked = row.decisions.filter(person=self.world.people[whose].pk, voided_reason="").first()
+        with self.move("lift"):
+            if asked is not None:
+                governing.withdraw_changes(asked, actor=self.actor(who))
+                if not self.forged:  # else the row may name another one
+                    assert who == whose, "lifted what another asked for"
+                    self.oracle.requests[asked.statement_digest].held.discard(asked.person)
 
     @precondition(lambda self: bool(self.oracle.asked))
     @rule(who=st.sampled_from(PEOPLE), which=SOME)

@@ -26,6 +26,7 @@ def page(
         "paused": [],
         "drafts": [],
         "mentions": [],
+        "changes": [],
         "stuck": [],
         "knows_project": False,
     }
@@ -46,6 +47,10 @@ def page(
 def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said: str) -> None:
     found = page(needed=needed, startable=[None] * startable, paused=[None] * paused)
     assert found.lead == said
+
+
+def test_changes_that_were_requested_wait_too() -> None:
+    assert page(changes=[None]).lead == "1 release waits for changes of yours"
 
 
 def test_a_policy_draft_to_publish_waits_too() -> None:

@@ -28,7 +28,7 @@ PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
 def view(**members: Any) -> Any:
     """Return a release's view with these members alone."""
     usual = {"failing": [], "missing_roles": (), "live": None, "gates": (), "waits_for": ""}
-    usual["is_stopped"] = False
+    usual |= {"is_stopped": False, "requests": []}
     usual["release"] = SimpleNamespace(plan={"start": "on_approval"}, not_after=now())
     return SimpleNamespace(**usual | members)
 

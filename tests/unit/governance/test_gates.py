@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from apps.governance import gates
+from apps.governance import gates, rules
 from apps.governance.gates.facts import (
     BuildFact,
     DecisionFact,
@@ -583,6 +583,27 @@ def test_requester_and_author_do_not_count_unless_the_policy_says_so(person: str
 def test_a_rejection_outweighs_approvals() -> None:
     facts = decided(("per_rex", "reviewer", "approve"), ("per_rita", "reviewer", "reject"))
     assert ask("approvals", facts, role="reviewer")["state"] == "failed"
+
+
+def test_a_request_for_changes_holds_what_others_approve_and_rejects_nothing() -> None:
+    two = {"gate": "approvals", "role": "reviewer", "count": 1}
+    rex, rita = ("per_rex", "reviewer", "approve"), ("per_rita", "reviewer", "request_changes")
+    vera = ("per_vera", "approver", "request_changes")
+    counted, held = gates.evaluate_all([two], decided(rex, rita))
+    assert (counted["state"], counted["facts"]["by"]) == ("passed", ["per_rex"])
+    assert (held["gate"], held["state"], held["passed"]) == ("changes", "waiting", False)
+    assert (held["title"], held["reason"]) == (
+        "No changes requested",
+        "One reviewer requested changes",
+    )
+    assert held["facts"] == {"by": ["per_rita"]}
+    assert not gates.passed([counted, held])
+    assert not rules.quorum_met([counted, held])
+    assert rules.is_held([counted, held])
+    assert rules.quorum_met([counted]) and not rules.is_held([counted])
+    *_, held = gates.evaluate_all([two], decided(vera, rita))
+    assert held["reason"] == "One approver and one reviewer requested changes"
+    assert [r["gate"] for r in gates.evaluate_all([], decided(rita))] == ["changes"]
 
 
 # freeze

@@ -10,28 +10,28 @@
       .replaceAll("/", "_")
       .replaceAll("=", "");
 
-  // What the form says, as the challenge's route takes it.
-  const said = (form) => {
+  // What the form says, the button that sends it too, as the challenge's route takes it.
+  const said = (form, pressed) => {
     const body = {};
     (form.dataset.passkeyFields || "")
       .split(" ")
       .filter(Boolean)
       .forEach((name) => {
-        const input = form.elements.namedItem(name);
+        const input = pressed?.name === name ? pressed : form.elements.namedItem(name);
         if (!input || input.value === "") return;
         body[name] = input.dataset.number === undefined ? input.value : Number(input.value);
       });
     return body;
   };
 
-  const challenge = async (form) => {
+  const challenge = async (form, pressed) => {
     const response = await fetch(form.dataset.passkey, {
       method: "POST",
       headers: {
         "Content-Type": "application/json",
         "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value,
       },
-      body: JSON.stringify(said(form)),
+      body: JSON.stringify(said(form, pressed)),
     });
     const answer = await response.json();
     if (!response.ok)
@@ -68,12 +68,25 @@
     return error.message;
   };
 
+  // As the button would that was pressed: its name and value go with the form.
+  const send = (form, pressed) => {
+    const input = document.createElement("input");
+    input.type = "hidden";
+    input.name = pressed?.name || "";
+    input.value = pressed?.value || "";
+    form.append(input);
+    form.submit();
+    input.remove();
+  };
+
   // Before the handler that counts how often a form was sent: this one sends it later.
   document.addEventListener(
     "submit",
     async (event) => {
       const form = event.target.closest("form[data-passkey]");
-      if (!form) return;
+      const pressed = event.submitter;
+      // A button that leads elsewhere sends what nobody signs.
+      if (!form || pressed?.hasAttribute("formaction")) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       if (form.getAttribute("aria-busy")) return;
@@ -82,9 +95,9 @@
       fault.hidden = true;
       try {
         form.elements.namedItem("assertion").value = JSON.stringify(
-          await sign(await challenge(form)),
+          await sign(await challenge(form, pressed)),
         );
-        form.submit();
+        send(form, pressed);
       } catch (error) {
         fault.textContent = inWords(error);
         fault.hidden = false;

@@ -1,4 +1,5 @@
-"""Adds how releases end with their endpoint or by an abort, and what was live at the decision."""
+"""Adds how releases end with their endpoint or by an abort, what was live at the decision, and room
+for the verdict of who asks for changes."""
 
 from importlib import import_module
 
@@ -14,6 +15,7 @@ class Migration(migrations.Migration):
         ("governance", "0010_retired"),
         ("governance", "0011_aborted"),
         ("governance", "0012_seen_live"),
+        ("governance", "0013_request_changes"),
     ]
     dependencies = [("governance", "0009_target_uses")]
 
@@ -26,4 +28,5 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "release", "seen_live", models.CharField(blank=True, max_length=40, null=True)
         ),
+        migrations.AlterField("decision", "verdict", models.CharField(max_length=20)),
     ]
