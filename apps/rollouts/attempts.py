@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
-from apps.governance.models import Decision, Release
+from apps.governance.models import FIRST_LIVE, Decision, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
 from apps.rollouts.models import Rollout
@@ -42,6 +42,7 @@ COLUMNS = {
     "reason": "ended_reason",
     **{name: name for name in ("number", "state", "requested_by", "live_at", "ended_at")},
     **{name: name for name in ("created_at", "approved_at")},
+    "first_live_at": FIRST_LIVE,
 }
 
 
@@ -81,7 +82,8 @@ class Attempt:
     role: str
     reason: str
     at: datetime
-    live_at: datetime | None
+    first_live_at: datetime | None
+    live_at: datetime | None  # later where it was started or gone back to since
     ended_at: datetime | None
     recall: str  # what revoked it, for who may see that
 
@@ -249,7 +251,8 @@ def _told(
         yield Attempt(**shared, **_whole(one, texts, told))
     for row in one["rollouts"][1:]:
         at = _time(row["finished_at"] or row["created_at"])
-        ended = {"outcome": row["state"], "at": at, "live_at": None, "ended_at": at}
+        ended = {"outcome": row["state"], "at": at, "ended_at": at}
+        ended |= dict.fromkeys(("first_live_at", "live_at"))
         said = {"by": row["by"], "by_name": row["name"], "reason": _reason(row["reason"])}
         yield Attempt(**shared, **ended, **said, rollout=row["id"], role="", recall="")
 
@@ -259,12 +262,14 @@ def _whole(
 ) -> dict[str, Any]:
     """Return how a release ended, or how far it is."""
     last = next(iter(one["rollouts"]), None)
-    live_at, ended_at = (one[name] and _time(one[name]) for name in ("live_at", "ended_at"))
+    names = ("first_live_at", "live_at", "ended_at")
+    first_live_at, live_at, ended_at = (one[name] and _time(one[name]) for name in names)
     stopped = one["state"] == ReleaseState.LIVE and one["endpoint_state"] == EndpointState.STOPPED
     started = last["created_at"] if last else one["approved_at"] or one["created_at"]
     return {
         "outcome": EndpointState.STOPPED.value if stopped else one["state"],
         "at": ended_at or live_at or _time(started),
+        "first_live_at": first_live_at,
         "live_at": live_at,
         "ended_at": ended_at,
         "rollout": last["id"] if last else "",

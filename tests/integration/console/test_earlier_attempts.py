@@ -15,8 +15,9 @@ from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
+from apps.serving.actions import start_endpoint, stop_endpoint
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
@@ -139,6 +140,24 @@ def test_a_rollback_is_worse_than_an_abort_and_says_by_whom(story: Story, tried:
     page = said(story, again, "attempts/")
     assert "Rolled back by Otto risk (ago) : “worse in Lyon” Live for (span) before that" in page
     assert "“latency doubled”" in page
+
+
+def test_a_stop_does_not_shorten_how_long_a_release_was_live(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live("development", plan=WARM)
+    long_ago = now() - timedelta(days=3)
+    Release.objects.filter(pk=second.pk).update(first_live_at=long_ago)
+    stop_endpoint(second.endpoint, actor=story.otto)
+    start_endpoint(second.endpoint, actor=story.otto)
+    story.settle()
+    actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    again = story.release("staging", second.bento)
+    page = said(story, again, "attempts/")
+    assert "First live (span) before that, the last time for (span)" in page
+    told = read(story, again)["items"][0]
+    assert told["first_live_at"] == rfc3339(long_ago) < told["live_at"] < told["ended_at"]
 
 
 def test_what_failed_is_said_with_the_words_of_the_platform(

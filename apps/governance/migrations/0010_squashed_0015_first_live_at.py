@@ -1,4 +1,5 @@
-"""Adds how releases end with their endpoint or by an abort, and what was live at the decision."""
+"""Adds how releases end with their endpoint or by an abort, what was live at the decision, and when
+a release was live for the first time."""
 
 from importlib import import_module
 
@@ -14,6 +15,7 @@ class Migration(migrations.Migration):
         ("governance", "0010_retired"),
         ("governance", "0011_aborted"),
         ("governance", "0012_seen_live"),
+        ("governance", "0015_first_live_at"),
     ]
     dependencies = [("governance", "0009_target_uses")]
 
@@ -25,5 +27,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             "release", "seen_live", models.CharField(blank=True, max_length=40, null=True)
+        ),
+        migrations.AddField(
+            "release", "first_live_at", models.DateTimeField(blank=True, null=True)
         ),
     ]
