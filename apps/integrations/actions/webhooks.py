@@ -126,9 +126,12 @@ def change_webhook(
             row.origin, row.address = origin_of(url), sealed_address(row.pk, url)
         row.groups = sorted(set(kept))
         row.generation += 1
-        row.save(update_fields=["origin", "address", "groups", "generation"])
+        may_enable = actor.can(START, scope_of(row))
+        if may_enable and row.state == WebhookState.ENABLED:
+            row.enabled_by = actor.id  # what it is now nobody else has enabled
+        row.save(update_fields=["origin", "address", "groups", "generation", "enabled_by"])
         log.add(WEBHOOK_CHANGED, row, data={"address": "kept" if url is None else "changed"})
-        if not actor.can(START, scope_of(row)):
+        if not may_enable:
             disabled(row, WebhookReason.CHANGED, log)
             forgotten(row)
     return row

@@ -127,6 +127,20 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     assert api(both).patch(f"/webhooks/{hook['id']}", {"groups": []}).status_code == 428
 
 
+def test_it_is_enabled_by_who_last_had_a_right_to_let_it_go_where_it_goes(
+    ann: User, both: User, aude: User
+) -> None:
+    hook = add(ann).json()
+    assert enable(aude, hook).json()["enabled_by"] == aude.pk
+    assert change(both, hook, url="https://elsewhere.example/x").json()["enabled_by"] == both.pk
+    assert change(ann, hook, groups=["log"]).json()["enabled_by"] == both.pk
+    assert enable(aude, hook).json()["enabled_by"] == aude.pk
+    api(ann).post(f"/webhooks/{hook['id']}/disable")
+    assert change(both, hook, groups=[]).json()["enabled_by"] == aude.pk
+    assert enable(both, hook).json()["enabled_by"] == both.pk
+    assert_log_rebuilds_every_row()
+
+
 def test_what_went_to_an_address_is_not_sent_again_to_one_approved_for_less(
     ann: User, both: User, aude: User, receiver: Receiver, hooks: Hooks
 ) -> None:
