@@ -3,13 +3,24 @@ and the control worker alone reads them, when something is sent."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from apps.integrations.errors import SecretKeyMissing
 from apps.integrations.models import Webhook
 from apps.integrations.signing import SigningKeys
+from placet.kernel.clock import rfc3339
 from placet.kernel.keystore import KeyUnavailable, opening_keys, sealing_key
 from placet.kernel.outbound import OutboundFailed
 from placet.kernel.secret_box import SealingKey, SecretUnreadable
+
+
+class FormerSecret(TypedDict):
+    """What a webhook signed with before a rotation, encrypted, and until when (RFC 3339) it signs
+    beside what is in use."""
+
+    signing: str
+    public_key: str
+    until: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,13 +51,11 @@ def _sealing() -> SealingKey:
 
 
 def opened(row: Webhook, at: datetime) -> OpenedWebhook:
-    """Return what ``row`` sends to and signs with at a time; after a rotation the former keys too.
+    """Return what ``row`` sends to and signs with at a time; after rotations the former keys too.
 
     Raises :class:`OutboundFailed`, which says why it cannot be read.
     """
-    texts = [row.signing]
-    if row.former_until and at < row.former_until:
-        texts.append(row.former_signing)
+    texts = [row.signing, *(one["signing"] for one in formers(row, at))]
     try:
         keys = opening_keys()
         url = keys.open(row.address, place=_place(row.pk, "address"))
@@ -55,6 +64,18 @@ def opened(row: Webhook, at: datetime) -> OpenedWebhook:
     except (KeyUnavailable, SecretUnreadable) as error:
         raise OutboundFailed(f"Its address or secret cannot be read. {error}") from None
     return OpenedWebhook(url, signing)
+
+
+def formers(row: Webhook, at: datetime) -> list[FormerSecret]:
+    """Return what signs beside the keys in use at a time, the last first."""
+    found: list[FormerSecret] = list(row.older_formers)
+    if row.former_until:
+        until = rfc3339(row.former_until)
+        last = FormerSecret(
+            signing=row.former_signing, public_key=row.former_public_key, until=until
+        )
+        found.insert(0, last)
+    return [one for one in found if at < datetime.fromisoformat(one["until"])]
 
 
 def _place(webhook_id: str, what: str) -> str:

@@ -20,7 +20,8 @@ class Webhook(Record):
     reason: str  # Why it is disabled; empty: nobody enabled it yet
     public_key: str  # whpk_…, of its Ed25519 signatures
     former_public_key: str  # The one before it, after a rotation
-    former_until: datetime | None  # Until when the former key and secret sign beside the new ones
+    # Until when the former ones sign beside the new ones; those before end sooner
+    former_until: datetime | None
     failing_since: datetime | None  # Since when nothing has got through; None while all is well
     waiting: int  # Deliveries that are not settled
     created_by: str

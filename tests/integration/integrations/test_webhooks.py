@@ -18,11 +18,12 @@ from apps.audit.models import Event
 from apps.audit.queries import log_size
 from apps.identity.events import PROJECT_UPDATED
 from apps.integrations import actions, telling
+from apps.integrations.errors import RotatedOften
 from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
 from apps.jobs.actions import enqueue
 from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from tests.integration.integrations.conftest import Hooks
 from tests.support import factories
 from tests.support.receivers import Receiver
@@ -305,6 +306,32 @@ def test_after_a_rotation_old_and_new_secret_are_good_for_a_day(
     assert accepts_secret(new.secret, headers, body)
     assert not accepts_secret(old.secret, headers, body)
     assert not accepts_key(old.webhook.public_key, headers, body)
+
+
+def test_each_of_several_rotations_leaves_what_was_good_its_day(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    """Who lost a secret that was shown once rotates again, while receivers have the first one."""
+    hook = hooks.hook(receiver.url)
+    given = [hook, *(actions.rotate_webhook(hook.webhook, actor=SYSTEM) for _ in range(3))]
+    hooks.go()
+    for headers, body in every(receiver):
+        assert all(accepts_secret(one.secret, headers, body) for one in given)
+        assert all(accepts_key(one.webhook.public_key, headers, body) for one in given)
+    with pytest.raises(
+        RotatedOften, match="3 former secrets still sign beside it: rotate it again"
+    ):
+        actions.rotate_webhook(hook.webhook, actor=SYSTEM)
+    row = Webhook.objects.get()
+    row.older_formers[-1]["until"] = rfc3339(now())
+    row.save()
+    given.append(actions.rotate_webhook(hook.webhook, actor=SYSTEM))
+    hooks.feed.log(1)
+    hooks.go()
+    headers, body = every(receiver)[-1]
+    assert not accepts_secret(given[0].secret, headers, body)
+    assert all(accepts_secret(one.secret, headers, body) for one in given[1:])
+    assert_log_rebuilds_every_row()
 
 
 def test_a_test_holds_nothing_of_the_log_and_is_sent_once(hooks: Hooks, receiver: Receiver) -> None:
