@@ -28,6 +28,7 @@ from apps.integrations.queries.webhooks import (
     waiting,
     waiting_of,
     webhooks_behind,
+    webhooks_behind_key,
     webhooks_due,
 )
 
@@ -57,5 +58,6 @@ __all__ = [
     "waiting",
     "waiting_of",
     "webhooks_behind",
+    "webhooks_behind_key",
     "webhooks_due",
 ]

@@ -20,9 +20,11 @@ from apps.integrations.models import (
     WebhookState,
 )
 from apps.integrations.queries.streams import COLUMNS, leaf_of
+from apps.integrations.webhook_secrets import is_behind
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
+from placet.kernel.secret_box import SealingKey
 
 LOOK = 2000  # events that one look at the log takes
 
@@ -132,6 +134,14 @@ def webhooks_due() -> list[tuple[str, str | None]]:
     """Return the webhooks that something is to be sent to now, each with its project."""
     rows = due_deliveries().values_list("webhook", "webhook__project").distinct()
     return list(rows.order_by("webhook"))
+
+
+def webhooks_behind_key(key: SealingKey) -> list[str]:
+    """Return the webhooks that keep something encrypted for another key, or that signs no more."""
+    kept = ~Q(former_signing="") | ~Q(older_formers=[])
+    other = ~Q(address__startswith=key.mark) | ~Q(signing__startswith=key.mark)
+    rows, at = Webhook.objects.filter(other | kept).order_by("pk"), now()
+    return [row.pk for row in rows.iterator() if is_behind(row, key, at)]
 
 
 def message_of(delivery: WebhookDelivery) -> bytes | None:
