@@ -117,7 +117,12 @@ from apps.identity.queries import subject_for, visible_passkeys
 from apps.identity.trust.second_factor import may_learn_what_lacks
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream, Webhook
-from apps.integrations.queries import visible_deliveries, visible_streams, visible_webhooks
+from apps.integrations.queries import (
+    reads_answers,
+    visible_deliveries,
+    visible_streams,
+    visible_webhooks,
+)
 from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
@@ -1228,6 +1233,12 @@ QUESTIONS = [
         "auditor",
         None,
         lambda t, who: t.delivered_page(who).buttons,
+    ),
+    Direct(
+        "read what a receiver answered to an event that one may not read",
+        "admin",
+        None,
+        lambda t, who: reads_answers(t.webhook.deliveries.get(), who),
     ),
     Direct("list webhooks", "viewer", None, lambda t, who: visible_webhooks(who)),
     Direct(

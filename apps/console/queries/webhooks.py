@@ -25,6 +25,7 @@ from apps.integrations.queries import (
     attempts_of,
     get_delivery,
     get_webhook,
+    reads_answers,
     tells,
     visible_deliveries,
     visible_webhooks,
@@ -215,6 +216,11 @@ class DeliveryPage:
     line: DeliveryLine
     actor: Actor
     attempts: list[AttemptRow]
+
+    @property
+    def reads_answers(self) -> bool:
+        """Whether the reader is shown what the receiver answered."""
+        return reads_answers(self.line.delivery, self.actor)
 
     @property
     def buttons(self) -> list[Button]:

@@ -9,7 +9,7 @@ from apps.audit.kind_groups import GROUPS
 from apps.audit.models import Event
 from apps.audit.names import origin
 from apps.audit.queries import log_size
-from apps.identity.queries import visible
+from apps.identity.queries import scope_of, visible
 from apps.integrations.formats import single, single_test
 from apps.integrations.models import (
     OPEN_DELIVERIES,
@@ -74,6 +74,12 @@ def last_of(webhook: Webhook, limit: int = 20) -> list[WebhookDelivery]:
 def attempts_of(delivery: WebhookDelivery) -> list[WebhookAttempt]:
     """Return the attempts that are kept, newest first."""
     return list(delivery.tried.order_by("-pk"))
+
+
+def reads_answers(delivery: WebhookDelivery, actor: Actor) -> bool:
+    """Tell whether ``actor`` reads what the receiver answered: it may repeat the event that it was
+    sent, which is for who reads the log. A test holds nothing of that."""
+    return delivery.index is None or actor.can("audit.view", scope_of(delivery.webhook))
 
 
 def webhooks_behind() -> list[Webhook]:

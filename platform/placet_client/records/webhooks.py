@@ -60,7 +60,9 @@ class WebhookAttempt(Record):
     seconds: float
     headers: dict[str, str]  # Of the request, without the signatures
     status: int  # HTTP's; 0: no answer
-    answer: str  # The first 1,024 characters of what came back
+    # The first 1,024 characters of what came back; None: of an event, to who does not hold
+    # audit.view where the webhook belongs
+    answer: str | None
     error: str  # In words; empty when it was taken
 
 

@@ -173,6 +173,28 @@ def test_what_an_auditor_saw_is_what_they_enable(ann: User, aude: User) -> None:
     assert Webhook.objects.get().state == "enabled"
 
 
+def test_what_a_receiver_answers_is_read_by_who_may_read_what_it_was_sent(
+    ann: User, aude: User, both: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, url=receiver.url, groups=["log"]).json()
+    path = f"/webhooks/{hook['id']}"
+    receiver.always = (500, {}, b'cannot parse {"actor": "per_7"}')
+    hooks.go()
+    sent = WebhookDelivery.objects.exclude(index=None).latest("pk")
+    test = api(ann).post(f"{path}/test").json()["id"]
+    hooks.run_jobs("control")
+    for who, row, answer in (
+        (ann, sent.pk, None),
+        (aude, sent.pk, 'cannot parse {"actor": "per_7"}'),
+        (ann, test, 'cannot parse {"actor": "per_7"}'),
+    ):
+        (tried,) = api(who).get(f"{path}/deliveries/{row}").json()["last_attempts"]
+        assert (tried["answer"], tried["status"]) == (answer, 500)
+        page = factories.browser(who).get(f"{path}/deliveries/{row}/").content.decode()
+        assert ("cannot parse" in page) == (answer is not None)
+        assert ("to those with permission to view the log" in page) == (answer is None)
+
+
 def test_what_it_is_no_longer_told_of_is_not_sent_again(
     both: User, receiver: Receiver, hooks: Hooks
 ) -> None:
