@@ -13,7 +13,6 @@ from apps.console.queries.evidence_words import cut
 from apps.console.queries.page_parts import counted
 from apps.discussions.hooks import Subject, kinds
 from apps.discussions.markdown import render, said_in
-from apps.discussions.models import Mention
 from apps.discussions.queries import (
     CommentView,
     comment_views,
@@ -25,6 +24,7 @@ from apps.discussions.queries import (
     may_write,
     ordered,
     threads_of,
+    unseen_in,
     with_first,
     with_names,
 )
@@ -152,8 +152,13 @@ class ThreadPage:
     comments: Sequence[Shown]
     pages: Pages
     may_write: bool
-    is_awaited: bool  # whether the reader is mentioned in it and has not read that yet
+    is_awaited: bool  # whether the reader is mentioned up to its end and has not read that yet
     typed: Typed
+
+    @property
+    def last(self) -> str:
+        """The last comment that it shows."""
+        return self.comments[-1].view.comment.pk if self.comments else ""
 
     @property
     def back_url(self) -> str:
@@ -197,7 +202,7 @@ def thread_page(
     views = comment_views(_cut(comments_of(row).order_by("pk"), pages, COMMENTS))
     scope = Scope(row.project_scope(), row.environment_scope())
     may = may_write(kinds()[row.kind], scope, actor)
-    unseen = Mention.objects.filter(thread=row, person=actor.id, seen_at=None)
+    unseen = unseen_in(row, actor, views[-1].comment.pk if views else "")
     return ThreadPage(
         thread=row,
         thing=thing(row.kind, row.subject, actor),

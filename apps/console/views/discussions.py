@@ -102,7 +102,7 @@ def answer(request: PageRequest, thread_id: str) -> HttpResponse:
     typed, row = _typed(request), get_thread(thread_id, request.actor)
     try:
         said = actions.reply(row, text=typed.text, once=typed.once, actor=request.actor)
-        actions.mark_seen(row, actor=request.actor)
+        actions.mark_seen(row, last=request.POST.get("last", ""), actor=request.actor)
         return _told(request, said)
     except Problem as problem:
         refused = Typed(typed.text, fault=fault_of(problem), once=typed.once)
@@ -125,8 +125,10 @@ def take_up(request: PageRequest, thread_id: str) -> HttpResponse:
 
 @action
 def seen(request: PageRequest, thread_id: str) -> HttpResponse:
-    """Have the reader's mentions in a thread wait no more; the page that was opened asks for it."""
-    actions.mark_seen(get_thread(thread_id, request.actor), actor=request.actor)
+    """Have the reader's mentions up to the last comment that a page showed wait no more; the page
+    that was opened asks for it."""
+    row, last = get_thread(thread_id, request.actor), request.GET.get("last", "")
+    actions.mark_seen(row, last=last, actor=request.actor)
     return HttpResponse() if request.headers.get("HX-Request") else back(request)
 
 

@@ -1,5 +1,8 @@
 """The pages of discussions, as people use them."""
 
+import html
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -118,6 +121,28 @@ def test_a_mention_waits_in_the_inbox_until_the_thread_is_opened(
         page = vito.get(path).content.decode()
         assert url not in page
         assert "discussions that mention you" not in page.split("<main")[0]
+
+
+def test_what_came_after_the_page_was_made_still_waits(world: World, release: Release) -> None:
+    thread = opened(world, release, "@vito.risk, look")
+    vito, url = browser(world.people["Vito"]), f"/threads/{thread.pk}/"
+    found = re.search(r'hx-post="([^"]+)"', vito.get(url).content.decode())
+    assert found
+    actions.reply(thread, text="@vito.risk, and here", actor=world.ada)
+    vito.post(html.unescape(found[1]), headers={"HX-Request": "true"})
+    assert f'href="{url}"' in vito.get("/inbox/").content.decode()
+    first, second = Mention.objects.order_by("pk")
+    assert first.seen_at is not None and second.seen_at is None
+    last = re.search(r'name="last" value="([^"]+)"', vito.get(url).content.decode())
+    assert last and last[1] == second.comment_id
+    actions.reply(thread, text="@vito.risk, once more", actor=world.ada)
+    vito.post(f"{url}reply", {"text": "Yes", "once": "x", "last": last[1]})
+    assert Mention.objects.filter(seen_at=None).count() == 1
+    third = Mention.objects.get(seen_at=None).comment_id
+    api(world.people["Vito"]).post(f"/threads/{thread.pk}/seen", {"comment": last[1]})
+    assert Mention.objects.filter(seen_at=None).count() == 1
+    answer = api(world.people["Vito"]).post(f"/threads/{thread.pk}/seen", {"comment": third})
+    assert answer.json() == {"mentions": 1}
 
 
 def test_who_lost_access_finds_neither_mention_nor_thread(world: World, release: Release) -> None:
