@@ -1,7 +1,7 @@
 """The pages of discussions: the threads about a thing, and one thread."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -13,6 +13,7 @@ from apps.console.queries.evidence_words import cut
 from apps.console.queries.page_parts import counted
 from apps.discussions.hooks import Subject, kinds
 from apps.discussions.markdown import render, said_in
+from apps.discussions.models import Comment
 from apps.discussions.queries import (
     CommentView,
     comment_views,
@@ -68,6 +69,9 @@ class Typed:
         return self.once or uuid7_hex()
 
 
+NOTHING = Typed()
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
     """A thread as a line of the list."""
@@ -116,6 +120,12 @@ class Shown:
     view: CommentView
     reader: Actor
     may_write: bool
+    typed: Typed = NOTHING  # the form that changes it, where that was refused
+
+    @property
+    def text(self) -> str:
+        """What stands in the form that changes it."""
+        return self.typed.text or self.view.text
 
     @property
     def html(self) -> SafeString:
@@ -171,9 +181,6 @@ class ThreadPage:
         return self.thing.part_url(self.thread.anchor)
 
 
-NOTHING = Typed()
-
-
 def discussion_page(
     kind: str, subject: str, actor: Actor, *, asked: str = "", typed: Typed = NOTHING
 ) -> DiscussionPage:
@@ -212,6 +219,17 @@ def thread_page(
         is_awaited=unseen.exists(),
         typed=typed,
     )
+
+
+def refused_edit(thread: str, comment: str, actor: Actor, typed: Typed) -> ThreadPage:
+    """Return the page of a thread on which a comment stands whose change was refused, with what was
+    typed: in the form that changes it, or, where nobody may any more, in the one that answers."""
+    before = Comment.objects.filter(thread=thread, pk__lt=comment).count()
+    page = thread_page(thread, actor, asked=str(before // COMMENTS + 1))
+    shown = [replace(c, typed=typed) if c.view.comment.pk == comment else c for c in page.comments]
+    if any(one.typed is typed and one.may_edit for one in shown):
+        return replace(page, comments=shown)
+    return replace(page, typed=typed)
 
 
 def _rows(threads: Sequence[Any]) -> list[ThreadRow]:

@@ -11,6 +11,7 @@ from apps.console.queries.discussions import (
     ThreadPage,
     Typed,
     discussion_page,
+    refused_edit,
     thread_page,
 )
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
@@ -134,11 +135,15 @@ def seen(request: PageRequest, thread_id: str) -> HttpResponse:
 
 @action
 def change(request: PageRequest, thread_id: str, comment_id: str) -> HttpResponse:
-    """Put another text in place of one's own, which the form showed."""
-    row = get_comment(thread_id, comment_id, request.actor)
+    """Put another text in place of one's own, which the form showed; what is refused is shown again
+    as it was typed."""
+    row, text = get_comment(thread_id, comment_id, request.actor), request.POST.get("text", "")
     row.text_sealed = request.POST.get("was", "")
-    said = actions.edit_comment(row, text=request.POST.get("text", ""), actor=request.actor)
-    return _told(request, said)
+    try:
+        return _told(request, actions.edit_comment(row, text=text, actor=request.actor))
+    except Problem as problem:
+        refused = Typed(text, fault=fault_of(problem))
+        return _thread(request, refused_edit(thread_id, comment_id, request.actor, refused))
 
 
 @action

@@ -16,6 +16,7 @@ from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.factories import api, browser, token_for
 from tests.support.page_text import text_of
@@ -166,11 +167,44 @@ def test_one_changes_and_deletes_ones_own_words_alone(world: World, release: Rel
     form = {"text": "How?", "was": first.text_sealed, "next": url}
     ada.post(f"{url}comments/{first.pk}/edit", form)
     assert "edited" in said(world, "Rex", url)
-    stale = ada.post(f"{url}comments/{first.pk}/edit", form | {"text": "Hm?"}, follow=True)
-    assert "It was changed in the meantime" in stale.content.decode()
+    stale = ada.post(f"{url}comments/{first.pk}/edit", form | {"text": "Hm?"}).content.decode()
+    assert "It was changed in the meantime" in stale
+    first.refresh_from_db()
+    assert "Hm?</textarea>" in stale and f'name="was" value="{first.text_sealed}"' in stale
+    assert re.search(rf'<dialog id="edit-{first.pk}"[^>]* data-open', stale)
+    long = "A word too many. " * 300
+    refused = ada.post(f"{url}comments/{first.pk}/edit", form | {"text": long}).content.decode()
+    assert f"{long}</textarea>" in refused and "At most 4000 characters" in refused
     ada.post(f"{url}comments/{first.pk}/delete", {"next": url})
     assert "Deleted by its author." in said(world, "Rex", url)
     assert "How?" not in shown(world, "Rex", url)
+
+
+def test_what_was_typed_into_a_comment_that_is_gone_can_be_said_as_an_answer(
+    world: World, release: Release
+) -> None:
+    thread = opened(world, release)
+    first = thread.comments.get()
+    actions.delete_comment(first, actor=world.ada)
+    form = {"text": "A long correction", "was": first.text_sealed}
+    answer = browser(world.people["Ada"]).post(
+        f"/threads/{thread.pk}/comments/{first.pk}/edit", form
+    )
+    page = answer.content.decode()
+    assert f'action="/threads/{thread.pk}/reply"' in page
+    assert "A long correction</textarea>" in page
+
+
+def test_a_refused_edit_is_shown_where_its_comment_stands(world: World, release: Release) -> None:
+    thread = opened(world, release)
+    first = thread.comments.get()
+    Comment.objects.bulk_create(
+        Comment(thread=thread, author="x", person="x", created_at=now()) for _ in range(30)
+    )
+    Thread.objects.update(size=31)
+    url = f"/threads/{thread.pk}/comments/{first.pk}/edit"
+    page = browser(world.people["Ada"]).post(url, {"text": "Hm", "was": "other"}).content.decode()
+    assert "Hm</textarea>" in page and "Page 1 of 2" in page
 
 
 def test_an_erased_author_leaves_a_page_that_can_be_read(world: World, release: Release) -> None:
