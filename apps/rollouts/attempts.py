@@ -166,8 +166,10 @@ def _rollouts(actor: Actor) -> ArraySubquery:
 
 
 def _seen(rows: QuerySet[Rollout], actor: Actor) -> QuerySet[Rollout]:
-    sees = actor.can_somewhere("rollout.view")  # a column of no project at all cannot be read
-    return visible(rows, actor, view="rollout.view") if sees else rows.filter(pk="")
+    """Return those of the projects where ``actor`` sees rollouts; a column of no project at all
+    cannot be read."""
+    projects = actor.projects_with("rollout.view")
+    return rows if projects is None else rows.filter(project__in=projects or [""])
 
 
 def attempts_before(release: Any, actor: Actor) -> Attempts:

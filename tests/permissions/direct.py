@@ -4,7 +4,7 @@ Each page and operation looks up what it is about in the name of whoever asks; w
 must not rely on that. And a page shows nobody a button or a menu entry that would be refused.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -139,6 +139,7 @@ from apps.registry.models import (
 )
 from apps.registry.provenance import declarations
 from apps.rollouts.actions import promote, ship
+from apps.rollouts.attempts import Attempt, attempts_before, with_attempts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
 from apps.serving.actions import (
@@ -313,6 +314,11 @@ class Things:
         again.pk, again.state, again._state.adding = "rlo_again", "aborted", True
         again.save(force_insert=True)
         return again.release
+
+    def attempts(self, who: Actor) -> Sequence[Attempt]:
+        """Read what became of earlier attempts to release the version of that release."""
+        row = with_attempts(Release.objects.filter(pk=self.tried.pk), who).get()
+        return attempts_before(row, who).rows
 
     def operator_of_staging(self, who: Actor) -> Actor:
         """Have the rollout in development held; return ``who`` as an operator of staging alone."""
@@ -507,6 +513,12 @@ def auditing(project: Project, who: Actor) -> Actor:
 def without(who: Actor, permission: str) -> Actor:
     """Return who acts by a token that lacks a permission of theirs."""
     return replace(who, grants=frozenset(g for g in who.grants if g.permission != permission))
+
+
+def elsewhere(who: Actor, permission: str) -> Actor:
+    """Return who holds a permission of theirs in another project alone."""
+    grant = Grant(permission, Scope("prj_other"))
+    return replace(who, grants=without(who, permission).grants | {grant})
 
 
 def named_ids(project: str) -> list[str]:
@@ -1275,6 +1287,24 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: voided_seen(t.taken_back.get(), who),
+    ),
+    Direct(
+        "read how a build behaved in rollouts that a token does not see",
+        "viewer",
+        None,
+        lambda t, who: release_behaviour_page(t.tried.pk, without(who, "rollout.view")).served,
+    ),
+    Direct(
+        "read of earlier attempts by rollouts that a token does not see",
+        "viewer",
+        None,
+        lambda t, who: [r for r in t.attempts(without(who, "rollout.view")) if r.rollout],
+    ),
+    Direct(
+        "read of earlier attempts by releases of another project",
+        "viewer",
+        None,
+        lambda t, who: t.attempts(elsewhere(who, "release.view")),
     ),
     Direct(
         "read what a build predicted before",
