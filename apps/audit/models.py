@@ -42,6 +42,14 @@ def logged(name: str) -> Func:
     return Func(*parts, function="jsonb_extract_path_text", output_field=TextField())
 
 
+# the id of the person who answers for what was done
+ACCOUNTABLE = Func(
+    Cast(F("body"), models.JSONField()),
+    Value("actor"),
+    Value("accountable"),
+    function="jsonb_extract_path_text",
+    output_field=TextField(),
+)
 FAMILY, ACTOR_PREFIX = _beginning("kind", "."), _beginning("actor_id", "_")  # ``release``, ``per``
 VERDICT, STATE, ASKED_BY = logged("verdict"), logged("state"), logged("asked_by")
 

@@ -45,6 +45,7 @@ THREAD = "threads/<str:thread_id>/"
 COMMENT = THREAD + "comments/<str:comment_id>/"
 VERSION = "models/<slug:project>/<slug:name>/<int:number>/"
 DRAFT = "models/<slug:project>/<slug:name>/<int:draft_number>/draft/"
+RELEASE = "releases/<str:release_id>/"
 ROLLOUT = "rollouts/<str:rollout_id>/"
 GLASS = "break-glass/<str:glass_id>/"
 ENDPOINT = "endpoints/<str:endpoint_id>/"
@@ -135,13 +136,9 @@ urlpatterns = [
     path("releases/request", releases.request_new, name="release-request"),
     path("releases/withdraw", releases.take_back_each, name="releases-withdraw"),
     path("releases/<str:release_id>/", releases.release_detail, name="release"),
-    path("releases/<str:release_id>/evidence/", releases.release_evidence, name="release-evidence"),
-    path(
-        "releases/<str:release_id>/behaviour/",
-        releases.release_behaviour,
-        name="release-behaviour",
-    ),
-    path("releases/<str:release_id>/attempts/", releases.release_attempts, name="release-attempts"),
+    path(RELEASE + "evidence/", releases.release_tab, {"tab": "evidence"}, "release-evidence"),
+    path(RELEASE + "behaviour/", releases.release_tab, {"tab": "behaviour"}, "release-behaviour"),
+    path(RELEASE + "attempts/", releases.release_tab, {"tab": "attempts"}, "release-attempts"),
     path(
         "releases/<str:release_id>/discussion/",
         discussions.release_discussion,

@@ -11,8 +11,5 @@ def render(text: str) -> str:
 
 
 def said_in(text: str) -> list[str]:
-    """Return what a comment says outside of code; all of it where it is too much to be laid out."""
-    try:
-        return markdown.texts(text, BOUND)
-    except markdown.TooMuch:
-        return [text]
+    """Return what a comment says outside of code."""
+    return markdown.texts(text, BOUND)

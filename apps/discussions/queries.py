@@ -161,6 +161,13 @@ def _unseen(actor: Actor) -> QuerySet[Mention]:
     return Mention.objects.filter(thread=OuterRef("pk"), person=actor.id, seen_at=None)
 
 
+def unseen_in(thread: Thread, actor: Actor, last: str = "") -> QuerySet[Mention]:
+    """Return the actor's mentions in a thread that they have not read, up to the ``last`` comment
+    if one is named."""
+    rows = Mention.objects.filter(thread=thread, person=actor.id, seen_at=None)
+    return rows.filter(comment__lte=last) if last else rows
+
+
 def readers_called(thread: Thread, handles: Collection[str]) -> tuple[dict[str, User], list[str]]:
     """Return by what was typed whom it means, of the active people who may see what is discussed,
     and what means several of them (one query).

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from apps.audit.models import Audited
 from apps.builds.models import Bento
@@ -101,6 +102,8 @@ class PolicyRevision(Audited):
 # not started: a new policy still reaches them
 UNFINISHED_STATES = (ReleaseState.REQUESTED, ReleaseState.APPROVED)
 OPEN_STATES = (ReleaseState.REQUESTED, ReleaseState.APPROVED, ReleaseState.ROLLING_OUT)
+# as a column; what an earlier release of Placet made live during the upgrade has the second alone
+FIRST_LIVE = Coalesce("first_live_at", "live_at")
 
 
 class Release(Audited):
@@ -108,6 +111,7 @@ class Release(Audited):
     configuration."""
 
     LOG_SEALED = frozenset({"reason", "ended_reason"})
+    LOG_HIDDEN = frozenset({"first_live_at"})  # the log has the event itself
 
     id = IdField("rel")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="releases")
@@ -138,7 +142,8 @@ class Release(Audited):
     not_after = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
     approved_at = models.DateTimeField(null=True, blank=True)
-    live_at = models.DateTimeField(null=True, blank=True)
+    live_at = models.DateTimeField(null=True, blank=True)  # anew after a start or a way back
+    first_live_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.TextField(blank=True)  # why it failed or was rolled back, in words
 

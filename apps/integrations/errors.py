@@ -15,6 +15,12 @@ class WebhookMoved(Conflict):
     code, title = "webhook_moved", "The webhook is no longer in that state"
 
 
+class RotatedOften(Conflict):
+    """So many former secrets sign beside the one in use that no other has room."""
+
+    code, title = "rotated_often", "The secret was rotated too often"
+
+
 class SecretKeyMissing(Problem):
     """There is no key that secrets could be encrypted for."""
 

@@ -126,11 +126,14 @@ class Webhook(Audited):
 
     ``address``, ``signing`` and ``former_signing``, which signs beside it until ``former_until``,
     are encrypted (``placet.kernel.secret_box``) and in no event; of the address ``origin`` is
-    shown. ``cursor`` is the index of the next event. ``failing_since`` is when the first delivery
-    failed since one got through.
+    shown. ``older_formers`` are what signed before that one, the last first: each its ``signing``,
+    ``public_key`` and ``until``. ``cursor`` is the index of the next event. ``failing_since`` is
+    when the first delivery failed since one got through.
     """
 
-    LOG_HIDDEN = frozenset({"address", "signing", "former_signing", "cursor", "failing_since"})
+    LOG_HIDDEN = frozenset(
+        {"address", "signing", "former_signing", "older_formers", "cursor", "failing_since"}
+    )
 
     id = IdField("whk")
     name = models.SlugField(max_length=60)
@@ -154,6 +157,7 @@ class Webhook(Audited):
 
     signing = models.TextField()
     former_signing = models.TextField(blank=True)
+    older_formers = models.JSONField(default=list, db_default=[])
     cursor = models.BigIntegerField(default=0)
     failing_since = models.DateTimeField(null=True, blank=True)
 

@@ -25,6 +25,7 @@ from apps.monitoring.models import AlertKind
 from apps.monitoring.reconciler import Sweep, settle
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
+from placet.kernel.keystore import KeyUnavailable, opening_keys
 from placet.kernel.outbound import OutboundFailed
 
 AT_ONCE = 8  # deliveries of one webhook on their way: one that hangs does not hold up the others
@@ -92,6 +93,21 @@ def _at_once(
 def prune(job: LeasedJob) -> dict[str, int]:
     """Forget what was delivered long ago, and the oldest of many."""
     return {"removed": sum(actions.prune(hook, job=job) for hook in Webhook.objects.order_by("pk"))}
+
+
+def reseal(job: LeasedJob) -> dict[str, int]:
+    """Encrypt for the secret key in use what was for one before it, until the time is up: after a
+    rotation those are needed no more."""
+    try:
+        keys = opening_keys()
+    except KeyUnavailable:  # whatever is sent says so
+        return {"resealed": 0}
+    end, done = time.monotonic() + SLICE, 0
+    for webhook in queries.webhooks_behind_key(keys.public):
+        if time.monotonic() >= end or job.cancelled():
+            break
+        done += actions.reseal(webhook, keys, job=job)
+    return {"resealed": done}
 
 
 def watch() -> dict[str, int]:

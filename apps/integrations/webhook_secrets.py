@@ -3,13 +3,24 @@ and the control worker alone reads them, when something is sent."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypedDict
 
 from apps.integrations.errors import SecretKeyMissing
 from apps.integrations.models import Webhook
 from apps.integrations.signing import SigningKeys
+from placet.kernel.clock import rfc3339
 from placet.kernel.keystore import KeyUnavailable, opening_keys, sealing_key
 from placet.kernel.outbound import OutboundFailed
-from placet.kernel.secret_box import SealingKey, SecretUnreadable
+from placet.kernel.secret_box import OpeningKeys, SealingKey, SecretUnreadable
+
+
+class FormerSecret(TypedDict):
+    """What a webhook signed with before a rotation, encrypted, and until when (RFC 3339) it signs
+    beside what is in use."""
+
+    signing: str
+    public_key: str
+    until: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,13 +51,11 @@ def _sealing() -> SealingKey:
 
 
 def opened(row: Webhook, at: datetime) -> OpenedWebhook:
-    """Return what ``row`` sends to and signs with at a time; after a rotation the former keys too.
+    """Return what ``row`` sends to and signs with at a time; after rotations the former keys too.
 
     Raises :class:`OutboundFailed`, which says why it cannot be read.
     """
-    texts = [row.signing]
-    if row.former_until and at < row.former_until:
-        texts.append(row.former_signing)
+    texts = [row.signing, *(one["signing"] for one in formers(row, at))]
     try:
         keys = opening_keys()
         url = keys.open(row.address, place=_place(row.pk, "address"))
@@ -55,6 +64,44 @@ def opened(row: Webhook, at: datetime) -> OpenedWebhook:
     except (KeyUnavailable, SecretUnreadable) as error:
         raise OutboundFailed(f"Its address or secret cannot be read. {error}") from None
     return OpenedWebhook(url, signing)
+
+
+def formers(row: Webhook, at: datetime) -> list[FormerSecret]:
+    """Return what signs beside the keys in use at a time, the last first."""
+    found: list[FormerSecret] = list(row.older_formers)
+    if row.former_signing and row.former_until:
+        until = rfc3339(row.former_until)
+        last = FormerSecret(
+            signing=row.former_signing, public_key=row.former_public_key, until=until
+        )
+        found.insert(0, last)
+    return [one for one in found if at < datetime.fromisoformat(one["until"])]
+
+
+def is_behind(row: Webhook, key: SealingKey, at: datetime) -> bool:
+    """Tell whether ``row`` keeps something that is encrypted for another key, or that signs no
+    more."""
+    good = formers(row, at)
+    kept = bool(row.former_signing) + len(row.older_formers)
+    texts = [row.address, row.signing, *(one["signing"] for one in good)]
+    return kept > len(good) or not all(text.startswith(key.mark) for text in texts)
+
+
+def resealed(row: Webhook, keys: OpeningKeys, at: datetime) -> dict[str, Any]:
+    """Return the columns of ``row`` encrypted for the key in use, without what signs no more, or
+    raise :class:`SecretUnreadable`."""
+
+    def anew(text: str, what: str = "signing") -> str:
+        place = _place(row.pk, what)
+        return keys.public.seal(keys.open(text, place=place), place=place)
+
+    good = [{**one, "signing": anew(one["signing"])} for one in formers(row, at)]
+    return {
+        "address": anew(row.address, "address"),
+        "signing": anew(row.signing),
+        "former_signing": good[0]["signing"] if good else "",  # the last one ends last
+        "older_formers": good[1:],
+    }
 
 
 def _place(webhook_id: str, what: str) -> str:

@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
-from apps.governance.models import Decision, Release
+from apps.governance.models import FIRST_LIVE, Decision, Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
 from apps.rollouts.models import Rollout
@@ -19,7 +19,7 @@ from apps.rollouts.rules.facts import NO_REASON
 from apps.rollouts.states import RolloutKind
 from apps.serving.hooks import keeper
 from apps.serving.rules import EndpointState
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet_verify.statements import REJECT
 
 MOST = 20  # releases that are told of
@@ -42,6 +42,7 @@ COLUMNS = {
     "reason": "ended_reason",
     **{name: name for name in ("number", "state", "requested_by", "live_at", "ended_at")},
     **{name: name for name in ("created_at", "approved_at")},
+    "first_live_at": FIRST_LIVE,
 }
 
 
@@ -81,7 +82,8 @@ class Attempt:
     role: str
     reason: str
     at: datetime
-    live_at: datetime | None
+    first_live_at: datetime | None
+    live_at: datetime | None  # later where it was started or gone back to since
     ended_at: datetime | None
     recall: str  # what revoked it, for who may see that
 
@@ -127,16 +129,18 @@ def with_attempts(releases: QuerySet[Release], actor: Actor) -> QuerySet[Release
         requester_name=name_in("requested_by"),
         decisions=_decisions(),
         rollouts=_rollouts(actor),
-        rollback=rollback_of(),
+        rollback=rollback_of(actor),
         revoking=keeper().that_revoked(),
         **COLUMNS,
     )
     return releases.annotate(attempts=ArraySubquery(rows.values(json=told)[: MOST + 2]))
 
 
-def rollback_of() -> Subquery:
-    """Return the rollout that took a release back, as a column of a query that reads releases."""
+def rollback_of(actor: Actor = SYSTEM) -> Subquery:
+    """Return the rollout that took a release back, if ``actor`` may see it, as a column of a query
+    that reads releases."""
     went = Rollout.objects.filter(kind=RolloutKind.ROLLBACK, endpoint=OuterRef("endpoint"))
+    went = _seen(went, actor)
     went = went.filter(from_revision__release=OuterRef("pk")).order_by("-created_at")
     rows = {"from": "from_revision__number", "to": "to_revision__number", "at": "created_at"}
     told = JSONObject(id="pk", by="started_by", name=name_in("started_by"), **rows)
@@ -155,12 +159,17 @@ def _decisions() -> ArraySubquery:
 def _rollouts(actor: Actor) -> ArraySubquery:
     """The last one first; what goes back to a release is no attempt to release it."""
     rows = Rollout.objects.filter(release=OuterRef("pk"), kind=RolloutKind.RELEASE)
-    sees = actor.can_somewhere("rollout.view")  # a column of no project at all cannot be read
-    rows = visible(rows, actor, view="rollout.view") if sees else rows.filter(pk="")
-    rows = rows.order_by("-created_at")
+    rows = _seen(rows, actor).order_by("-created_at")
     same = {name: name for name in ("state", "reason", "created_at", "finished_at")}
     told = JSONObject(id="pk", by="aborted_by", name=name_in("aborted_by"), **same)
-    return ArraySubquery(rows.values(json=told)[:ROLLOUTS])
+    return ArraySubquery(rows.values(json=told)[: ROLLOUTS + 1])
+
+
+def _seen(rows: QuerySet[Rollout], actor: Actor) -> QuerySet[Rollout]:
+    """Return those of the projects where ``actor`` sees rollouts; a column of no project at all
+    cannot be read."""
+    projects = actor.projects_with("rollout.view")
+    return rows if projects is None else rows.filter(project__in=projects or [""])
 
 
 def attempts_before(release: Any, actor: Actor) -> Attempts:
@@ -192,7 +201,9 @@ def worst_before(release: Any, actor: Actor) -> WorstAttempt | None:
 
 
 def _is_cut(release: Any) -> bool:
-    return len(release.attempts) > MOST + 1
+    """Whether there were more releases, or rollouts of one of those that are told of."""
+    many = any(len(one["rollouts"]) > ROLLOUTS for one in release.attempts)
+    return many or len(release.attempts) > MOST + 1
 
 
 def worst_of(rows: Sequence[Attempt], release: Release) -> WorstAttempt | None:
@@ -247,9 +258,10 @@ def _told(
     }
     if not is_own:
         yield Attempt(**shared, **_whole(one, texts, told))
-    for row in one["rollouts"][1:]:
+    for row in one["rollouts"][1:ROLLOUTS]:
         at = _time(row["finished_at"] or row["created_at"])
-        ended = {"outcome": row["state"], "at": at, "live_at": None, "ended_at": at}
+        ended = {"outcome": row["state"], "at": at, "ended_at": at}
+        ended |= dict.fromkeys(("first_live_at", "live_at"))
         said = {"by": row["by"], "by_name": row["name"], "reason": _reason(row["reason"])}
         yield Attempt(**shared, **ended, **said, rollout=row["id"], role="", recall="")
 
@@ -259,12 +271,14 @@ def _whole(
 ) -> dict[str, Any]:
     """Return how a release ended, or how far it is."""
     last = next(iter(one["rollouts"]), None)
-    live_at, ended_at = (one[name] and _time(one[name]) for name in ("live_at", "ended_at"))
+    names = ("first_live_at", "live_at", "ended_at")
+    first_live_at, live_at, ended_at = (one[name] and _time(one[name]) for name in names)
     stopped = one["state"] == ReleaseState.LIVE and one["endpoint_state"] == EndpointState.STOPPED
     started = last["created_at"] if last else one["approved_at"] or one["created_at"]
     return {
         "outcome": EndpointState.STOPPED.value if stopped else one["state"],
         "at": ended_at or live_at or _time(started),
+        "first_live_at": first_live_at,
         "live_at": live_at,
         "ended_at": ended_at,
         "rollout": last["id"] if last else "",

@@ -202,7 +202,7 @@ def cases(folder: Path) -> dict[str, Case]:
             "a\n" * (discussed.BOUND.marks // 4),
             "a\n" * (discussed.BOUND.marks // 4 + 1),
             markdown.TooMuch,
-            lambda text: markdown.texts(text, discussed.BOUND),
+            lambda text: markdown._html(text, discussed.BOUND, 4),
         ),
         "build files in TOML": row(
             20,

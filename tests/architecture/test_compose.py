@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from placet.kernel.config import Config
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -121,6 +123,15 @@ def test_every_variable_has_a_default_and_is_named_in_the_example() -> None:
         "WEB_CONCURRENCY",
     }
     assert named <= found
+
+
+def test_who_calls_webhooks_and_who_adds_them_is_told_their_bounds() -> None:
+    for name in ("web", "worker"):
+        told = SERVICES[name]["environment"]
+        assert told["PLACET_WEBHOOK_HOSTS"] == "${PLACET_WEBHOOK_HOSTS:-}"
+        assert told["PLACET_MAX_WEBHOOKS"] == "${PLACET_MAX_WEBHOOKS:-10}"
+    known = {name: Config.model_fields[name].default for name in ("webhook_hosts", "max_webhooks")}
+    assert known == {"webhook_hosts": "", "max_webhooks": 10}
 
 
 def test_the_image_is_built_from_locks_and_runs_as_nobody_special() -> None:

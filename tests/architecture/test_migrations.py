@@ -32,13 +32,15 @@ THOUGHT_ABOUT: dict[str, str] = {
     " that old code makes, which finds no stream by its name",
     "governance.0010_retired": "no statement, and no release is retired before the new code runs",
     "governance.0011_aborted": "no statement, and no release is aborted before the new code runs",
-    "governance.0010_squashed_0013_request_changes": "as those that it replaces",
+    "governance.0010_squashed_0015_first_live_at": "as those that it replaces",
+    "governance.0015_first_live_at": "fills a column that old code does not know; of what that"
+    " makes live meanwhile the new code reads another one",
     "governance.0013_request_changes": "a longer text: PostgreSQL writes no row anew, and old code"
     " refuses a release with the new verdict as if it were a rejection",
     "monitoring.0013_recall_stopped": "no statement, and the new code alone opens such an alert",
     "monitoring.0012_squashed_0015_webhook_disabled": "as those that it replaces",
     "monitoring.0015_webhook_disabled": "no statement, and the new code alone opens such an alert",
-    "integrations.0002_squashed_0003_webhooks": "as those that it replaces",
+    "integrations.0002_squashed_0004_older_formers": "as those that it replaces",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 

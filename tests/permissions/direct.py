@@ -4,7 +4,7 @@ Each page and operation looks up what it is about in the name of whoever asks; w
 must not rely on that. And a page shows nobody a button or a menu entry that would be refused.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -119,7 +119,12 @@ from apps.identity.queries import subject_for, visible_passkeys
 from apps.identity.trust.second_factor import may_learn_what_lacks
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream, Webhook
-from apps.integrations.queries import visible_deliveries, visible_streams, visible_webhooks
+from apps.integrations.queries import (
+    reads_answers,
+    visible_deliveries,
+    visible_streams,
+    visible_webhooks,
+)
 from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
@@ -136,6 +141,7 @@ from apps.registry.models import (
 )
 from apps.registry.provenance import declarations
 from apps.rollouts.actions import promote, ship
+from apps.rollouts.attempts import Attempt, attempts_before, with_attempts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
 from apps.serving.actions import (
@@ -310,6 +316,11 @@ class Things:
         again.pk, again.state, again._state.adding = "rlo_again", "aborted", True
         again.save(force_insert=True)
         return again.release
+
+    def attempts(self, who: Actor) -> Sequence[Attempt]:
+        """Read what became of earlier attempts to release the version of that release."""
+        row = with_attempts(Release.objects.filter(pk=self.tried.pk), who).get()
+        return attempts_before(row, who).rows
 
     def operator_of_staging(self, who: Actor) -> Actor:
         """Have the rollout in development held; return ``who`` as an operator of staging alone."""
@@ -515,6 +526,12 @@ def auditing(project: Project, who: Actor) -> Actor:
 def without(who: Actor, permission: str) -> Actor:
     """Return who acts by a token that lacks a permission of theirs."""
     return replace(who, grants=frozenset(g for g in who.grants if g.permission != permission))
+
+
+def elsewhere(who: Actor, permission: str) -> Actor:
+    """Return who holds a permission of theirs in another project alone."""
+    grant = Grant(permission, Scope("prj_other"))
+    return replace(who, grants=without(who, permission).grants | {grant})
 
 
 def named_ids(project: str) -> list[str]:
@@ -1248,6 +1265,12 @@ QUESTIONS = [
         None,
         lambda t, who: t.delivered_page(who).buttons,
     ),
+    Direct(
+        "read what a receiver answered to an event that one may not read",
+        "admin",
+        None,
+        lambda t, who: reads_answers(t.webhook.deliveries.get(), who),
+    ),
     Direct("list webhooks", "viewer", None, lambda t, who: visible_webhooks(who)),
     Direct(
         "list what a webhook was sent",
@@ -1283,6 +1306,24 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: voided_seen(t.taken_back.get(), who),
+    ),
+    Direct(
+        "read how a build behaved in rollouts that a token does not see",
+        "viewer",
+        None,
+        lambda t, who: release_behaviour_page(t.tried.pk, without(who, "rollout.view")).served,
+    ),
+    Direct(
+        "read of earlier attempts by rollouts that a token does not see",
+        "viewer",
+        None,
+        lambda t, who: [r for r in t.attempts(without(who, "rollout.view")) if r.rollout],
+    ),
+    Direct(
+        "read of earlier attempts by releases of another project",
+        "viewer",
+        None,
+        lambda t, who: t.attempts(elsewhere(who, "release.view")),
     ),
     Direct(
         "read what a build predicted before",

@@ -29,10 +29,6 @@ NEEDLESS = {
     "apps/governance/queries/visible_rows.py can_somewhere",  # spares a query of inbox()
     "apps/identity/sign_in/adapters.py demand_fresh_session",  # routes ask before
     "apps/console/queries/release_behaviour.py can_somewhere",  # spares columns shown to nobody
-    # of a token without rollout.view, which no role is
-    "apps/console/queries/release_behaviour.py visible",
-    "apps/rollouts/attempts.py can_somewhere",
-    "apps/rollouts/attempts.py visible",  # and a version's releases are all of one project
     "apps/rollouts/queries.py can_somewhere",  # spares a query of awaiting_person()
     "apps/rollouts/traffic.py visible",  # of a token without rollout.view, which no role is
 }

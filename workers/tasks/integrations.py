@@ -53,3 +53,9 @@ def watch_webhooks(job: LeasedJob) -> dict[str, Any] | None:
 def prune(job: LeasedJob) -> dict[str, Any] | None:
     """Forget deliveries of webhooks that are over."""
     return {**telling.prune(job)}
+
+
+@every(seconds=600, name="integrations.reseal", queue="control")
+def reseal(job: LeasedJob) -> dict[str, Any] | None:
+    """Encrypt secrets of webhooks for the key in use."""
+    return {**telling.reseal(job)}

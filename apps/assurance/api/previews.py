@@ -10,6 +10,9 @@ from apps.assurance.queries import RecallReach, ReleaseImpact, preview, voided_b
 from apps.assurance.queries.outcomes import foreseen, told_id, would
 from placet.kernel.actor import Actor
 
+MOST_VOIDED = 200  # releases of which something goes void that an answer names
+CUT = "There are more, which are not in the list"
+
 
 class ForeseenSerializer(serializers.Serializer[Any]):
     """What would become of one release."""
@@ -59,7 +62,8 @@ class PreviewSerializer(serializers.Serializer[Any]):
     what = serializers.CharField()
     bentos = serializers.ListField(child=serializers.CharField())
     releases = ForeseenSerializer(many=True)
-    voided = VoidedSerializer(many=True)
+    voided = VoidedSerializer(many=True, help_text=f"{MOST_VOIDED} at most")
+    voided_is_cut = serializers.BooleanField(help_text=CUT)
 
 
 def preview_body(found: RecallReach, actor: Actor) -> dict[str, Any]:
@@ -70,15 +74,17 @@ def preview_body(found: RecallReach, actor: Actor) -> dict[str, Any]:
         "what": subject.what,
         "bentos": list(found.bentos),
         "releases": [_foreseen(impact, actor) for impact in preview(found)],
-        "voided": voided_bodies(voided_by(found)),
+        **voided_body(voided_by(found)),
     }
 
 
-def voided_bodies(releases: QuerySet[Any]) -> list[dict[str, Any]]:
-    """Return releases of which something goes void, or went, as JSON values."""
+def voided_body(releases: QuerySet[Any]) -> dict[str, Any]:
+    """Return releases of which something goes void, or went, as JSON values: the first ones, and
+    whether there are more."""
     rows = releases.select_related("project", "environment")
     rows = rows.only("number", "state", "project__slug", "environment__name").order_by("pk")
-    return [_voided(row) for row in rows]
+    found = [_voided(row) for row in rows[: MOST_VOIDED + 1]]
+    return {"voided": found[:MOST_VOIDED], "voided_is_cut": len(found) > MOST_VOIDED}
 
 
 def _voided(release: Any) -> dict[str, Any]:

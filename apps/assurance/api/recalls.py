@@ -14,10 +14,12 @@ from rest_framework.response import Response
 from apps.assurance import actions, queries
 from apps.assurance.actions.reporting import report_of
 from apps.assurance.api.previews import (
+    CUT,
+    MOST_VOIDED,
     PreviewSerializer,
     VoidedSerializer,
     preview_body,
-    voided_bodies,
+    voided_body,
 )
 from apps.assurance.models import (
     EffectAction,
@@ -101,8 +103,11 @@ class RecallDetailSerializer(RecallSerializer):
     envelope = serializers.CharField()
     lift_envelope = serializers.CharField(help_text="'' while it stands")
     voided = VoidedSerializer(
-        many=True, help_text="Of releases that waited and did not end by it, as far as you see them"
+        many=True,
+        help_text="Of releases that waited and did not end by it, as far as you see them: "
+        f"{MOST_VOIDED} at most",
     )
+    voided_is_cut = serializers.BooleanField(help_text=CUT)
 
 
 class EffectSerializer(serializers.Serializer[Any]):
@@ -169,7 +174,7 @@ def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
 def recall_detail(row: Recall, actor: Actor) -> dict[str, Any]:
     """Return one recall with its envelopes, and what it voided that ``actor`` sees."""
     return recall_bodies([row])[0] | {
-        "voided": voided_bodies(queries.voided_seen(row, actor)),
+        **voided_body(queries.voided_seen(row, actor)),
         "envelope": row.envelope,
         "lift_envelope": row.lift_envelope,
     }

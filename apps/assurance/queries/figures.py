@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import DateTimeField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 
 from apps.assurance.figures import (
     Course,
@@ -24,13 +22,13 @@ from apps.assurance.figures import (
     taken,
 )
 from apps.governance.gates import holding_back
-from apps.governance.models import Decision, Release
+from apps.governance.models import FIRST_LIVE, Decision, Release
 from apps.governance.queries.by_clock import gates_now, with_clock
 from apps.governance.rules import ReleaseState
 from apps.identity.models import Project, TeamMember
 from apps.identity.queries import people_names, sees_in, visible_teams
 from apps.rollouts.models import Rollout
-from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
+from apps.rollouts.states import ENDED_STATES, RolloutKind
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
@@ -133,30 +131,25 @@ def figures(project: Project, actor: Actor, *, days: int = USUAL) -> Figures:
 
 
 def _courses(project: Project, since: datetime) -> list[Course]:
-    """Return the releases that went live since then, newest first: by their rollouts, since what is
-    started or gone back to is live anew, and did not go out anew."""
-    begun = Rollout.objects.filter(release=OuterRef("release"), kind=RolloutKind.RELEASE)
-    again = _went_live().filter(
-        release__version=OuterRef("release__version"),
-        release__environment=OuterRef("release__environment"),
-        live__lt=OuterRef("live"),
-    )
-    decisions = "release__decisions"
-    before = {f"{decisions}__created_at__lte": F("release__approved_at")}
-    counted = Q(**before) & Q(**{f"{decisions}__voided_reason": ""})
+    """Return the releases that went live since then, newest first: what is started or gone back to
+    did not go out anew."""
+    begun = Rollout.objects.filter(release=OuterRef("pk"), kind=RolloutKind.RELEASE)
+    there = {name: OuterRef(name) for name in ("version", "environment")}
+    again = _went_live().filter(**there, live__lt=OuterRef("live"))
+    before = Q(decisions__created_at__lte=F("approved_at"), decisions__voided_reason="")
     rows = (
         _went_live()
         .filter(project=project, live__gte=since)
         .annotate(
-            decided_at=Max(f"{decisions}__created_at", filter=counted),
+            decided_at=Max("decisions__created_at", filter=before),
             begun=Subquery(begun.order_by("created_at").values("created_at")[:1]),
             again=Exists(again),
         )
         .order_by("-live")
         .values_list(
-            *("release__version__model__name", "release__environment__name"),
-            *("release__requester", "release__version__finalised_at", "release__created_at"),
-            *("decided_at", "release__approved_at", "begun", "live", "again"),
+            *("version__model__name", "environment__name", "requester"),
+            *("version__finalised_at", "created_at"),
+            *("decided_at", "approved_at", "begun", "live", "again"),
         )
     )
     return [_course(*row) for row in rows[: MOST + 1]]
@@ -175,10 +168,8 @@ def _course(model: str, environment: str, requester: str, *times: Any) -> Course
 
 
 def _went_live() -> QuerySet[Any, Any]:
-    """Return the rollouts by which a release went live, with when it did (``live``)."""
-    live = Cast(KeyTextTransform(RolloutState.DRAINING, "phase_times"), DateTimeField())
-    rows = Rollout.objects.filter(kind=RolloutKind.RELEASE)
-    return rows.filter(phase_times__has_key=RolloutState.DRAINING).annotate(live=live)
+    """Return the releases that went live, with when they first did (``live``)."""
+    return Release.objects.annotate(live=FIRST_LIVE).filter(live__isnull=False)
 
 
 def _ends(project: Project, since: datetime) -> list[End]:

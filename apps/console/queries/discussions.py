@@ -1,7 +1,7 @@
 """The pages of discussions: the threads about a thing, and one thread."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -13,7 +13,7 @@ from apps.console.queries.evidence_words import cut
 from apps.console.queries.page_parts import counted
 from apps.discussions.hooks import Subject, kinds
 from apps.discussions.markdown import render, said_in
-from apps.discussions.models import Mention
+from apps.discussions.models import Comment
 from apps.discussions.queries import (
     CommentView,
     comment_views,
@@ -25,6 +25,7 @@ from apps.discussions.queries import (
     may_write,
     ordered,
     threads_of,
+    unseen_in,
     with_first,
     with_names,
 )
@@ -66,6 +67,9 @@ class Typed:
     def sent(self) -> str:
         """What the form sends so that a double click says it once."""
         return self.once or uuid7_hex()
+
+
+NOTHING = Typed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,12 @@ class Shown:
     view: CommentView
     reader: Actor
     may_write: bool
+    typed: Typed = NOTHING  # the form that changes it, where that was refused
+
+    @property
+    def text(self) -> str:
+        """What stands in the form that changes it."""
+        return self.typed.text or self.view.text
 
     @property
     def html(self) -> SafeString:
@@ -152,8 +162,13 @@ class ThreadPage:
     comments: Sequence[Shown]
     pages: Pages
     may_write: bool
-    is_awaited: bool  # whether the reader is mentioned in it and has not read that yet
+    is_awaited: bool  # whether the reader is mentioned up to its end and has not read that yet
     typed: Typed
+
+    @property
+    def last(self) -> str:
+        """The last comment that it shows."""
+        return self.comments[-1].view.comment.pk if self.comments else ""
 
     @property
     def back_url(self) -> str:
@@ -164,9 +179,6 @@ class ThreadPage:
     def part_url(self) -> str:
         """Where the part stands that it is about."""
         return self.thing.part_url(self.thread.anchor)
-
-
-NOTHING = Typed()
 
 
 def discussion_page(
@@ -197,7 +209,7 @@ def thread_page(
     views = comment_views(_cut(comments_of(row).order_by("pk"), pages, COMMENTS))
     scope = Scope(row.project_scope(), row.environment_scope())
     may = may_write(kinds()[row.kind], scope, actor)
-    unseen = Mention.objects.filter(thread=row, person=actor.id, seen_at=None)
+    unseen = unseen_in(row, actor, views[-1].comment.pk if views else "")
     return ThreadPage(
         thread=row,
         thing=thing(row.kind, row.subject, actor),
@@ -207,6 +219,17 @@ def thread_page(
         is_awaited=unseen.exists(),
         typed=typed,
     )
+
+
+def refused_edit(thread: str, comment: str, actor: Actor, typed: Typed) -> ThreadPage:
+    """Return the page of a thread on which a comment stands whose change was refused, with what was
+    typed: in the form that changes it, or, where nobody may any more, in the one that answers."""
+    before = Comment.objects.filter(thread=thread, pk__lt=comment).count()
+    page = thread_page(thread, actor, asked=str(before // COMMENTS + 1))
+    shown = [replace(c, typed=typed) if c.view.comment.pk == comment else c for c in page.comments]
+    if any(one.typed is typed and one.may_edit for one in shown):
+        return replace(page, comments=shown)
+    return replace(page, typed=typed)
 
 
 def _rows(threads: Sequence[Any]) -> list[ThreadRow]:

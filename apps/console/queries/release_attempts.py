@@ -39,11 +39,16 @@ class AttemptRow:
 
     @property
     def served(self) -> str:
-        """How long it was live before it ended; '' where it never was, or is."""
-        began, ended = self.attempt.live_at, self.attempt.ended_at
-        if began is None or ended is None or ended < began:
+        """How long it was live before it ended, from the first time on; '' where it never was, or
+        is."""
+        first, last = self.attempt.first_live_at, self.attempt.live_at
+        ended = self.attempt.ended_at
+        if first is None or last is None or ended is None or ended < first:
             return ""
-        return f"Live for {span(int((ended - began).total_seconds()))} before that."
+        whole, rest = (span(max(0, int((ended - at).total_seconds()))) for at in (first, last))
+        if whole == rest:
+            return f"Live for {whole} before that."
+        return f"First live {whole} before that, the last time for {rest}."
 
     @property
     def decisions(self) -> list[AttemptDecision]:

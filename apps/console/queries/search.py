@@ -143,11 +143,13 @@ def _bentos(terms: SearchTerms, actor: Actor) -> list[Hit]:
 
 
 def _releases(terms: SearchTerms, actor: Actor) -> list[Hit]:
-    """Releases by id, by number, and by words of why they are wanted, of where and of what."""
+    """Releases by id, by number, of a project or of any, and by words of why they are wanted, of
+    where and of what."""
     if terms.id:
         rows = releases(actor).filter(pk=terms.id)
     elif terms.release is not None:
         rows = releases(actor).filter(number=terms.release)
+        rows = rows.filter(project__slug=terms.project) if terms.project else rows
     elif len(terms.text) >= LEAST and not terms.digest:
         rows = releases(actor).filter(one_of(described(terms, actor)))
     else:

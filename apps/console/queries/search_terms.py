@@ -11,7 +11,7 @@ LEAST = 3  # letters, to look for inside sentences
 WORDS = 6  # that count of a search for several
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _REFERENCE = re.compile(r"(?:([^/\s]+)/)?([^/:\s]+):(\S*)")
-_RELEASE = re.compile(r"(?:release\s+|#)?([0-9]{1,6})")
+_RELEASE = re.compile(r"(?:([^/\s]+)/|release\s+|#)?([0-9]{1,6})")
 SHORT_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
@@ -46,7 +46,8 @@ class SearchTerms:
 
 
 def wanted(text: str) -> SearchTerms:
-    """Take ``text`` apart: ``churn``, ``risk/churn:3``, ``churn:champion``, ``sha256:9f…``, ``12``.
+    """Take ``text`` apart: ``churn``, ``risk/churn:3``, ``churn:champion``, ``sha256:9f…``, ``12``,
+    ``risk/12``.
 
     Names are small letters, so letters of any size mean the same. A short number is a release's
     and not the beginning of a digest.
@@ -66,5 +67,6 @@ def wanted(text: str) -> SearchTerms:
     return SearchTerms(
         text,
         digest=digest[1] if digest and not SHORT_NUMBER.fullmatch(text) else "",
-        release=int(release[1]) if release else None,
+        release=int(release[2]) if release else None,
+        project=(release[1] or "") if release else "",
     )

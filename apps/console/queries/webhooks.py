@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.urls import reverse
 
@@ -24,11 +25,13 @@ from apps.integrations.queries import (
     attempts_of,
     get_delivery,
     get_webhook,
+    reads_answers,
     tells,
     visible_deliveries,
     visible_webhooks,
     waiting_of,
 )
+from apps.integrations.webhook_secrets import formers
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
@@ -150,10 +153,10 @@ class WebhookPage:
         return [Banner("danger" if hook.reason in BY_ITSELF else "info", text)]
 
     @property
-    def both_sign(self) -> bool:
-        """Whether the former keys sign beside the new ones."""
-        until = self.row.webhook.former_until
-        return until is not None and until > now()
+    def formers_until(self) -> list[datetime]:
+        """Until when each of the former keys signs beside those in use, the last first."""
+        found = formers(self.row.webhook, now())
+        return [datetime.fromisoformat(one["until"]) for one in found]
 
     @property
     def scope(self) -> str:
@@ -213,6 +216,11 @@ class DeliveryPage:
     line: DeliveryLine
     actor: Actor
     attempts: list[AttemptRow]
+
+    @property
+    def reads_answers(self) -> bool:
+        """Whether the reader is shown what the receiver answered."""
+        return reads_answers(self.line.delivery, self.actor)
 
     @property
     def buttons(self) -> list[Button]:

@@ -11,6 +11,7 @@ from apps.console.queries.discussions import (
     ThreadPage,
     Typed,
     discussion_page,
+    refused_edit,
     thread_page,
 )
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
@@ -102,7 +103,7 @@ def answer(request: PageRequest, thread_id: str) -> HttpResponse:
     typed, row = _typed(request), get_thread(thread_id, request.actor)
     try:
         said = actions.reply(row, text=typed.text, once=typed.once, actor=request.actor)
-        actions.mark_seen(row, actor=request.actor)
+        actions.mark_seen(row, last=request.POST.get("last", ""), actor=request.actor)
         return _told(request, said)
     except Problem as problem:
         refused = Typed(typed.text, fault=fault_of(problem), once=typed.once)
@@ -125,18 +126,24 @@ def take_up(request: PageRequest, thread_id: str) -> HttpResponse:
 
 @action
 def seen(request: PageRequest, thread_id: str) -> HttpResponse:
-    """Have the reader's mentions in a thread wait no more; the page that was opened asks for it."""
-    actions.mark_seen(get_thread(thread_id, request.actor), actor=request.actor)
+    """Have the reader's mentions up to the last comment that a page showed wait no more; the page
+    that was opened asks for it."""
+    row, last = get_thread(thread_id, request.actor), request.GET.get("last", "")
+    actions.mark_seen(row, last=last, actor=request.actor)
     return HttpResponse() if request.headers.get("HX-Request") else back(request)
 
 
 @action
 def change(request: PageRequest, thread_id: str, comment_id: str) -> HttpResponse:
-    """Put another text in place of one's own, which the form showed."""
-    row = get_comment(thread_id, comment_id, request.actor)
+    """Put another text in place of one's own, which the form showed; what is refused is shown again
+    as it was typed."""
+    row, text = get_comment(thread_id, comment_id, request.actor), request.POST.get("text", "")
     row.text_sealed = request.POST.get("was", "")
-    said = actions.edit_comment(row, text=request.POST.get("text", ""), actor=request.actor)
-    return _told(request, said)
+    try:
+        return _told(request, actions.edit_comment(row, text=text, actor=request.actor))
+    except Problem as problem:
+        refused = Typed(text, fault=fault_of(problem))
+        return _thread(request, refused_edit(thread_id, comment_id, request.actor, refused))
 
 
 @action

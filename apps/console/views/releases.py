@@ -1,6 +1,6 @@
 """The inbox, a release, asking for one, and deciding."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -47,6 +47,7 @@ from apps.registry.queries import version_by_id
 from apps.rollouts.actions import start_rollout
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
+from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 from placet_verify.statements import APPROVE, REJECT, REQUEST_CHANGES
 
@@ -102,45 +103,25 @@ def release_detail(request: PageRequest, release_id: str) -> HttpResponse:
     return answer
 
 
-@page
-def release_evidence(request: PageRequest, release_id: str) -> HttpResponse:
-    """Show the evidence that a release is bound to, and its model card."""
-    found = release_evidence_page(release_id, request.actor)
-    return show(
-        request,
-        "release_evidence",
-        frame=found.release.project_id,
-        page=found,
-        release=found.release,
-        tabs=release_tabs(found.release, "release-evidence"),
-    )
+TABS: Mapping[str, Callable[[str, Actor], Any]] = {
+    "evidence": release_evidence_page,
+    "behaviour": release_behaviour_page,
+    "attempts": release_attempts_page,
+}
 
 
 @page
-def release_behaviour(request: PageRequest, release_id: str) -> HttpResponse:
-    """Show how its build behaved where it served before."""
-    found = release_behaviour_page(release_id, request.actor)
+def release_tab(request: PageRequest, release_id: str, tab: str) -> HttpResponse:
+    """Show the evidence that a release is bound to and its model card, how its build behaved where
+    it served before, or what became of earlier releases of the same version."""
+    found = TABS[tab](release_id, request.actor)
     return show(
         request,
-        "release_behaviour",
+        f"release_{tab}",
         frame=found.release.project_id,
         page=found,
         release=found.release,
-        tabs=release_tabs(found.release, "release-behaviour"),
-    )
-
-
-@page
-def release_attempts(request: PageRequest, release_id: str) -> HttpResponse:
-    """Show what became of earlier releases of the same version."""
-    found = release_attempts_page(release_id, request.actor)
-    return show(
-        request,
-        "release_attempts",
-        frame=found.release.project_id,
-        page=found,
-        release=found.release,
-        tabs=release_tabs(found.release, "release-attempts"),
+        tabs=release_tabs(found.release, f"release-{tab}"),
     )
 
 

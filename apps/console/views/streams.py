@@ -5,9 +5,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.streams import stream_list_page, stream_page
+from apps.console.views import receivers
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import LONG, whole
-from apps.identity.api.lookups import named_project
 from apps.integrations.actions import (
     add_stream,
     ask_for_test,
@@ -19,7 +19,7 @@ from apps.integrations.actions import (
 from apps.integrations.models import StreamKind, StreamState
 from apps.integrations.queries import get_stream
 from apps.integrations.rules import StreamTerms
-from placet.kernel.problems import NeedsPermission, NotFound, Problem
+from placet.kernel.problems import Problem
 
 
 @page
@@ -30,18 +30,8 @@ def stream_list(request: PageRequest) -> HttpResponse:
 
 def streams(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the streams; with ``fault`` the form that was refused is filled in as it was."""
-    actor, after = request.actor, request.GET.get("after", "")
-    if not actor.can_somewhere("stream.view"):
-        raise NeedsPermission(actor, "stream.view", scope=None)
-    return show(
-        request,
-        "streams",
-        page=stream_list_page(actor, after=after),
-        after=after,
-        fault=fault,
-        typed=request.POST,
-        kinds=StreamKind.choices,
-    )
+    kinds = StreamKind.choices
+    return receivers.show_list(request, "streams", stream_list_page, fault, kinds=kinds)
 
 
 @page
@@ -59,7 +49,7 @@ def new_stream(request: PageRequest) -> HttpResponse:
         row = add_stream(
             name=request.POST.get("name", ""),
             terms=typed(request),
-            project=named_project(request.POST.get("project") or None, request.actor),
+            project=receivers.project_of(request),
             start=0 if request.POST.get("start") == "0" else None,
             actor=request.actor,
         )
@@ -79,7 +69,7 @@ def typed(request: PageRequest) -> StreamTerms:
     return StreamTerms(**sent, alert_after_seconds=60 * minutes)
 
 
-VERBS = {
+VERBS: receivers.Verbs = {
     "pause": (pause_stream, "Paused. What happens meanwhile is sent when it goes on."),
     "resume": (resume_stream, "It goes on within seconds, where it stopped."),
     "test": (ask_for_test, "A test is being sent: what comes of it is listed in a moment."),
@@ -89,12 +79,7 @@ VERBS = {
 @action
 def operate(request: PageRequest, stream_id: str, stream_verb: str) -> HttpResponse:
     """Pause, resume or test a stream."""
-    if stream_verb not in VERBS:
-        raise NotFound
-    act, done = VERBS[stream_verb]
-    act(get_stream(stream_id, request.actor), actor=request.actor)
-    messages.success(request, done)
-    return back(request)
+    return receivers.do(request, VERBS, stream_verb, get_stream(stream_id, request.actor))
 
 
 @action
@@ -110,6 +95,4 @@ def rewind(request: PageRequest, stream_id: str) -> HttpResponse:
 def remove(request: PageRequest, stream_id: str) -> HttpResponse:
     """Remove the stream as the page showed it."""
     row = get_stream(stream_id, request.actor)
-    remove_stream(row, if_generation=whole(request, "generation"), actor=request.actor)
-    messages.success(request, f"Stream {row.name} removed.")
-    return redirect("streams")
+    return receivers.take_away(request, remove_stream, row, "streams")

@@ -1,16 +1,13 @@
 """Webhooks and what they were sent."""
 
-from collections.abc import Callable
-
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.console.queries.webhooks import delivery_page, webhook_list_page, webhook_page
+from apps.console.views import receivers
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import whole
-from apps.identity.api.lookups import named_project
 from apps.integrations.actions import (
     GivenWebhook,
     add_webhook,
@@ -24,7 +21,7 @@ from apps.integrations.actions import (
 )
 from apps.integrations.queries import get_delivery, get_webhook
 from apps.integrations.rules import WebhookTerms
-from placet.kernel.problems import NeedsPermission, NotFound, Problem
+from placet.kernel.problems import Problem
 
 
 @page
@@ -35,18 +32,8 @@ def webhook_list(request: PageRequest) -> HttpResponse:
 
 def webhooks(request: PageRequest, fault: str = "") -> HttpResponse:
     """Show the webhooks; with ``fault`` the form that was refused is filled in as it was."""
-    actor, after = request.actor, request.GET.get("after", "")
-    if not actor.can_somewhere("stream.view"):
-        raise NeedsPermission(actor, "stream.view", scope=None)
-    return show(
-        request,
-        "webhooks",
-        page=webhook_list_page(actor, after=after),
-        after=after,
-        fault=fault,
-        typed=request.POST,
-        chosen=request.POST.getlist("groups"),
-    )
+    chosen = request.POST.getlist("groups")
+    return receivers.show_list(request, "webhooks", webhook_list_page, fault, chosen=chosen)
 
 
 @page
@@ -74,7 +61,7 @@ def new_webhook(request: PageRequest) -> HttpResponse:
         given = add_webhook(
             name=request.POST.get("name", ""),
             terms=WebhookTerms(request.POST.get("url", ""), groups),
-            project=named_project(request.POST.get("project") or None, request.actor),
+            project=receivers.project_of(request),
             actor=request.actor,
         )
     except Problem as problem:
@@ -89,7 +76,7 @@ def shown_once(request: PageRequest, given: GivenWebhook) -> HttpResponse:
     return show(request, "secret", title=title, secret=given.secret, next=address, kind="webhook")
 
 
-VERBS: dict[str, tuple[Callable[..., object], str]] = {
+VERBS: receivers.Verbs = {
     "enable": (enable_webhook, "Enabled. It is told of events from now on."),
     "disable": (disable_webhook, "Disabled. It is told of nothing more."),
     "test": (ask_for_webhook_test, "A test is being sent: what comes of it is listed below."),
@@ -99,13 +86,9 @@ VERBS: dict[str, tuple[Callable[..., object], str]] = {
 @action
 def operate(request: PageRequest, webhook_id: str, webhook_verb: str) -> HttpResponse:
     """Enable a webhook as the page showed it, disable or test it."""
-    if webhook_verb not in VERBS:
-        raise NotFound
-    act, done = VERBS[webhook_verb]
     seen = {"if_generation": whole(request, "generation")} if webhook_verb == "enable" else {}
-    act(get_webhook(webhook_id, request.actor), **seen, actor=request.actor)
-    messages.success(request, done)
-    return back(request)
+    row = get_webhook(webhook_id, request.actor)
+    return receivers.do(request, VERBS, webhook_verb, row, **seen)
 
 
 @action
@@ -134,9 +117,7 @@ def change(request: PageRequest, webhook_id: str) -> HttpResponse:
 def remove(request: PageRequest, webhook_id: str) -> HttpResponse:
     """Remove the webhook as the page showed it."""
     row = get_webhook(webhook_id, request.actor)
-    remove_webhook(row, if_generation=whole(request, "generation"), actor=request.actor)
-    messages.success(request, f"Webhook {row.name} removed.")
-    return redirect("webhooks")
+    return receivers.take_away(request, remove_webhook, row, "webhooks")
 
 
 @action

@@ -4,6 +4,7 @@ from apps.audit.actions import record
 from apps.discussions.actions.locking import hold_subject, hold_thread
 from apps.discussions.events import DISCUSSION_REOPENED, DISCUSSION_RESOLVED
 from apps.discussions.models import Mention, Thread
+from apps.discussions.queries import unseen_in
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 
@@ -30,13 +31,13 @@ def reopen_thread(thread: Thread, *, actor: Actor) -> Thread:
         return row
 
 
-def mark_seen(thread: Thread, *, actor: Actor) -> int:
-    """Have the actor's mentions in a thread wait for them no more; return how many did.
+def mark_seen(thread: Thread, *, last: str = "", actor: Actor) -> int:
+    """Have the actor's mentions in a thread wait for them no more, up to the ``last`` comment that
+    they read, or all of them; return how many did.
 
     It is not logged (:class:`~apps.discussions.models.Mention`).
     """
-    rows = Mention.objects.filter(thread=thread, person=actor.id, seen_at=None)
-    return rows.update(seen_at=now())
+    return unseen_in(thread, actor, last).update(seen_at=now())
 
 
 def forget_mentions(kind: str, subject: str) -> None:

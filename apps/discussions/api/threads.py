@@ -67,6 +67,17 @@ class NewThreadSerializer(serializers.Serializer[Any]):
     )
 
 
+class ThreadReadSerializer(serializers.Serializer[Any]):
+    """How far you have read."""
+
+    comment = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=40,
+        help_text="The id of the last comment that you read; empty: all of them",
+    )
+
+
 class SeenSerializer(serializers.Serializer[Any]):
     """What you have read."""
 
@@ -167,8 +178,11 @@ class ThreadReopen(PlacetView):
 class ThreadSeen(PlacetView):
     """Having read a thread."""
 
-    @extend_schema(operation_id="threads_seen", request=None, responses=SeenSerializer)
+    @extend_schema(
+        operation_id="threads_seen", request=ThreadReadSerializer, responses=SeenSerializer
+    )
     def post(self, request: Request, thread: str) -> Response:
-        """Say that you have read it: your mentions in it leave your inbox."""
+        """Say that you have read it, as far as you did: your mentions there leave your inbox."""
         row = queries.get_thread(thread, self.actor)
-        return Response({"mentions": actions.mark_seen(row, actor=self.actor)})
+        last = self.body(ThreadReadSerializer)["comment"]
+        return Response({"mentions": actions.mark_seen(row, last=last, actor=self.actor)})

@@ -142,7 +142,9 @@ def mark_live(release: Release, *, actor: Actor = SYSTEM) -> Release:
     with record(actor) as log:
         row = lock_release(release, actor, "rollout.start")
         _supersede(row, log)
-        _move(row, ReleaseState.ROLLING_OUT, ReleaseState.LIVE, live_at=clock.now(), ended_at=None)
+        at = clock.now()
+        times = {"live_at": at, "first_live_at": at, "ended_at": None}
+        _move(row, ReleaseState.ROLLING_OUT, ReleaseState.LIVE, **times)
         log.add(RELEASE_LIVE, row, data={"number": row.number})
         release_prefetch(row.pk, actor=actor)
         return row

@@ -3,6 +3,7 @@ trying out."""
 
 from apps.integrations.actions.calls import called, claim, prune, spread, unsent
 from apps.integrations.actions.delivering import delivered, fell_through, smaller, tested
+from apps.integrations.actions.resealing import reseal
 from apps.integrations.actions.streams import (
     add_stream,
     ask_for_test,
@@ -41,6 +42,7 @@ __all__ = [
     "redeliver",
     "remove_stream",
     "remove_webhook",
+    "reseal",
     "resume_stream",
     "rewind_stream",
     "rotate_webhook",

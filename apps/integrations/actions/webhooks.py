@@ -6,7 +6,7 @@ was given another address or other kinds of events by somebody who may not.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from apps.audit.actions import Recorder, record
 from apps.audit.kind_groups import GROUPS
@@ -17,7 +17,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.integrations.actions.webhook_states import disabled, forgotten, stopped
-from apps.integrations.errors import WebhookMoved
+from apps.integrations.errors import RotatedOften, WebhookMoved
 from apps.integrations.events import (
     WEBHOOK_ADDED,
     WEBHOOK_CHANGED,
@@ -28,7 +28,7 @@ from apps.integrations.events import (
 from apps.integrations.models import Webhook, WebhookReason, WebhookState
 from apps.integrations.rules import WebhookTerms, origin_of, webhook_faults
 from apps.integrations.signing import SigningKeys
-from apps.integrations.webhook_secrets import sealed_address, sealed_signing
+from apps.integrations.webhook_secrets import formers, sealed_address, sealed_signing
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.config import config
@@ -37,6 +37,7 @@ from placet.kernel.states import move
 
 START = "audit.export"  # whoever lets events go out may take them out too
 BOTH_SIGN = timedelta(hours=24)  # after a rotation
+MOST_FORMERS = 3  # each adds two signatures to every request
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -126,9 +127,12 @@ def change_webhook(
             row.origin, row.address = origin_of(url), sealed_address(row.pk, url)
         row.groups = sorted(set(kept))
         row.generation += 1
-        row.save(update_fields=["origin", "address", "groups", "generation"])
+        may_enable = actor.can(START, scope_of(row))
+        if may_enable and row.state == WebhookState.ENABLED:
+            row.enabled_by = actor.id  # what it is now nobody else has enabled
+        row.save(update_fields=["origin", "address", "groups", "generation", "enabled_by"])
         log.add(WEBHOOK_CHANGED, row, data={"address": "kept" if url is None else "changed"})
-        if not actor.can(START, scope_of(row)):
+        if not may_enable:
             disabled(row, WebhookReason.CHANGED, log)
             forgotten(row)
     return row
@@ -166,16 +170,24 @@ def disable_webhook(webhook: Webhook, *, actor: Actor) -> Webhook:
 
 
 def rotate_webhook(webhook: Webhook, *, actor: Actor) -> GivenWebhook:
-    """Give a webhook another secret and key. The former ones sign beside them for a day.
+    """Give a webhook another secret and key. The former ones sign beside them for a day, each for
+    its own: one is refused that would end another's before its time.
 
     Needs ``stream.manage``.
     """
     with record(actor) as log:
         row = locked(webhook, "stream.manage", actor)
         demand_fresh(actor)
-        keys = SigningKeys.generate()
+        keys, at = SigningKeys.generate(), now()
+        row.older_formers = formers(row, at)
+        if len(row.older_formers) >= MOST_FORMERS:
+            until = datetime.fromisoformat(row.older_formers[-1]["until"])
+            raise RotatedOften(
+                f"{MOST_FORMERS} former secrets still sign beside it: rotate it again after"
+                f" {until:%Y-%m-%d %H:%M} UTC"
+            )
         row.former_signing, row.former_public_key = row.signing, row.public_key
-        row.former_until = now() + BOTH_SIGN
+        row.former_until = at + BOTH_SIGN
         row.signing, row.public_key = sealed_signing(row.pk, keys), keys.shown_public
         row.generation += 1
         row.save()

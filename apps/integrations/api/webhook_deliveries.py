@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from apps.integrations import actions, queries
 from apps.integrations.models import WebhookAttempt, WebhookDelivery, WebhookDeliveryState
+from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.clock import rfc3339
@@ -40,7 +41,11 @@ class WebhookAttemptSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="Of the request, without the signatures"
     )
     status = serializers.IntegerField(help_text="HTTP's; 0: no answer")
-    answer = serializers.CharField(help_text="The first 1,024 characters of what came back")
+    answer = serializers.CharField(
+        allow_null=True,
+        help_text="The first 1,024 characters of what came back; null: of an event, to who does "
+        "not hold audit.view where the webhook belongs",
+    )
     error = serializers.CharField(help_text="In words; empty when it was taken")
 
 
@@ -66,7 +71,7 @@ def delivery_body(row: WebhookDelivery) -> dict[str, Any]:
     }
 
 
-def attempt_body(row: WebhookAttempt) -> dict[str, Any]:
+def attempt_body(row: WebhookAttempt, reads_answer: bool) -> dict[str, Any]:
     """Return an attempt as JSON values."""
     return {
         "number": row.number,
@@ -74,13 +79,14 @@ def attempt_body(row: WebhookAttempt) -> dict[str, Any]:
         "seconds": row.seconds,
         "headers": row.headers,
         "status": row.status,
-        "answer": row.answer,
+        "answer": row.answer if reads_answer else None,
         "error": row.error,
     }
 
 
-def _answer(row: WebhookDelivery, status: int = 200) -> Response:
-    tried = [attempt_body(attempt) for attempt in queries.attempts_of(row)]
+def _answer(row: WebhookDelivery, actor: Actor, status: int = 200) -> Response:
+    reads = queries.reads_answers(row, actor)
+    tried = [attempt_body(attempt, reads) for attempt in queries.attempts_of(row)]
     return Response({**delivery_body(row), "last_attempts": tried}, status=status)
 
 
@@ -106,7 +112,7 @@ class WebhookDeliveryDetail(PlacetView):
     @extend_schema(operation_id="webhooks_delivery_read", responses=WebhookDeliveryDetailSerializer)
     def get(self, request: Request, webhook: str, delivery: str) -> Response:
         """Read a delivery with its last attempts."""
-        return _answer(queries.get_delivery(webhook, delivery, self.actor))
+        return _answer(queries.get_delivery(webhook, delivery, self.actor), self.actor)
 
 
 class WebhookRedeliver(PlacetView):
@@ -120,7 +126,7 @@ class WebhookRedeliver(PlacetView):
     def post(self, request: Request, webhook: str, delivery: str) -> Response:
         """Send it once more under the same webhook-id, within seconds."""
         row = queries.get_delivery(webhook, delivery, self.actor)
-        return _answer(actions.redeliver(row, actor=self.actor), 202)
+        return _answer(actions.redeliver(row, actor=self.actor), self.actor, 202)
 
 
 class WebhookTest(PlacetView):
@@ -135,4 +141,5 @@ class WebhookTest(PlacetView):
         """Send something that holds nothing of the log, once; read what comes of it as a delivery
         within seconds."""
         hook = queries.get_webhook(webhook, self.actor)
-        return _answer(actions.ask_for_webhook_test(hook, actor=self.actor), 202)
+        made = actions.ask_for_webhook_test(hook, actor=self.actor)
+        return _answer(made, self.actor, 202)

@@ -61,7 +61,8 @@ class WebhookSerializer(serializers.Serializer[Any]):
     public_key = serializers.CharField(help_text="whpk_…, of its Ed25519 signatures")
     former_public_key = serializers.CharField(help_text="The one before it, after a rotation")
     former_until = serializers.DateTimeField(
-        allow_null=True, help_text="Until when the former key and secret sign beside the new ones"
+        allow_null=True,
+        help_text="Until when the former ones sign beside the new ones; those before end sooner",
     )
     failing_since = serializers.DateTimeField(
         allow_null=True, help_text="Since when nothing has got through; null while all is well"
@@ -223,6 +224,6 @@ class WebhookRotate(PlacetView):
     @extend_schema(operation_id="webhooks_rotate", request=None, responses=GivenWebhookSerializer)
     def post(self, request: Request, webhook: str) -> Response:
         """Make another secret and key; the secret is shown this once. For a day the former ones
-        sign beside them."""
+        sign beside them; a fourth rotation within it is refused."""
         row = queries.get_webhook(webhook, self.actor)
         return _secret(actions.rotate_webhook(row, actor=self.actor))

@@ -22,12 +22,14 @@ from apps.integrations.queries.webhooks import (
     last_of,
     message_of,
     news,
+    reads_answers,
     tells,
     visible_deliveries,
     visible_webhooks,
     waiting,
     waiting_of,
     webhooks_behind,
+    webhooks_behind_key,
     webhooks_due,
 )
 
@@ -48,6 +50,7 @@ __all__ = [
     "message_of",
     "news",
     "next_batch",
+    "reads_answers",
     "standings",
     "tells",
     "test_batch",
@@ -57,5 +60,6 @@ __all__ = [
     "waiting",
     "waiting_of",
     "webhooks_behind",
+    "webhooks_behind_key",
     "webhooks_due",
 ]

@@ -9,7 +9,7 @@ from apps.audit.kind_groups import GROUPS
 from apps.audit.models import Event
 from apps.audit.names import origin
 from apps.audit.queries import log_size
-from apps.identity.queries import visible
+from apps.identity.queries import scope_of, visible
 from apps.integrations.formats import single, single_test
 from apps.integrations.models import (
     OPEN_DELIVERIES,
@@ -20,9 +20,11 @@ from apps.integrations.models import (
     WebhookState,
 )
 from apps.integrations.queries.streams import COLUMNS, leaf_of
+from apps.integrations.webhook_secrets import is_behind
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
+from placet.kernel.secret_box import SealingKey
 
 LOOK = 2000  # events that one look at the log takes
 
@@ -72,6 +74,12 @@ def last_of(webhook: Webhook, limit: int = 20) -> list[WebhookDelivery]:
 def attempts_of(delivery: WebhookDelivery) -> list[WebhookAttempt]:
     """Return the attempts that are kept, newest first."""
     return list(delivery.tried.order_by("-pk"))
+
+
+def reads_answers(delivery: WebhookDelivery, actor: Actor) -> bool:
+    """Tell whether ``actor`` reads what the receiver answered: it may repeat the event that it was
+    sent, which is for who reads the log. A test holds nothing of that."""
+    return delivery.index is None or actor.can("audit.view", scope_of(delivery.webhook))
 
 
 def webhooks_behind() -> list[Webhook]:
@@ -132,6 +140,14 @@ def webhooks_due() -> list[tuple[str, str | None]]:
     """Return the webhooks that something is to be sent to now, each with its project."""
     rows = due_deliveries().values_list("webhook", "webhook__project").distinct()
     return list(rows.order_by("webhook"))
+
+
+def webhooks_behind_key(key: SealingKey) -> list[str]:
+    """Return the webhooks that keep something encrypted for another key, or that signs no more."""
+    kept = ~Q(former_signing="") | ~Q(older_formers=[])
+    other = ~Q(address__startswith=key.mark) | ~Q(signing__startswith=key.mark)
+    rows, at = Webhook.objects.filter(other | kept).order_by("pk"), now()
+    return [row.pk for row in rows.iterator() if is_behind(row, key, at)]
 
 
 def message_of(delivery: WebhookDelivery) -> bytes | None:

@@ -45,7 +45,12 @@ class AttemptSerializer(serializers.Serializer[Any]):
     by_name = serializers.CharField()
     reason = serializers.CharField(help_text="Why; '' where it is not known, or not told to you")
     at = serializers.DateTimeField()
-    live_at = serializers.DateTimeField(allow_null=True)
+    first_live_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it was live for the first time; null: it never was"
+    )
+    live_at = serializers.DateTimeField(
+        allow_null=True, help_text="The same, or later where it was started or gone back to since"
+    )
     ended_at = serializers.DateTimeField(allow_null=True)
 
 

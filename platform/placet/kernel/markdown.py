@@ -93,9 +93,13 @@ def render(body: str, bound: Bound, *, heading: int = 2) -> str:
 
 
 def texts(body: str, bound: Bound) -> list[str]:
-    """Return what Markdown says outside of code, a paragraph, heading or cell each. Raises
-    :class:`TooMuch`."""
-    inlines = [token.children or [] for token in _tokens(body, bound, 2) if token.type == "inline"]
+    """Return what Markdown says outside of code, a paragraph, heading or cell each; of what costs
+    more than ``bound``, with its marks."""
+    try:
+        tokens = _tokens(body, bound, 2)
+    except TooMuch:
+        tokens = _code_alone().parse(body)
+    inlines = [token.children or [] for token in tokens if token.type == "inline"]
     return ["".join(t.content if t.type == "text" else " " for t in inline) for inline in inlines]
 
 
@@ -170,6 +174,12 @@ def _markdown(heading: int) -> MarkdownIt:
     for rule in ("heading_open", "heading_close"):
         parser.add_render_rule(rule, lower)
     return parser
+
+
+@cache
+def _code_alone() -> MarkdownIt:
+    """Return what tells code from the rest, and nothing else: that costs little, whatever it is."""
+    return MarkdownIt("zero").enable(["blockquote", "list", "code", "fence", "backticks", "escape"])
 
 
 def _text(*tags: str) -> Callable[..., str]:

@@ -77,6 +77,7 @@ def post(
     timeout: float = 10.0,
     whole: float | None = None,
     limit: int = MAX_ANSWER,
+    cut: bool = False,
     trust: ssl.SSLContext | None = None,
     loopback: bool = False,
     public: bool = False,
@@ -89,12 +90,12 @@ def post(
     however small pieces it comes.
 
     Call it outside any transaction. Raises :class:`OutboundFailed` on a timeout, a refused
-    connection or an answer of more than ``limit`` bytes. A redirect is an answer like any other:
-    it is not followed.
+    connection or an answer of more than ``limit`` bytes, of which ``cut`` reads no more and leaves
+    out what is packed. A redirect is an answer like any other: it is not followed.
     """
     deadline = Deadline.after(3 * timeout if whole is None else whole, silent=timeout)
     transport = _Transport(_Backend(deadline, loopback, public), trust or _usual())
-    return _called("POST", url, body, headers, deadline, transport, limit)
+    return _called("POST", url, body, headers, deadline, transport, limit, cut)
 
 
 def get(
@@ -114,13 +115,14 @@ def _called(
     deadline: Deadline,
     transport: "_Transport",
     limit: int,
+    cut: bool = False,
 ) -> OutboundResponse:
     try:
         with (
             httpx.Client(transport=transport, timeout=deadline.silent, trust_env=False) as client,
             client.stream(method, url, content=body, headers=headers | PLAIN) as response,
         ):
-            received = _received(response, limit)
+            received = _beginning(response, limit) if cut else _received(response, limit)
         return OutboundResponse(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -249,14 +251,27 @@ def _told(late: type[Exception], failed: type[Exception]) -> Iterator[None]:
 def _received(response: httpx.Response, limit: int) -> bytes:
     """Read an answer that may come in as many small pieces as the other side likes. One that is
     packed is refused: a few hundred bytes of it may be gigabytes."""
-    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+    if _is_packed(response):
         raise OutboundFailed("The answer is packed, which was not asked for")
+    received = _beginning(response, limit + 1)
+    if len(received) > limit:
+        raise OutboundFailed(f"The answer has more than {limit} bytes")
+    return received
+
+
+def _beginning(response: httpx.Response, limit: int) -> bytes:
+    """Read the first ``limit`` bytes of an answer; none of one that is packed."""
     received = bytearray()
-    for piece in response.iter_raw():
+    for piece in () if _is_packed(response) else response.iter_raw():
         received += piece
-        if len(received) > limit:
-            raise OutboundFailed(f"The answer has more than {limit} bytes")
-    return bytes(received)
+        if len(received) >= limit:
+            break
+    return bytes(received[:limit])
+
+
+def _is_packed(response: httpx.Response) -> bool:
+    encoding: str = response.headers.get("Content-Encoding", "identity")
+    return encoding.strip().lower() != "identity"
 
 
 def in_words(error: Exception) -> str:

@@ -36,6 +36,11 @@ class SealingKey:
         """The first 16 hex digits of the SHA-256 of its 32 bytes."""
         return hashlib.sha256(self.raw).hexdigest()[:16]
 
+    @property
+    def mark(self) -> str:
+        """What everything begins with that is sealed for it."""
+        return f"{VERSION}.{self.id}."
+
     @classmethod
     def read(cls, text: str) -> "SealingKey":
         """Read the file of the public key; raises ``ValueError`` for any other."""
@@ -51,7 +56,7 @@ class SealingKey:
         sent = once.public_key().public_bytes_raw()
         shared = once.exchange(X25519PublicKey.from_public_bytes(self.raw))
         sealed = _cipher(shared, sent, self.raw).encrypt(NONCE, text.encode(), place.encode())
-        return f"{VERSION}.{self.id}.{base64.urlsafe_b64encode(sent + sealed).decode()}"
+        return f"{self.mark}{base64.urlsafe_b64encode(sent + sealed).decode()}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

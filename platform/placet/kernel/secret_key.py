@@ -1,5 +1,6 @@
 """The file of the key that secrets at rest are encrypted for, and its public half."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from placet.kernel.key_files import give_like, locked, write
@@ -25,13 +26,33 @@ def rotate_secret(folder: Path) -> SealingKey:
     """
     with locked(folder):
         path = folder / f"{SECRET}.key"
-        before, fresh = path.stat(), OpeningKeys.generate(read_keys(path))
-        waiting = path.with_name(f"{path.name}.next")
-        write(waiting, fresh.write().encode(), mode=0o600)
-        give_like(waiting, before)
-        waiting.replace(path)
+        fresh = OpeningKeys.generate(read_keys(path))
+        _replace(path, fresh)
         write(folder / f"{SECRET}.pub", fresh.public.write().encode())
         return fresh.public
+
+
+def retire_secret(folder: Path, check: Callable[[SealingKey], None]) -> int:
+    """Forget the keys before the one in use; return how many these were.
+
+    ``check`` is told the one in use, for which everything is encrypted from then on if it was not
+    before, and raises where something still needs another.
+    """
+    with locked(folder):
+        path = folder / f"{SECRET}.key"
+        keys = read_keys(path)
+        write(folder / f"{SECRET}.pub", keys.public.write().encode())  # a rotation was cut off
+        check(keys.public)
+        _replace(path, OpeningKeys(keys.keys[:1]))
+        return len(keys.keys) - 1
+
+
+def _replace(path: Path, keys: OpeningKeys) -> None:
+    """Write ``keys`` in place of those there are, for the same owner and group."""
+    waiting = path.with_name(f"{path.name}.next")
+    write(waiting, keys.write().encode(), mode=0o600)
+    give_like(waiting, path.stat())
+    waiting.replace(path)
 
 
 def read_keys(path: Path) -> OpeningKeys:

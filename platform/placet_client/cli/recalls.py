@@ -1,6 +1,6 @@
 """recall."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from placet_client.cli.command import (
 )
 from placet_client.cli.serving import id_of
 from placet_client.output import Form, counted, print_json, show_list, show_one, tell
-from placet_client.records import Record, Voided
+from placet_client.records import RecallDetail, RecallPreview, Record
 
 recall = typer.Typer(
     help="Recalls of what must not run: a version, a Bento, a wheel, a dataset, a key, a passkey, "
@@ -99,11 +99,12 @@ def recall_preview(
     aborts = f" It aborts {counted(along, 'rollout')} of {others}." if along else ""
     builds = counted(len(preview.bentos), "Bento")
     tell(f"A recall affects {builds} and {affected}{ended}.{aborts}")
-    _tell_voided("voids", preview.voided)
+    _tell_voided("voids", preview)
 
 
-def _tell_voided(verb: str, releases: Sequence[Voided]) -> None:
+def _tell_voided(verb: str, told_of: RecallPreview | RecallDetail) -> None:
     """Say of which releases that wait, or did, a recall takes something back."""
+    releases = told_of.voided
     for gone, of in (
         ("what was decided on", [one for one in releases if one.decision]),
         ("the emergency release of", [one for one in releases if one.emergency_release]),
@@ -111,6 +112,8 @@ def _tell_voided(verb: str, releases: Sequence[Voided]) -> None:
         told = (f"release {one.release_number} of {one.project} to {one.environment}" for one in of)
         if of:
             tell(f"It {verb} {gone} {', '.join(told)}.")
+    if told_of.voided_is_cut:
+        tell(f"It {verb} more than that, of releases which are not listed here.")
 
 
 @recall.command("create")
@@ -151,7 +154,8 @@ def recall_show(recall_id: str, output: OutputOption = Form.TABLE) -> None:
     with connected() as client:
         found = client.recalls.get(recall_id)
     show_one(_in_words(found, output), output)
-    _tell_voided("voided", found.voided if output is Form.TABLE else ())
+    if output is Form.TABLE:
+        _tell_voided("voided", found)
 
 
 @recall.command("effects")
@@ -164,7 +168,7 @@ def recall_effects(
         told = (_in_words(one, output) for one in effects)
         show_list(told, EFFECTS, output, none="It reached no release.")
         if output is Form.TABLE:
-            _tell_voided("voided", client.recalls.get(recall_id).voided)
+            _tell_voided("voided", client.recalls.get(recall_id))
 
 
 def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
@@ -175,7 +179,8 @@ def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
         return body
     if "state" in body:
         body["state"] = STATES.get(body["state"], body["state"])
-    body.pop("voided", None)  # is told in a sentence
+    for name in ("voided", "voided_is_cut"):  # are told in a sentence
+        body.pop(name, None)
     if "stands" in body:
         body["release_state"] = body.pop("stands")
     if body.get("what_name"):

@@ -6,16 +6,13 @@ import typer
 
 from placet_client.cli.command import (
     ERROR,
-    TIMED_OUT,
-    CommandEnded,
     OutputOption,
     TimeoutOption,
     connected,
     ended,
     go_on,
-    polling,
 )
-from placet_client.cli.waiting import watching
+from placet_client.cli.receivers import came_of_test, id_of
 from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one, tell
 from placet_client.records import Delivery, Stream
@@ -34,26 +31,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _id(client: Client, reference: str) -> str:
-    """Return the id of the one stream with this name; an id is taken as it is.
-
-    A bare name is that of the instance's stream before those of projects: nobody who adds another
-    one in a project changes what it means.
-    """
-    if reference.startswith("stm_"):
-        return reference
-    streams = list(client.streams.list())
-    named = [row for row in streams if reference == _full_name(row)]
-    named = named or [row for row in streams if reference == row.name]
-    if not named:
-        raise CommandEnded(ERROR, f"You see no stream called {reference}")
-    if len(named) > 1:
-        names = ", ".join(sorted(map(_full_name, named)))
-        raise CommandEnded(ERROR, f"Several streams are called {reference}: name one of {names}")
-    return named[0].id
-
-
-def _full_name(row: Stream) -> str:
-    return f"{row.project}/{row.name}" if row.project else row.name
+    """Return the id of the one stream with this name; an id is taken as it is."""
+    is_id = reference.startswith("stm_")
+    return reference if is_id else id_of(client.streams.list(), "stream", reference)
 
 
 def _show_changed(client: Client, row: Stream, output: Form) -> None:
@@ -132,26 +112,20 @@ def stream_test(
 ) -> None:
     """Send a test and wait for its result; exit code 1 when it does not get through."""
     with connected() as client:
-        tested_stream = client.streams.get(_id(client, reference))
-        before = max((delivery.id for delivery in tested_stream.deliveries), default=0)
-        client.streams.test(tested_stream.id)
-        tried = _tried(client, tested_stream.id, before, timeout)
+        row = client.streams.get(_id(client, reference))
+        before = max((delivery.id for delivery in row.deliveries), default=0)
+        client.streams.test(row.id)
+
+        def first_since() -> Delivery | None:
+            sent = reversed(client.streams.get(row.id).deliveries)
+            return next((one for one in sent if one.test and one.id > before), None)
+
+        later = f"placet stream show {row.id}"
+        tried = came_of_test(client, first_since, timeout, "stream", row.id, later=later)
         show_one(tried, output)
         if not tried.accepted:
-            raise ended(client, ERROR, tried.detail, "stream", tested_stream.id)
-        go_on(client, "stream", tested_stream.id)
-
-
-def _tried(client: Client, stream_id: str, before: int, timeout: float) -> Delivery:
-    """Return what came of the first test after delivery ``before``."""
-    later = f"placet stream show {stream_id}"
-    with watching(client, later, "stream", stream_id) as watch:
-        for _ in polling(timeout):
-            for delivery in reversed(client.streams.get(stream_id).deliveries):
-                if delivery.test and delivery.id > before:
-                    return delivery
-            watch.show("Waiting for a worker to send the test")
-    raise ended(client, TIMED_OUT, "No worker has sent it yet", "stream", stream_id)
+            raise ended(client, ERROR, tried.detail, "stream", row.id)
+        go_on(client, "stream", row.id)
 
 
 @stream.command("remove")

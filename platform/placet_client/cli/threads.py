@@ -84,7 +84,8 @@ def thread_show(
     with connected() as client:
         shown = client.threads.get(thread_id)
         comments = list(client.threads.comments(thread_id, limit=limit))
-        client.threads.mark_seen(thread_id)
+        if comments:
+            client.threads.mark_seen(thread_id, comment=comments[-1].id)
         if output is Form.JSON:
             show_one(shown.raw | {"items": [comment.raw for comment in comments]}, output)
         else:

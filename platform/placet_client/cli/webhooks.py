@@ -6,16 +6,13 @@ import typer
 
 from placet_client.cli.command import (
     ERROR,
-    TIMED_OUT,
-    CommandEnded,
     OutputOption,
     TimeoutOption,
     connected,
     ended,
     go_on,
-    polling,
 )
-from placet_client.cli.waiting import watching
+from placet_client.cli.receivers import came_of_test, id_of
 from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one, tell
 from placet_client.records import Webhook, WebhookDelivery
@@ -39,25 +36,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _id(client: Client, reference: str) -> str:
-    """Return the id of the one webhook with this name; an id is taken as it is.
-
-    A bare name is that of the instance's webhook before those of projects.
-    """
-    if reference.startswith("whk_"):
-        return reference
-    hooks = list(client.webhooks.list())
-    named = [row for row in hooks if reference == _full_name(row)]
-    named = named or [row for row in hooks if reference == row.name]
-    if not named:
-        raise CommandEnded(ERROR, f"You see no webhook called {reference}")
-    if len(named) > 1:
-        names = ", ".join(sorted(map(_full_name, named)))
-        raise CommandEnded(ERROR, f"Several webhooks are called {reference}: name one of {names}")
-    return named[0].id
-
-
-def _full_name(row: Webhook) -> str:
-    return f"{row.project}/{row.name}" if row.project else row.name
+    """Return the id of the one webhook with this name; an id is taken as it is."""
+    is_id = reference.startswith("whk_")
+    return reference if is_id else id_of(client.webhooks.list(), "webhook", reference)
 
 
 def _show(client: Client, row: Webhook, output: Form, *more: str) -> None:
@@ -169,22 +150,18 @@ def webhook_test(
     """Send a test and wait for its result; exit code 1 when it does not get through."""
     with connected() as client:
         hook = _id(client, reference)
-        tried = _tried(client, hook, client.webhooks.test(hook).id, timeout)
+        test = client.webhooks.test(hook).id
+
+        def settled() -> WebhookDelivery | None:
+            found = client.webhooks.delivery(hook, test)
+            return found if found.state in ("delivered", "failed") else None
+
+        later = f"placet webhook deliveries {hook}"
+        tried = came_of_test(client, settled, timeout, "webhook", hook, later=later)
         show_one(tried, output, SENT)
         if tried.state != "delivered":
             raise ended(client, ERROR, tried.error, "webhook", hook)
         go_on(client, "webhook", hook)
-
-
-def _tried(client: Client, hook: str, delivery: str, timeout: float) -> WebhookDelivery:
-    """Return what came of a test."""
-    with watching(client, f"placet webhook deliveries {hook}", "webhook", hook) as watch:
-        for _ in polling(timeout):
-            found = client.webhooks.delivery(hook, delivery)
-            if found.state in ("delivered", "failed"):
-                return found
-            watch.show("Waiting for a worker to send the test")
-    raise ended(client, TIMED_OUT, "No worker has sent it yet", "webhook", hook)
 
 
 @webhook.command("remove")

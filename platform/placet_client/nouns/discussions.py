@@ -40,9 +40,10 @@ class Threads(Noun):
         """Say that it is not settled after all."""
         return self._do(Thread, at("threads", thread, "reopen"))
 
-    def mark_seen(self, thread: str) -> Seen:
-        """Say that you have read it: your mentions in it leave your inbox."""
-        return self._do(Seen, at("threads", thread, "seen"))
+    def mark_seen(self, thread: str, *, comment: str = "") -> Seen:
+        """Say that you have read it, up to the last ``comment`` that you read or all of it: your
+        mentions there leave your inbox."""
+        return self._do(Seen, at("threads", thread, "seen"), given(comment=comment))
 
     def comments(self, thread: str, *, limit: int | None = None) -> Listing[ThreadComment]:
         """List what was said in a thread, the first comment first."""

@@ -377,7 +377,8 @@ class Attempt(Record):
     by_name: str
     reason: str  # Why; '' where it is not known, or not told to you
     at: datetime
-    live_at: datetime | None
+    first_live_at: datetime | None  # When it was live for the first time; None: it never was
+    live_at: datetime | None  # The same, or later where it was started or gone back to since
     ended_at: datetime | None
 
 

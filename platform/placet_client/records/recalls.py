@@ -50,8 +50,9 @@ class RecallDetail(Recall):
 
     envelope: str
     lift_envelope: str  # '' while it stands
-    # Of releases that waited and did not end by it, as far as you see them
+    # Of releases that waited and did not end by it, as far as you see them: 200 at most
     voided: tuple[Voided, ...]
+    voided_is_cut: bool  # There are more, which are not in the list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,8 @@ class RecallPreview(Record):
     what: str
     bentos: tuple[str, ...]
     releases: tuple[Foreseen, ...]
-    voided: tuple[Voided, ...]
+    voided: tuple[Voided, ...]  # 200 at most
+    voided_is_cut: bool  # There are more, which are not in the list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

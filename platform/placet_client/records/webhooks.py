@@ -20,7 +20,8 @@ class Webhook(Record):
     reason: str  # Why it is disabled; empty: nobody enabled it yet
     public_key: str  # whpk_…, of its Ed25519 signatures
     former_public_key: str  # The one before it, after a rotation
-    former_until: datetime | None  # Until when the former key and secret sign beside the new ones
+    # Until when the former ones sign beside the new ones; those before end sooner
+    former_until: datetime | None
     failing_since: datetime | None  # Since when nothing has got through; None while all is well
     waiting: int  # Deliveries that are not settled
     created_by: str
@@ -59,7 +60,9 @@ class WebhookAttempt(Record):
     seconds: float
     headers: dict[str, str]  # Of the request, without the signatures
     status: int  # HTTP's; 0: no answer
-    answer: str  # The first 1,024 characters of what came back
+    # The first 1,024 characters of what came back; None: of an event, to who does not hold
+    # audit.view where the webhook belongs
+    answer: str | None
     error: str  # In words; empty when it was taken
 
 

@@ -14,7 +14,7 @@ from apps.registry.models import ModelVersion
 from apps.rollouts.actions import abort, rollback
 from apps.serving.actions import start_endpoint, stop_endpoint
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now, rfc3339
+from placet.kernel.clock import now
 from placet.kernel.problems import NeedsPermission
 from tests.support import factories
 from tests.support.factories import actor_of, api, browser
@@ -31,13 +31,10 @@ def found(story: Story, who: str = "ada", days: int = 90) -> Figures:
     return figures(story.world.project, getattr(story, who), days=days)
 
 
-def back_dated(release: Release, *, live: float, **hours: float) -> None:
+def back_dated(release: Release, **hours: float) -> None:
     """Have what happened to a release have happened so many hours ago."""
     times = {name: now() - timedelta(hours=n) for name, n in hours.items()}
     Release.objects.filter(pk=release.pk).update(**times)
-    rollout = release.rollouts.get()
-    rollout.phase_times["draining"] = rfc3339(now() - timedelta(hours=live))
-    rollout.save(update_fields=["phase_times"])
 
 
 def said(story: Story, who: str = "Ada", query: str = "") -> str:
@@ -55,7 +52,7 @@ def test_a_release_is_measured_from_the_registration_of_its_version(story: Story
     release = story.live("staging")
     registered = now() - timedelta(hours=48)
     ModelVersion.objects.filter(pk=release.version_id).update(finalised_at=registered)
-    back_dated(release, created_at=30, approved_at=6, live=4)
+    back_dated(release, created_at=30, approved_at=6, first_live_at=4)
     Decision.objects.filter(release=release).update(created_at=now() - timedelta(hours=20))
     (row,) = found(story).places
     assert row.place == Place("churn", "staging")
@@ -101,7 +98,7 @@ def test_what_is_rolled_back_and_what_is_aborted_went_wrong(story: Story) -> Non
 
 def test_what_is_older_than_was_asked_for_does_not_count(story: Story) -> None:
     release = story.live("development")
-    back_dated(release, created_at=40 * 24, approved_at=40 * 24, live=40 * 24)
+    back_dated(release, created_at=40 * 24, approved_at=40 * 24, first_live_at=40 * 24)
     release.rollouts.update(finished_at=now() - timedelta(days=40))
     assert found(story, days=30).places == []
     assert len(found(story, days=90).places) == 1
@@ -112,7 +109,7 @@ def test_what_is_started_or_gone_back_to_did_not_go_out_anew(story: Story) -> No
     first = story.live("development", plan=WARM)
     second = story.live("development", plan=WARM)
     for release, hours in ((first, 400 * 24), (second, 300 * 24)):
-        back_dated(release, live=hours)
+        back_dated(release, first_live_at=hours)
         release.rollouts.update(finished_at=now() - timedelta(hours=hours))
     stop_endpoint(second.endpoint, actor=story.otto)
     start_endpoint(second.endpoint, actor=story.otto)

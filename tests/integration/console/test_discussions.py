@@ -1,5 +1,8 @@
 """The pages of discussions, as people use them."""
 
+import html
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +16,7 @@ from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.factories import api, browser, token_for
 from tests.support.page_text import text_of
@@ -120,6 +124,28 @@ def test_a_mention_waits_in_the_inbox_until_the_thread_is_opened(
         assert "discussions that mention you" not in page.split("<main")[0]
 
 
+def test_what_came_after_the_page_was_made_still_waits(world: World, release: Release) -> None:
+    thread = opened(world, release, "@vito.risk, look")
+    vito, url = browser(world.people["Vito"]), f"/threads/{thread.pk}/"
+    found = re.search(r'hx-post="([^"]+)"', vito.get(url).content.decode())
+    assert found
+    actions.reply(thread, text="@vito.risk, and here", actor=world.ada)
+    vito.post(html.unescape(found[1]), headers={"HX-Request": "true"})
+    assert f'href="{url}"' in vito.get("/inbox/").content.decode()
+    first, second = Mention.objects.order_by("pk")
+    assert first.seen_at is not None and second.seen_at is None
+    last = re.search(r'name="last" value="([^"]+)"', vito.get(url).content.decode())
+    assert last and last[1] == second.comment_id
+    actions.reply(thread, text="@vito.risk, once more", actor=world.ada)
+    vito.post(f"{url}reply", {"text": "Yes", "once": "x", "last": last[1]})
+    assert Mention.objects.filter(seen_at=None).count() == 1
+    third = Mention.objects.get(seen_at=None).comment_id
+    api(world.people["Vito"]).post(f"/threads/{thread.pk}/seen", {"comment": last[1]})
+    assert Mention.objects.filter(seen_at=None).count() == 1
+    answer = api(world.people["Vito"]).post(f"/threads/{thread.pk}/seen", {"comment": third})
+    assert answer.json() == {"mentions": 1}
+
+
 def test_who_lost_access_finds_neither_mention_nor_thread(world: World, release: Release) -> None:
     sam = factories.person("Sam", {"viewer": world.project})
     thread = opened(world, release, "@sam, a secret")
@@ -141,11 +167,44 @@ def test_one_changes_and_deletes_ones_own_words_alone(world: World, release: Rel
     form = {"text": "How?", "was": first.text_sealed, "next": url}
     ada.post(f"{url}comments/{first.pk}/edit", form)
     assert "edited" in said(world, "Rex", url)
-    stale = ada.post(f"{url}comments/{first.pk}/edit", form | {"text": "Hm?"}, follow=True)
-    assert "It was changed in the meantime" in stale.content.decode()
+    stale = ada.post(f"{url}comments/{first.pk}/edit", form | {"text": "Hm?"}).content.decode()
+    assert "It was changed in the meantime" in stale
+    first.refresh_from_db()
+    assert "Hm?</textarea>" in stale and f'name="was" value="{first.text_sealed}"' in stale
+    assert re.search(rf'<dialog id="edit-{first.pk}"[^>]* data-open', stale)
+    long = "A word too many. " * 300
+    refused = ada.post(f"{url}comments/{first.pk}/edit", form | {"text": long}).content.decode()
+    assert f"{long}</textarea>" in refused and "At most 4000 characters" in refused
     ada.post(f"{url}comments/{first.pk}/delete", {"next": url})
     assert "Deleted by its author." in said(world, "Rex", url)
     assert "How?" not in shown(world, "Rex", url)
+
+
+def test_what_was_typed_into_a_comment_that_is_gone_can_be_said_as_an_answer(
+    world: World, release: Release
+) -> None:
+    thread = opened(world, release)
+    first = thread.comments.get()
+    actions.delete_comment(first, actor=world.ada)
+    form = {"text": "A long correction", "was": first.text_sealed}
+    answer = browser(world.people["Ada"]).post(
+        f"/threads/{thread.pk}/comments/{first.pk}/edit", form
+    )
+    page = answer.content.decode()
+    assert f'action="/threads/{thread.pk}/reply"' in page
+    assert "A long correction</textarea>" in page
+
+
+def test_a_refused_edit_is_shown_where_its_comment_stands(world: World, release: Release) -> None:
+    thread = opened(world, release)
+    first = thread.comments.get()
+    Comment.objects.bulk_create(
+        Comment(thread=thread, author="x", person="x", created_at=now()) for _ in range(30)
+    )
+    Thread.objects.update(size=31)
+    url = f"/threads/{thread.pk}/comments/{first.pk}/edit"
+    page = browser(world.people["Ada"]).post(url, {"text": "Hm", "was": "other"}).content.decode()
+    assert "Hm</textarea>" in page and "Page 1 of 2" in page
 
 
 def test_an_erased_author_leaves_a_page_that_can_be_read(world: World, release: Release) -> None:

@@ -15,8 +15,9 @@ from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
+from apps.serving.actions import start_endpoint, stop_endpoint
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
@@ -141,6 +142,24 @@ def test_a_rollback_is_worse_than_an_abort_and_says_by_whom(story: Story, tried:
     assert "“latency doubled”" in page
 
 
+def test_a_stop_does_not_shorten_how_long_a_release_was_live(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live("development", plan=WARM)
+    long_ago = now() - timedelta(days=3)
+    Release.objects.filter(pk=second.pk).update(first_live_at=long_ago)
+    stop_endpoint(second.endpoint, actor=story.otto)
+    start_endpoint(second.endpoint, actor=story.otto)
+    story.settle()
+    actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    again = story.release("staging", second.bento)
+    page = said(story, again, "attempts/")
+    assert "First live (span) before that, the last time for (span)" in page
+    told = read(story, again)["items"][0]
+    assert told["first_live_at"] == rfc3339(long_ago) < told["live_at"] < told["ended_at"]
+
+
 def test_what_failed_is_said_with_the_words_of_the_platform(
     story: Story, first_release: Release
 ) -> None:
@@ -221,6 +240,41 @@ def test_a_token_that_may_not_see_rollouts_reads_of_none(story: Story, tried: Re
     client = factories.api(factories.token_for(story.people["Rita"], scopes))
     row = client.get(f"/api/v1/releases/{again.pk}/attempts").json()["items"][0]
     assert (row["outcome"], row["rollout"], row["by"]) == ("aborted", "", "")
+
+
+def test_such_a_token_does_not_read_who_rolled_a_release_back(
+    story: Story, first_release: Release
+) -> None:
+    second = story.live("development", plan=WARM)
+    actions.rollback(second.endpoint, reason="worse in Lyon", actor=story.otto)
+    story.settle()
+    again = story.release("staging", second.bento)
+    path = f"/api/v1/releases/{again.pk}/attempts"
+    names = []
+    for scopes in (["release.view"], ["release.view", "rollout.view"]):
+        token = factories.token_for(story.people["Rita"], [*scopes, "project.view"])
+        row = factories.api(token).get(path).json()["items"][0]
+        assert row["outcome"] == "rolled_back"
+        names.append(row["by_name"])
+    assert names == ["", "Otto risk"]
+
+
+def test_where_a_release_was_tried_more_often_than_is_told_of_no_number_is_said(
+    story: Story, tried: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollouts = Rollout.objects.filter(release=tried)
+    for _ in range(2):
+        actions.retry(rollouts.latest("created_at"), reason="again", actor=story.otto)
+        story.settle()
+        actions.abort(rollouts.latest("created_at"), reason="still slow", actor=story.otto)
+        story.settle()
+    again = story.release("staging", tried.bento)
+    assert [row["outcome"] for row in read(story, again)["items"]] == ["aborted"] * 3
+    assert read(story, again)["is_cut"] is False
+    monkeypatch.setattr("apps.rollouts.attempts.ROLLOUTS", 2)
+    assert len(read(story, again)["items"]) == 2
+    assert read(story, again)["is_cut"] is True
+    assert "The last 2 attempts" in said(story, again, "attempts/")
 
 
 def test_pages_and_answer_take_few_queries_and_rows_however_many_attempts_there_were(

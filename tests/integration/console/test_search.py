@@ -52,6 +52,8 @@ def test_a_text_is_taken_apart() -> None:
     assert wanted("sha256:9F86").digest == wanted("sha256:9F86").text == "9f86"
     assert wanted("9f86d081").digest == "9f86d081"
     assert wanted("12").release == wanted("#12").release == wanted("Release 12").release == 12
+    assert (wanted("risk/12").release, wanted("risk/12").project) == (12, "risk")
+    assert wanted("12").project == ""
     assert wanted("1234").digest == ""
     assert wanted("1234567").digest == "1234567"
     assert wanted("x" * 500).text == "x" * 160
@@ -70,6 +72,8 @@ def test_everything_is_found_by_what_people_know_of_it(live: Release) -> None:
     assert found(eve, version.artifact_digest[7:15]) == [("version", "churn:1")]
     assert found(eve, live.bento_id[:16]) == [("version", "churn:1")]
     assert found(eve, str(live.number)) == [("release", f"Risk release {live.number}")]
+    assert found(eve, f"risk/{live.number}") == [("release", f"Risk release {live.number}")]
+    assert found(eve, f"other/{live.number}") == []
     assert found(eve, "risk")[:1] == [("project", "Risk")]
     assert found(eve, "local") == [("target", "local")]
     policy = ("policy", "Policy r1 of production")

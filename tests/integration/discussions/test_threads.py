@@ -298,3 +298,22 @@ def test_edits_have_a_bound_too(
         actions.edit_comment(comment, text="And on", actor=world.ada)
     with pytest.raises(errors.TooFast):
         actions.edit_comment(said[2], text="And on", actor=world.ada)
+    actions.edit_comment(thread.comments.earliest("pk"), text="Why so?", actor=world.rex)
+
+
+def test_each_edit_of_one_comment_counts_those_of_a_program_too(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = factories.service_account("bot", world.people["Ada"], {"contributor": world.project})
+    program = factories.actor_of(bot)
+    comment = opened(subject, program, "Attached").comments.get()
+    Comment.objects.update(created_at=comment.created_at - timedelta(minutes=11))
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE", 3)
+    for text in ("One", "Two", "Three"):
+        comment = actions.edit_comment(comment, text=text, actor=program).comment
+    with pytest.raises(errors.TooFast):
+        actions.edit_comment(comment, text="Four", actor=program)
+    with pytest.raises(errors.TooFast):
+        opened(subject, world.ada)
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE_SPAN", timedelta(0))
+    actions.edit_comment(comment, text="Four", actor=program)

@@ -277,6 +277,26 @@ def test_the_preview_says_which_releases_lose_a_decision(world: World) -> None:
     assert "this voids what was decided" not in shown(world, "Oda", path), "it is void already"
 
 
+def test_the_api_names_so_many_of_what_a_recall_voids_and_says_that_there_are_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.assurance.api.previews.MOST_VOIDED", 1)
+    releases = [world.request("staging", endpoint=name) for name in ("a", "b")]
+    oda = factories.api(User.objects.get(name="Oda"))
+    preview = f"/recalls/preview?kind=person&what={world.vito.id}"
+    seen = []
+    for release in releases:
+        world.decide(release, world.vito)
+        answer = oda.get(preview).json()
+        seen.append((len(answer["voided"]), answer["voided_is_cut"]))
+    assert seen == [(1, False), (1, True)]
+    taken_back(world.vito.id, by="Olaf")
+    newest = Recall.objects.latest("pk")
+    made = oda.get(f"/recalls/{newest.pk}").json()
+    assert [one["release"] for one in made["voided"]] == [releases[0].pk]
+    assert made["voided_is_cut"] is True
+
+
 def test_the_preview_says_which_emergency_release_would_end(world: World) -> None:
     fragile(world)
     glass = opened(world, world.request("staging"))

@@ -2,8 +2,10 @@
 again until a day is over."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cloudevents.core.formats.json import JSONFormat
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.core.management import CommandError, call_command
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
@@ -18,11 +21,14 @@ from apps.audit.models import Event
 from apps.audit.queries import log_size
 from apps.identity.events import PROJECT_UPDATED
 from apps.integrations import actions, telling
+from apps.integrations.errors import RotatedOften
 from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
 from apps.jobs.actions import enqueue
 from apps.monitoring.models import Alert
 from placet.kernel.actor import SYSTEM
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
+from placet.kernel.config import config
+from placet.kernel.keystore import ensure_keys, opening_keys
 from tests.integration.integrations.conftest import Hooks
 from tests.support import factories
 from tests.support.receivers import Receiver
@@ -307,6 +313,32 @@ def test_after_a_rotation_old_and_new_secret_are_good_for_a_day(
     assert not accepts_key(old.webhook.public_key, headers, body)
 
 
+def test_each_of_several_rotations_leaves_what_was_good_its_day(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    """Who lost a secret that was shown once rotates again, while receivers have the first one."""
+    hook = hooks.hook(receiver.url)
+    given = [hook, *(actions.rotate_webhook(hook.webhook, actor=SYSTEM) for _ in range(3))]
+    hooks.go()
+    for headers, body in every(receiver):
+        assert all(accepts_secret(one.secret, headers, body) for one in given)
+        assert all(accepts_key(one.webhook.public_key, headers, body) for one in given)
+    with pytest.raises(
+        RotatedOften, match="3 former secrets still sign beside it: rotate it again"
+    ):
+        actions.rotate_webhook(hook.webhook, actor=SYSTEM)
+    row = Webhook.objects.get()
+    row.older_formers[-1]["until"] = rfc3339(now())
+    row.save()
+    given.append(actions.rotate_webhook(hook.webhook, actor=SYSTEM))
+    hooks.feed.log(1)
+    hooks.go()
+    headers, body = every(receiver)[-1]
+    assert not accepts_secret(given[0].secret, headers, body)
+    assert all(accepts_secret(one.secret, headers, body) for one in given[1:])
+    assert_log_rebuilds_every_row()
+
+
 def test_a_test_holds_nothing_of_the_log_and_is_sent_once(hooks: Hooks, receiver: Receiver) -> None:
     given = hooks.hook(receiver.url)
     actions.disable_webhook(given.webhook, actor=SYSTEM)
@@ -341,15 +373,10 @@ def test_what_was_delivered_is_sent_again_under_its_id(hooks: Hooks, receiver: R
 
 
 def test_a_secret_key_that_was_lost_is_said_in_words(
-    hooks: Hooks, receiver: Receiver, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    hooks: Hooks, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from placet.kernel.config import config
-    from placet.kernel.keystore import ensure_keys
-
     hooks.hook(receiver.url, "log")
     ensure_keys(tmp_path / "others")
-    import shutil
-
     mine = tmp_path / "mine"
     shutil.copytree(config().keys, mine)
     for name in ("secret.key", "secret.pub"):
@@ -360,6 +387,52 @@ def test_a_secret_key_that_was_lost_is_said_in_words(
     assert row.state == "waiting" and not receiver.headers
     assert row.error.startswith("Its address or secret cannot be read. It was encrypted for key")
     monkeypatch.undo()
+
+
+def test_after_a_rotation_of_the_secret_key_the_old_one_can_go(
+    hooks: Hooks, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(config().keys, tmp_path / "keys")
+    monkeypatch.setattr(config(), "keys_dir", tmp_path / "keys")
+    first = hooks.hook(receiver.url)
+    given = [first, *(actions.rotate_webhook(first.webhook, actor=SYSTEM) for _ in range(2))]
+    before = Webhook.objects.get()
+    retire = ("keys", "--folder", str(tmp_path / "keys"), "retire")
+    call_command("keys", "--folder", str(tmp_path / "keys"), "rotate", "secret")
+    with pytest.raises(CommandError, match="still encrypted for a former key: 1\\."):
+        call_command(*retire)
+    enqueue("integrations.reseal")
+    hooks.run_jobs("control")
+    call_command(*retire)
+    assert len(opening_keys().keys) == 1
+    hook = Webhook.objects.get()
+    assert (hook.generation, hook.cursor) == (before.generation, before.cursor)
+    hooks.go()
+    for headers, body in every(receiver):
+        assert all(accepts_secret(one.secret, headers, body) for one in given)
+    assert receiver.headers
+    enqueue("integrations.reseal")
+    hooks.run_jobs("control")
+    assert Webhook.objects.get().signing == hook.signing, "what is encrypted for it stays"
+    assert_log_rebuilds_every_row()
+
+
+def test_what_signs_no_more_is_forgotten_and_what_does_not_open_is_left(
+    hooks: Hooks, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = hooks.hook(receiver.url, name="one"), hooks.hook(receiver.url, name="two")
+    for _ in range(2):
+        actions.rotate_webhook(two.webhook, actor=SYSTEM)
+    row = Webhook.objects.get(pk=two.webhook.pk)
+    row.former_until = now()
+    row.older_formers[0]["until"] = rfc3339(now())
+    row.save()
+    Webhook.objects.filter(pk=one.webhook.pk).update(address="v1.0123456789abcdef.AAAA")
+    enqueue("integrations.reseal")
+    hooks.run_jobs("control")
+    row.refresh_from_db()
+    assert (row.former_signing, row.older_formers) == ("", [])
+    assert Webhook.objects.get(pk=one.webhook.pk).address == "v1.0123456789abcdef.AAAA"
 
 
 def test_a_moved_secret_does_not_open(hooks: Hooks, receiver: Receiver) -> None:

@@ -127,6 +127,20 @@ def test_another_address_or_other_kinds_have_to_be_enabled_again(
     assert api(both).patch(f"/webhooks/{hook['id']}", {"groups": []}).status_code == 428
 
 
+def test_it_is_enabled_by_who_last_had_a_right_to_let_it_go_where_it_goes(
+    ann: User, both: User, aude: User
+) -> None:
+    hook = add(ann).json()
+    assert enable(aude, hook).json()["enabled_by"] == aude.pk
+    assert change(both, hook, url="https://elsewhere.example/x").json()["enabled_by"] == both.pk
+    assert change(ann, hook, groups=["log"]).json()["enabled_by"] == both.pk
+    assert enable(aude, hook).json()["enabled_by"] == aude.pk
+    api(ann).post(f"/webhooks/{hook['id']}/disable")
+    assert change(both, hook, groups=[]).json()["enabled_by"] == aude.pk
+    assert enable(both, hook).json()["enabled_by"] == both.pk
+    assert_log_rebuilds_every_row()
+
+
 def test_what_went_to_an_address_is_not_sent_again_to_one_approved_for_less(
     ann: User, both: User, aude: User, receiver: Receiver, hooks: Hooks
 ) -> None:
@@ -157,6 +171,28 @@ def test_what_an_auditor_saw_is_what_they_enable(ann: User, aude: User) -> None:
     assert Webhook.objects.get().state == "disabled"
     assert "Enabled" in told(page, f"{path}/do/enable", generation="1")
     assert Webhook.objects.get().state == "enabled"
+
+
+def test_what_a_receiver_answers_is_read_by_who_may_read_what_it_was_sent(
+    ann: User, aude: User, both: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, url=receiver.url, groups=["log"]).json()
+    path = f"/webhooks/{hook['id']}"
+    receiver.always = (500, {}, b'cannot parse {"actor": "per_7"}')
+    hooks.go()
+    sent = WebhookDelivery.objects.exclude(index=None).latest("pk")
+    test = api(ann).post(f"{path}/test").json()["id"]
+    hooks.run_jobs("control")
+    for who, row, answer in (
+        (ann, sent.pk, None),
+        (aude, sent.pk, 'cannot parse {"actor": "per_7"}'),
+        (ann, test, 'cannot parse {"actor": "per_7"}'),
+    ):
+        (tried,) = api(who).get(f"{path}/deliveries/{row}").json()["last_attempts"]
+        assert (tried["answer"], tried["status"]) == (answer, 500)
+        page = factories.browser(who).get(f"{path}/deliveries/{row}/").content.decode()
+        assert ("cannot parse" in page) == (answer is not None)
+        assert ("to those with permission to view the log" in page) == (answer is None)
 
 
 def test_what_it_is_no_longer_told_of_is_not_sent_again(

@@ -32,8 +32,36 @@ def test_a_mention_is_a_name_behind_an_at_outside_of_code(text: str, meant: list
     assert handles_in(said_in(text)) == meant
 
 
-def test_what_is_too_much_to_be_laid_out_mentions_people_all_the_same() -> None:
-    assert handles_in(said_in("@dana " + "*" * BOUND.marks + "x *")) == ["dana"]
+MUCH = "*" * BOUND.marks
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        (f"@dana {MUCH}x *", ["dana"]),
+        (f"**@dana**, {MUCH}", ["dana"]),
+        (f"`@cache` {MUCH} @dana", ["dana"]),
+        (f"``a ` @cache`` {MUCH}", []),
+        (f"\\`@dana\\` {MUCH}", ["dana"]),
+        (f"```\n@cache\n```\n{MUCH}", []),
+        (f"> ~~~\n> @cache\n> ~~~\n\n{MUCH}", []),
+        (f"- ```\n  @cache\n  ```\n\n{MUCH}", []),
+        (f"    @indented\n\n{MUCH}", []),
+        (f"- a\n\n    @dana\n\n{MUCH}", ["dana"]),
+        ("@cache\n" * 10 + "```\n" + "@lru\n" * 300 + "```", ["cache"]),
+    ],
+)
+def test_what_is_too_much_to_be_laid_out_mentions_people_outside_of_code_too(
+    text: str, meant: list[str]
+) -> None:
+    assert render(text).startswith("<p>This comment is shown as it was written")
+    assert handles_in(said_in(text)) == meant
+
+
+@pytest.mark.parametrize("card", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_comment_holds_who_looks_for_mentions_in_it(card: str) -> None:
+    seconds, _ = spent(lambda: "".join(said_in(card[:4000])), 0.3)
+    assert seconds < 0.3
 
 
 @pytest.mark.parametrize("anchor", ["metrics", "card", "metrics/auc", "metrics/f1 (macro)"])

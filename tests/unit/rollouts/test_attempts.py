@@ -27,6 +27,7 @@ SAID: dict[str, Any] = {
     "role": "",
     "reason": "latency doubled",
     "at": AT,
+    "first_live_at": None,
     "live_at": None,
     "ended_at": AT,
     "recall": "",

@@ -7,15 +7,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.integrations.queries import webhooks_behind_key
 from placet.kernel import keystore
 from placet.kernel.config import config
-from placet.kernel.secret_key import SECRET, rotate_secret
+from placet.kernel.secret_box import SealingKey
+from placet.kernel.secret_key import SECRET, retire_secret, rotate_secret
 from placet_verify import times
 from placet_verify.errors import Refused
 
 
 class Command(BaseCommand):
-    """Each subcommand changes files in the keys folder alone; no database is touched."""
+    """Each subcommand changes files in the keys folder alone; but ``retire`` none reads the
+    database."""
 
     help = "Make, list, rotate, revoke and export the keys that sign what Placet says."
     requires_system_checks = []
@@ -29,6 +32,7 @@ class Command(BaseCommand):
         commands.add_parser("list", help="show every key, past ones too")
         rotate = commands.add_parser("rotate", help="replace a key; what it did stays valid")
         rotate.add_argument("purpose", choices=(*keystore.SERVER_PURPOSES, SECRET))
+        commands.add_parser("retire", help="forget the secret keys before the one in use")
         revoke = commands.add_parser("revoke", help="declare a key lost")
         revoke.add_argument("id")
         revoke.add_argument(
@@ -84,6 +88,20 @@ class Command(BaseCommand):
         ring = keystore.rotate(folder, options["purpose"], root_key=options["root_key"])
         fresh = ring.entries[-1]
         self.stdout.write(f"{fresh.purpose} key is now {fresh.id}; keys.json number {ring.number}")
+
+    def do_retire(self, folder: Path, options: dict[str, Any]) -> None:
+        """Forget former secret keys that nothing is encrypted for any more."""
+
+        def check(key: SealingKey) -> None:
+            if count := len(webhooks_behind_key(key)):
+                raise CommandError(
+                    f"Webhooks that are still encrypted for a former key: {count}. The control"
+                    " worker encrypts them anew within ten minutes; remove those that it cannot"
+                    " read, and add them again"
+                )
+
+        count = retire_secret(folder, check)
+        self.stdout.write(f"secret.key holds the key in use alone; {count} before it are gone")
 
     def do_revoke(self, folder: Path, options: dict[str, Any]) -> None:
         """Declare one key lost."""

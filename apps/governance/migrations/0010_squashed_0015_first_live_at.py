@@ -1,5 +1,5 @@
-"""Adds how releases end with their endpoint or by an abort, what was live at the decision, and room
-for the verdict of who asks for changes."""
+"""Adds how releases end with their endpoint or by an abort, what was live at the decision, room for
+the verdict of who asks for changes, and when a release was live for the first time."""
 
 from importlib import import_module
 
@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
         ("governance", "0011_aborted"),
         ("governance", "0012_seen_live"),
         ("governance", "0013_request_changes"),
+        ("governance", "0015_first_live_at"),
     ]
     dependencies = [("governance", "0009_target_uses")]
 
@@ -29,4 +30,7 @@ class Migration(migrations.Migration):
             "release", "seen_live", models.CharField(blank=True, max_length=40, null=True)
         ),
         migrations.AlterField("decision", "verdict", models.CharField(max_length=20)),
+        migrations.AddField(
+            "release", "first_live_at", models.DateTimeField(blank=True, null=True)
+        ),
     ]

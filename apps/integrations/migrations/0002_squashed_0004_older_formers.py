@@ -6,15 +6,20 @@ from django.db import migrations
 
 NAMES = import_module("apps.integrations.migrations.0002_names_of_projects").Migration
 WEBHOOKS = import_module("apps.integrations.migrations.0003_webhooks").Migration
+FORMERS = import_module("apps.integrations.migrations.0004_older_formers").Migration
 
 
 class Migration(migrations.Migration):
     """In one: what it replaces, for a database that has none of it."""
 
-    replaces = [("integrations", "0002_names_of_projects"), ("integrations", "0003_webhooks")]
+    replaces = [
+        ("integrations", "0002_names_of_projects"),
+        ("integrations", "0003_webhooks"),
+        ("integrations", "0004_older_formers"),
+    ]
     dependencies = [
         ("identity", "0004_squashed_0012_reactivated_at"),
         ("integrations", "0001_initial"),
     ]
 
-    operations = [*NAMES.operations, *WEBHOOKS.operations]
+    operations = [*NAMES.operations, *WEBHOOKS.operations, *FORMERS.operations]
