@@ -172,6 +172,18 @@ def test_whoever_comments_in_one_environment_discusses_versions_and_no_other_rel
         opened(subject, pia)
 
 
+def test_a_metric_of_a_version_is_discussed_and_no_name_that_somebody_makes_up(
+    world: World, release: Release
+) -> None:
+    policy = world.policy("staging", "version: 1\ngates:\n  - {gate: build}\n")
+    version = queries.get_subject("version", release.version_id, world.rex)
+    assert opened(version, world.rex, anchor="metrics/auc").anchor == "metrics/auc"
+    revision = queries.get_subject("policy", policy.pk, world.rex)
+    for about, anchor in ((version, "metrics/other"), (version, "card/x"), (revision, "gates/x")):
+        with pytest.raises(InvalidInput, match="Some fields are invalid"):
+            opened(about, world.rex, anchor=anchor)
+
+
 def test_every_kind_of_thing_is_discussed_and_nothing_else(world: World, release: Release) -> None:
     policy = world.policy("staging", "version: 1\ngates:\n  - {gate: build}\n")
     for kind, of, title in (
@@ -206,6 +218,9 @@ def test_a_resolved_thread_takes_no_reply_until_it_is_reopened(
         ({"text": "a\x00b"}, "/text", "control"),
         ({"text": " ".join(f"@p{n}" for n in range(21))}, "/text", "mentions 21 people"),
         ({"anchor": "somewhere"}, "/anchor", "choose from metrics"),
+        ({"anchor": "gates/Jane Doe 1984, HIV"}, "/anchor", "Nothing in gates of this release"),
+        ({"anchor": "metrics/Jane Doe"}, "/anchor", "Nothing in metrics of this release"),
+        ({"anchor": "metrics/a\u2028b"}, "/anchor", "control character"),
         ({"once": "x" * 41}, "/once", "40"),
     ],
 )

@@ -103,6 +103,7 @@ def test_an_anchor_is_a_part_or_a_name_in_it(anchor: str) -> None:
         ("metrics/ ", "Name what is meant"),
         ("metrics/" + "x" * 200, "At most 120"),
         ("metrics/a\nb", "control character"),
+        ("metrics/a\u2028b", "control character"),
         ("metrics/\u202eauc", "turns the order of letters"),
         ("metrics/\u2066auc", "turns the order of letters"),
     ],
