@@ -34,6 +34,6 @@ class ThreadFull(Conflict):
 
 
 class TooFast(TooManyRequests):
-    """Somebody writes more than people do."""
+    """Somebody writes, resolves and reopens more than people do."""
 
-    code, title = "too_many_comments", "You wrote too many comments in a short time"
+    code, title = "too_many_comments", "You wrote or changed too much in a short time"

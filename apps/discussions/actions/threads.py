@@ -1,7 +1,13 @@
 """Resolving threads and reopening them, and having read them."""
 
 from apps.audit.actions import record
-from apps.discussions.actions.locking import hold_subject, hold_thread
+from apps.discussions.actions.locking import (
+    allow,
+    hold_subject,
+    hold_thread,
+    hold_writer,
+    refuse_too_fast,
+)
 from apps.discussions.events import DISCUSSION_REOPENED, DISCUSSION_RESOLVED
 from apps.discussions.models import Mention, Thread
 from apps.discussions.queries import unseen_in
@@ -12,8 +18,10 @@ from placet.kernel.clock import now
 def resolve_thread(thread: Thread, *, actor: Actor) -> Thread:
     """Say that the matter is settled; of two who do, the first has."""
     with record(actor) as log:
+        hold_writer(actor)
         row = hold_thread(thread, actor)
         if not row.is_resolved:
+            refuse_too_fast(actor)
             row.resolved_at, row.resolved_by = now(), actor.id
             row.save(update_fields=["resolved_at", "resolved_by"])
             log.add(DISCUSSION_RESOLVED, row, subject=row.subject, data={"number": row.number})
@@ -23,8 +31,10 @@ def resolve_thread(thread: Thread, *, actor: Actor) -> Thread:
 def reopen_thread(thread: Thread, *, actor: Actor) -> Thread:
     """Say that it is not settled after all; one that is open stays as it is."""
     with record(actor) as log:
+        hold_writer(actor)
         row = hold_thread(thread, actor)
         if row.is_resolved:
+            refuse_too_fast(actor)
             row.resolved_at, row.resolved_by = None, ""
             row.save(update_fields=["resolved_at", "resolved_by"])
             log.add(DISCUSSION_REOPENED, row, subject=row.subject, data={"number": row.number})

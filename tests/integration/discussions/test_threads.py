@@ -249,7 +249,7 @@ def test_threads_comments_and_haste_have_a_bound(
         actions.reply(thread, text="On", actor=world.ada)
     monkeypatch.setattr("apps.discussions.actions.locking.RATE", 2)
     other = Thread.objects.get(number=2)
-    with pytest.raises(errors.TooFast, match="At most 2 comments in 10 minutes"):
+    with pytest.raises(errors.TooFast, match="At most 2 comments and changes in 10 minutes"):
         actions.reply(other, text="On", actor=world.ada)
     Comment.objects.update(created_at=thread.created_at - timedelta(minutes=11))
     actions.reply(other, text="On", actor=world.ada)
@@ -332,3 +332,22 @@ def test_each_edit_of_one_comment_counts_those_of_a_program_too(
         opened(subject, world.ada)
     monkeypatch.setattr("apps.discussions.actions.locking.RATE_SPAN", timedelta(0))
     actions.edit_comment(comment, text="Four", actor=program)
+
+
+def test_resolving_and_reopening_have_a_bound_and_a_repeat_counts_for_nothing(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = opened(subject, world.rex)
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE", 3)
+    actions.resolve_thread(thread, actor=world.ada)
+    actions.reopen_thread(thread, actor=world.ada)
+    for _ in range(3):
+        actions.resolve_thread(thread, actor=world.ada)
+    with pytest.raises(errors.TooFast):
+        actions.reopen_thread(thread, actor=world.ada)
+    actions.reopen_thread(thread, actor=world.vera)
+    with pytest.raises(errors.TooFast):
+        actions.reply(thread, text="And on", actor=world.ada)
+    with pytest.raises(errors.TooFast):
+        actions.resolve_thread(thread, actor=world.ada)
+    assert logged() == ["opened", "resolved", "reopened", "resolved", "reopened"]
