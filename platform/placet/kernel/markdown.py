@@ -68,12 +68,14 @@ class TooMuch(Exception):
 class Bound:
     """How much laying out a text called ``name`` may cost: ``marks`` that Markdown could mean
     something by (``[``, ``<`` and a line count as four each), ``looks`` ahead for where links and
-    pictures end, and characters of HTML."""
+    pictures end, and characters of HTML. A picture that lies in it is a link to nowhere but where
+    there may be ``pictures``: of a few bytes each reader's browser may make hundreds of MB."""
 
     name: str
     marks: int
     looks: int
     html: int
+    pictures: bool = False
 
 
 class _Inline(ParserInline):
@@ -150,7 +152,7 @@ def _html(body: str, bound: Bound, heading: int) -> str:
     if sum(map(_size, tokens)) > bound.html:
         raise TooMuch
     parser = _markdown(heading)
-    html: str = parser.renderer.render(tokens, parser.options, {})
+    html: str = parser.renderer.render(tokens, parser.options, {"pictures": bound.pictures})
     return html
 
 
@@ -222,9 +224,10 @@ def _breakable(text: str) -> str:
 def _image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """Show a picture that lies in the card itself; anything else becomes a link to it."""
+    """Show a picture that lies in the text itself, where there may be any; anything else becomes a
+    link to it."""
     token = tokens[index]
-    if str(token.attrs.get("src", "")).startswith(_PICTURES):
+    if env["pictures"] and str(token.attrs.get("src", "")).startswith(_PICTURES):
         return renderer.image(tokens, index, options, env)
     label = renderer.renderInlineAsText(token.children or [], options, env) or "picture"
     token.attrs = {"href": token.attrs.get("src", "")}

@@ -89,6 +89,14 @@ def test_a_comment_of_many_links_is_laid_out(text: str) -> None:
     assert not render(text).startswith(LAID_OUT_AS_WRITTEN)
 
 
+def test_a_comment_shows_no_picture() -> None:
+    large = "data:image/webp;base64,UklGRhYAAABXRUJQVlA4TAoAAAAvP9/PB4iICAAA"
+    for text in (f"![x]({large})", f"![x][a]\n\n[a]: {large}", f"[![x]({large})](https://a.b)"):
+        assert "<img" not in render(text)
+        assert "UklGR" not in render(text)
+        assert ">x<" in render(text)
+
+
 @pytest.mark.parametrize("anchor", ["metrics", "card", "metrics/auc", "metrics/f1 (macro)"])
 def test_an_anchor_is_a_part_or_a_name_in_it(anchor: str) -> None:
     assert anchor_fault(anchor, PARTS) == ""
