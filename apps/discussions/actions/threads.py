@@ -11,7 +11,7 @@ from apps.discussions.actions.locking import (
 from apps.discussions.events import DISCUSSION_REOPENED, DISCUSSION_RESOLVED
 from apps.discussions.models import Mention, Thread
 from apps.discussions.queries import unseen_in
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
 
@@ -45,8 +45,11 @@ def mark_seen(thread: Thread, *, last: str = "", actor: Actor) -> int:
     """Have the actor's mentions in a thread wait for them no more, up to the ``last`` comment that
     they read, or all of them; return how many did.
 
-    It is not logged (:class:`~apps.discussions.models.Mention`).
+    A token does that where its holder may also say something with it: one that only reads empties
+    nobody's inbox. It is not logged (:class:`~apps.discussions.models.Mention`).
     """
+    if not actor.in_session:
+        allow(thread.kind, Scope(thread.project_scope(), thread.environment_scope()), actor)
     return unseen_in(thread, actor, last).update(seen_at=now())
 
 

@@ -124,6 +124,17 @@ def test_a_token_that_may_not_comment_reads_alone(world: World, threads: str) ->
     assert reader.post(threads, {"text": "?"}).status_code == 403
 
 
+def test_a_token_that_only_reads_empties_nobodys_inbox(
+    world: World, rex: ApiClient, threads: str
+) -> None:
+    at = f"/threads/{opened(rex, threads, '@vera.risk')['id']}/seen"
+    vera = world.people["Vera"]
+    refused = api(token_for(vera, scopes=["release.view"])).post(at)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    writing = token_for(vera, scopes=["release.view", "release.comment"])
+    assert api(writing).post(at).json() == {"mentions": 1}
+
+
 def test_a_comment_is_of_its_thread(rex: ApiClient, threads: str) -> None:
     one, other = opened(rex, threads), opened(rex, threads)
     assert rex.get(f"/threads/{other['id']}/comments/{one['comment']}").status_code == 404
