@@ -16,9 +16,9 @@ class CommentDeleted(Conflict):
 
 
 class ThreadResolved(Conflict):
-    """A resolved thread takes no reply."""
+    """A resolved thread takes no reply and no other text; what its author deletes goes."""
 
-    code, title = "thread_resolved", "The discussion is resolved: reopen it to reply"
+    code, title = "thread_resolved", "The discussion is resolved: reopen it to reply or edit"
 
 
 class TooManyThreads(Conflict):

@@ -351,3 +351,19 @@ def test_resolving_and_reopening_have_a_bound_and_a_repeat_counts_for_nothing(
     with pytest.raises(errors.TooFast):
         actions.resolve_thread(thread, actor=world.ada)
     assert logged() == ["opened", "resolved", "reopened", "resolved", "reopened"]
+
+
+def test_no_text_is_put_into_a_resolved_thread_by_an_edit_and_its_author_may_delete_it(
+    world: World, subject: Subject
+) -> None:
+    thread = opened(subject, world.rex)
+    said = actions.reply(thread, text="Because", actor=world.ada).comment
+    actions.resolve_thread(thread, actor=world.vera)
+    with pytest.raises(errors.ThreadResolved):
+        actions.edit_comment(said, text="Because not", actor=world.ada)
+    assert texts(thread) == [ASKED, "Because"]
+    actions.delete_comment(said, actor=world.ada)
+    actions.reopen_thread(thread, actor=world.rex)
+    first = thread.comments.earliest("pk")
+    actions.edit_comment(first, text="Why, then?", actor=world.rex)
+    assert texts(thread) == ["Why, then?", "deleted"]
