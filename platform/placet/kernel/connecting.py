@@ -16,6 +16,7 @@ from typing import Any
 
 from placet_protocol.networks import is_public, read
 
+NOT_PUBLIC = "it has no address of the public network"
 MOST_ADDRESSES = 3  # of one name that are tried
 # Look-ups of names under way in one process. The resolver of the system cannot be told to stop: one
 # that a name server never answers goes on without us until the resolver gives it up.
@@ -99,17 +100,23 @@ def connect(
     None has more of the time than leaves as much for each of the others and for what is said then.
     With ``loopback`` none is connected to that is not this machine's own, with ``public`` none that
     is not of the public network: what is asked is the address that is connected to, not one that
-    the name had at another look. Raises ``OSError``, and ``UnicodeError`` for a name that no host
-    can have.
+    the name had at another look; one that is not found is told in the same words as one that leads
+    elsewhere, so that nobody learns which names this network has. Raises ``OSError``, and
+    ``UnicodeError`` for a name that no host can have.
     """
     fault = OSError("its name has no address")
-    places = _places(host, port, deadline)[:MOST_ADDRESSES]
+    try:
+        places = _places(host, port, deadline)[:MOST_ADDRESSES]
+    except socket.gaierror:
+        if public:
+            raise PermissionError(NOT_PUBLIC) from None
+        raise
     for waiting, (family, address) in zip(range(len(places), 0, -1), places, strict=True):
         if loopback and not ipaddress.ip_address(address[0]).is_loopback:
             fault = PermissionError("its name leads away from this machine")
             continue
         if public and not _is_public(address[0]):
-            fault = PermissionError("it is no address of the public network")
+            fault = PermissionError(NOT_PUBLIC)
             continue
         try:
             return Wire(_connected(family, address, deadline, waiting), deadline)
