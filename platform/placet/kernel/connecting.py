@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -22,6 +23,9 @@ MOST_ADDRESSES = 3  # of one name that are tried
 # that a name server never answers goes on without us until the resolver gives it up.
 MOST_LOOKUPS = 16
 _lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
+MOST_OF_ONE = 2  # of them for one name: it leaves the rest to others
+_asked: Counter[str] = Counter()
+_asking = threading.Condition()
 
 Place = tuple[socket.AddressFamily, tuple[Any, ...]]  # as ``socket.connect`` takes it
 
@@ -158,7 +162,13 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[Any]:
     """Ask the system for the addresses of ``host``, and wait no longer than the deadline."""
     if _is_address(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    name = host.lower().rstrip(".")
+    with _asking:
+        if not _asking.wait_for(lambda: _asked[name] < MOST_OF_ONE, deadline.left()):
+            raise TimeoutError("its name is being looked up already, without an answer")
+        _asked[name] += 1
     if not _lookups.acquire(timeout=deadline.left()):
+        _answered(name)
         raise TimeoutError(f"{MOST_LOOKUPS} other names are being looked up without an answer")
     answer: Future[list[Any]] = Future()
 
@@ -169,16 +179,26 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[Any]:
             answer.set_exception(error)
         finally:
             _lookups.release()
+            _answered(name)
 
     try:
         threading.Thread(target=ask, name="look-up", daemon=True).start()
     except RuntimeError as error:  # no thread can be started
         _lookups.release()
+        _answered(name)
         raise OSError(str(error)) from None
     try:
         return answer.result(deadline.left())
     except TimeoutError:
         raise TimeoutError("its name was not found in time") from None
+
+
+def _answered(name: str) -> None:
+    with _asking:
+        _asked[name] -= 1
+        if not _asked[name]:
+            del _asked[name]
+        _asking.notify_all()
 
 
 def _is_public(text: str) -> bool:
