@@ -108,7 +108,12 @@ def visible_whole(queryset: models.QuerySet[M], actor: Actor, *, view: str) -> m
     if actor.can(view):
         return queryset
     held = actor.projects_with(view) or ()
-    return queryset.filter(project__in=[one for one in held if actor.can(view, Scope(one))])
+    return queryset.filter(project__in=[one for one in held if sees_whole(one, view, actor)])
+
+
+def sees_whole(project: str, view: str, actor: Actor) -> bool:
+    """Tell whether ``actor`` sees what :func:`visible_whole` shows of a project by its id."""
+    return actor.can(view, Scope(project))
 
 
 def sees_in(project: str | None, view: str, actor: Actor) -> bool:
