@@ -14,7 +14,7 @@ from apps.console.queries.events import EventLine, named_lines, reasons_of
 from apps.console.queries.page_parts import in_a_row
 from apps.console.queries.project_page import ProjectHead
 from apps.identity.models import Project
-from apps.identity.queries import sees_whole
+from apps.identity.whole_projects import sees_whole
 from placet.kernel.actor import Actor, Scope
 
 PAGE = 50

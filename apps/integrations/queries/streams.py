@@ -12,7 +12,7 @@ from apps.audit.models import ArchivedLeaf, Checkpoint, Event
 from apps.audit.names import origin
 from apps.audit.queries import latest_checkpoint, log_size
 from apps.audit.queries.archived import in_order
-from apps.identity.queries import visible_whole
+from apps.identity.whole_projects import visible_whole
 from apps.integrations.formats import Batch, StreamedEvent, StreamedHead
 from apps.integrations.models import SENDING, Delivery, Stream
 from apps.integrations.rules import scope_holds

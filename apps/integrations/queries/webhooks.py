@@ -9,7 +9,8 @@ from apps.audit.kind_groups import GROUPS
 from apps.audit.models import Event
 from apps.audit.names import origin
 from apps.audit.queries import log_size
-from apps.identity.queries import scope_of, visible_whole
+from apps.identity.queries import scope_of
+from apps.identity.whole_projects import visible_whole
 from apps.integrations.formats import single, single_test
 from apps.integrations.models import (
     OPEN_DELIVERIES,
