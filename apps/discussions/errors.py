@@ -16,9 +16,9 @@ class CommentDeleted(Conflict):
 
 
 class ThreadResolved(Conflict):
-    """A resolved thread takes no reply."""
+    """A resolved thread takes no reply and no other text; what its author deletes goes."""
 
-    code, title = "thread_resolved", "The discussion is resolved: reopen it to reply"
+    code, title = "thread_resolved", "The discussion is resolved: reopen it to reply or edit"
 
 
 class TooManyThreads(Conflict):
@@ -34,6 +34,6 @@ class ThreadFull(Conflict):
 
 
 class TooFast(TooManyRequests):
-    """Somebody writes more than people do."""
+    """Somebody writes, resolves and reopens more than people do."""
 
-    code, title = "too_many_comments", "You wrote too many comments in a short time"
+    code, title = "too_many_comments", "You wrote or changed too much in a short time"

@@ -32,7 +32,8 @@ class SubjectKind:
     """A kind of things that are discussed.
 
     ``view`` and ``write`` are the permissions to see one and to say something about it. ``parts``
-    are what an anchor may begin with. ``find`` returns those that there are, by id, whoever asks.
+    are what an anchor may begin with, and ``names`` returns what there is by name in such a part of
+    one. ``find`` returns those that there are, by id, whoever asks.
     """
 
     name: str
@@ -41,6 +42,7 @@ class SubjectKind:
     write: str
     parts: tuple[str, ...]
     find: Callable[["SubjectKind", Collection[str]], Iterable[Subject]]
+    names: Callable[[Subject, str], Collection[str]] = lambda subject, part: ()
 
 
 @Hook

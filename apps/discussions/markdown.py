@@ -2,7 +2,7 @@
 
 from placet.kernel import markdown
 
-BOUND = markdown.Bound("comment", marks=1_000, html=20_000)
+BOUND = markdown.Bound("comment", marks=1_000, looks=1_000, html=20_000)
 
 
 def render(text: str) -> str:

@@ -12,7 +12,7 @@ MOST_MENTIONS = 20  # of one comment
 RATE, RATE_SPAN = 30, timedelta(minutes=10)  # comments of one person
 # @dana or @dana@example.com, and no part of an address
 _MENTION = re.compile(r"(?<![\w@.+%-])@(\w[\w.+%-]*(?:@\w[\w.-]*)?)")
-_ODD = re.compile(r"[\x00-\x1f\x7f]")
+_ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def handles_in(texts: Collection[str]) -> list[str]:

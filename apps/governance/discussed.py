@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from apps.discussions.hooks import Subject, SubjectKind
 from apps.governance.models import PolicyRevision, Release
+from apps.registry.queries import metric_names
 
 
 def _releases(kind: SubjectKind, ids: Collection[str]) -> Iterator[Subject]:
@@ -13,6 +14,12 @@ def _releases(kind: SubjectKind, ids: Collection[str]) -> Iterator[Subject]:
         where = row.environment.name
         title = f"Release {row.number}: {row.version} to {where}"
         yield Subject(kind, row.pk, row.project_id, where, title)
+
+
+def _names(subject: Subject, part: str) -> Collection[str]:
+    if part != "metrics":
+        return ()
+    return metric_names(Release.objects.values_list("version_id", flat=True).get(pk=subject.id))
 
 
 def _policies(kind: SubjectKind, ids: Collection[str]) -> Iterator[Subject]:
@@ -29,6 +36,7 @@ RELEASE = SubjectKind(
     write="release.comment",
     parts=("metrics", "evidence", "card", "changes", "gates", "plan", "serving"),
     find=_releases,
+    names=_names,
 )
 POLICY = SubjectKind(
     name="policy",

@@ -114,6 +114,15 @@ class IdempotencyInProgress(Conflict):
     )
 
 
+class AnswerWithheld(Conflict):
+    """The answer holds a secret, and whoever asks may do other things than when it was given."""
+
+    code, title = (
+        "answer_withheld",
+        "It was answered already, with a secret that is not shown again: your rights have changed",
+    )
+
+
 class BadIdempotencyKey(Problem):
     """The key is empty, too long or not printable ASCII."""
 

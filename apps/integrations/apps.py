@@ -14,6 +14,13 @@ class IntegrationsConfig(AppConfig):
         from apps.audit import hooks
         from apps.integrations import events
         from apps.integrations.queries import following
+        from apps.jobs.hooks import held_back
 
         assert events.STREAM_ADDED and events.WEBHOOK_ADDED
         hooks.followers.register(following)
+        held_back.register(_jobs)
+
+
+def _jobs() -> dict[str, str]:
+    kinds = ("integrations.call", "integrations.deliver", "integrations.test")
+    return dict.fromkeys(kinds, "stream.view")

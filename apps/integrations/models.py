@@ -78,11 +78,6 @@ class Stream(Audited):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def full_name(self) -> str:
-        """Its name, behind that of its project: no other stream has it."""
-        return f"{self.project.slug}/{self.name}" if self.project else self.name
-
 
 class Delivery(models.Model):
     """One attempt to send a batch, or a test event. Measurements: the log does not repeat them."""
@@ -171,11 +166,6 @@ class Webhook(Audited):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def full_name(self) -> str:
-        """Its name, behind that of its project: no other webhook has it."""
-        return f"{self.project.slug}/{self.name}" if self.project else self.name
 
 
 class WebhookDeliveryState(models.TextChoices):

@@ -99,7 +99,7 @@ def _finding(lag: StreamLag) -> AlertFinding:
     return AlertFinding(
         AlertKind.STREAM_LAG,
         subject=stream.pk,
-        about=stream.full_name,
+        about=stream.pk,  # not its name: who sees alerts need not see streams
         summary=f"The stream is {stream.state}, and {lag.events} events behind the log, by"
         f" {round(lag.seconds)} s{why}",
     )

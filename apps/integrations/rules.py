@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html.entities import html5
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 KINDS = ("jsonl", "cloudevents", "syslog")
 SECURE = {"jsonl": "https", "cloudevents": "https", "syslog": "tls"}
@@ -165,6 +166,7 @@ PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0)
 JITTER = 0.2
 MOST_WISHED = 6 * 3600.0  # seconds of a Retry-After that are followed
 GONE = 410
+_PARTED = re.compile(r"[/?&=:;,@ ]")
 SHORT = 6  # characters of a part of an address: what is shorter is no secret
 MOST_DATE = 40  # characters of a Retry-After
 
@@ -251,10 +253,24 @@ def wished(retry_after: str, at: datetime) -> float | None:
 
 def hidden(text: str, url: str) -> str:
     """Return ``text``, in which whoever answers may repeat the address, without what is secret
-    of ``url``."""
+    of ``url``: its parts in whatever case, and escaped for a URL, HTML or JSON."""
     target = url.removeprefix(origin_of(url))
-    written = {target, *re.split(r"[/?&=]", target)}
-    pieces = written | {unquote(piece) for piece in written}
-    for piece in sorted((p for p in pieces if len(p) >= SHORT), key=len, reverse=True):
-        text = text.replace(piece, "…")
-    return text
+    whole = (target, *_PARTED.split(target))
+    read = {form(one) for one in whole for form in (str, unquote, unquote_plus)}
+    parts = read.union(*map(_PARTED.split, read))
+    pieces = [part for part in parts if len(part) >= SHORT]
+    if not pieces:
+        return text
+    longest_first = sorted(pieces, key=len, reverse=True)
+    pattern = "|".join("".join(map(_written, piece)) for piece in longest_first)
+    return re.sub(pattern, "…", text, flags=re.IGNORECASE)
+
+
+def _written(letter: str) -> str:
+    """Return the pattern of all ways to write a letter of an address."""
+    code = ord(letter)
+    quoted = "".join(f"%(?:25)*{byte:02x}" for byte in letter.encode("utf-8", "replace"))
+    named = [re.escape(name) for name, said in html5.items() if said == letter and name[-1] == ";"]
+    ways = [rf"\\?{re.escape(letter)}", quoted, rf"\\u{code:04x}"]
+    ways += [f"&#0{{0,6}}{code};", f"&#x0{{0,6}}{code:x};", *(f"&{name}" for name in named)]
+    return f"(?:{'|'.join([*ways, re.escape('+')] if letter == ' ' else ways)})"

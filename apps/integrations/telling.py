@@ -125,7 +125,7 @@ def _finding(hook: Webhook) -> AlertFinding:
     return AlertFinding(
         AlertKind.WEBHOOK_DISABLED,
         subject=hook.pk,
-        about=hook.full_name,
+        about=hook.pk,  # not its name: who sees alerts need not see webhooks
         summary=f"{why}: it is told of nothing until somebody enables it again",
         project=hook.project_id,
     )

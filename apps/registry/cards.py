@@ -7,7 +7,9 @@ from placet.kernel import markdown, yaml_text
 from placet.kernel.problems import FieldError
 
 MAX_CARD_BYTES, MAX_FRONT_MATTER_BYTES, MAX_DEPTH = 200_000, 20_000, 10
-BOUND = markdown.Bound("card", marks=16_000, html=1_000_000)  # a server lays it out in 0.2 s
+BOUND = markdown.Bound(  # a server lays it out in 0.2 s
+    "card", marks=16_000, looks=50_000, html=1_000_000, pictures=True
+)
 _FENCE = "---"
 
 

@@ -31,6 +31,7 @@ from apps.registry.rules import KINDS, MEASURED_KINDS
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.line_diff import line_diff
 from placet.kernel.problems import NeedsPermission, NotFound
+from placet_verify.numbers import is_number
 
 
 def project_for(slug: str, actor: Actor, view: str = "model.view") -> Project:
@@ -250,6 +251,17 @@ def compare(a: ModelVersion, b: ModelVersion, actor: Actor) -> VersionComparison
 def _metrics_of(version_ids: list[str]) -> dict[str, dict[str, Any]]:
     rows = Evidence.objects.filter(version__in=version_ids, kind="metrics")
     return {row.version_id: row.data for row in rows.order_by("created_at", "pk")}
+
+
+def metric_names(version_id: str) -> set[str]:
+    """Return the names of figures that were ever reported as metrics of a version."""
+    rows = Evidence.objects.filter(version=version_id, kind="metrics")
+    return {
+        name
+        for data in rows.values_list("data", flat=True)
+        for name, value in data.items()
+        if is_number(value)
+    }
 
 
 def _side(version: ModelVersion) -> VersionSide:

@@ -112,7 +112,7 @@ PAGES = {
     "stream remove": ("streams", "stm_1"),
     "webhook add": ("webhook", "hook https://hooks.example/in --group releases"),
     "webhook edit": ("webhook", "whk_1 --all"),
-    "webhook enable": ("webhook", "whk_1"),
+    "webhook enable": ("webhook", "whk_1 --seen x"),
     "webhook disable": ("webhook", "whk_1"),
     "webhook rotate": ("webhook", "whk_1"),
     "webhook redeliver": ("webhook", "whk_1 whd_1"),

@@ -104,8 +104,10 @@ from apps.governance.queries.requested_changes import releases_to_change
 from apps.governance.queries.sharing import shared_last
 from apps.governance.queries.standstill import standstill
 from apps.identity import actions as access
+from apps.identity.actions.idempotency import StoredResponse
 from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
+from apps.identity.middleware.idempotency import RIGHTS, rights, shown_again
 from apps.identity.models import (
     ApiToken,
     ApproverPasskey,
@@ -126,6 +128,8 @@ from apps.integrations.queries import (
     visible_webhooks,
 )
 from apps.integrations.rules import StreamTerms, WebhookTerms
+from apps.jobs.actions import enqueue
+from apps.jobs.queries import jobs_visible
 from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind, Objective
@@ -438,6 +442,22 @@ class Things:
     def stream(self) -> Stream:
         """A stream of the whole log, which was blocked."""
         return Stream.objects.get(pk=self.world.values["stream"])
+
+    def partly(self, who: Actor, *permissions: str, where: str = "staging") -> Actor:
+        """Return who holds these in one environment of the project alone, or in all of it."""
+        scope = Scope(self.project.pk, where or None)
+        return replace(who, grants=frozenset(Grant(one, scope) for one in permissions))
+
+    def streams_seen(self, who: Actor) -> list[Any]:
+        """Return the streams and webhooks of the project that somebody sees."""
+        self.streamed(SYSTEM, self.project)
+        self.hooked(SYSTEM, self.project)
+        return [*visible_streams(who), *visible_webhooks(who)]
+
+    def calls_seen(self, who: Actor) -> list[Any]:
+        """Return the jobs of webhooks of the project that somebody sees."""
+        enqueue("integrations.call", key="any", project=self.project.pk)
+        return [job for job in jobs_visible(who) if job.kind == "integrations.call"]
 
     def streamed(self, who: Actor, project: Project | None = None) -> Stream:
         """Add a stream."""
@@ -1129,6 +1149,31 @@ QUESTIONS = [
         lambda t, who: t.told_of_an_objective(t.world.people["stranger"], who),
     ),
     # streams of the log
+    Direct(
+        "see a stream of a project from one environment",
+        "stranger",
+        None,
+        lambda t, who: t.streams_seen(t.partly(who, "stream.view")),
+    ),
+    Direct(
+        "overlook a stream of a project",
+        "stranger",
+        None,
+        lambda t, who: len(t.streams_seen(t.partly(who, "stream.view", where=""))) != 2,
+    ),
+    Direct(
+        "see that a webhook is called from one environment",
+        "stranger",
+        None,
+        lambda t, who: t.calls_seen(t.partly(who, "stream.view", "project.view", "job.view")),
+    ),
+    Direct(
+        "read a secret once more in an old session",
+        "viewer",
+        Reauthenticate,
+        lambda t, who: shown_again(who, StoredResponse(201, {RIGHTS: rights(who)}, b"")),
+        stale=True,
+    ),
     Direct("have the log sent", "viewer", Forbidden, lambda t, who: t.streamed(who)),
     Direct(
         "have a hidden project's log sent",

@@ -108,6 +108,7 @@ HOSTILE: dict[str, str] = {
     "links by name that may be": "[a]: http://" + "y" * 80 + "\n\n" + "[a]" * 7900,
     "brackets that may be": "[" * 15_900,
     "pictures that may be": "![" * 7900,
+    "pictures among signs": "![:a- =:" * 2600,
     "emphasis that may be": "*a " * 15_900,
     "nested emphasis that may be": "*" * 7900 + "a" + "*" * 7900,
     "two kinds of emphasis": "*a_b " * 7900,

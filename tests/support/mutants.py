@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = {
     "authorize",
     "visible",
+    "visible_whole",
     "demand_fresh",
     "demand_fresh_at",
     "demand_fresh_session",
@@ -74,7 +75,7 @@ def forgotten(mutant: Mutant, call: ast.Call) -> ast.expr:
     the one around it could not take the place of the old.
     """
     left: ast.expr = ast.Constant(QUESTIONS.get(mutant.name))
-    if mutant.name == "visible":
+    if mutant.name in ("visible", "visible_whole"):
         left = call.args[0]
     return ast.IfExp(test=ast.Constant(True), body=left, orelse=call)
 

@@ -11,10 +11,10 @@ from apps.assurance.queries.events_of_recalls import made_by_hidden
 from apps.audit.kind_groups import GROUPS
 from apps.audit.queries import EventFilter, newest, newest_of_project
 from apps.console.queries.events import EventLine, named_lines, reasons_of
-from apps.console.queries.links import sees
 from apps.console.queries.page_parts import in_a_row
 from apps.console.queries.project_page import ProjectHead
 from apps.identity.models import Project
+from apps.identity.whole_projects import sees_whole
 from placet.kernel.actor import Actor, Scope
 
 PAGE = 50
@@ -100,7 +100,7 @@ class ActivityPage:
 
     def _seen(self, seen: bool) -> Iterator[Shown]:
         project, actor = self.head.project, self.head.actor
-        return (shown for shown in SHOWN if sees(project, shown.permission, actor) is seen)
+        return (shown for shown in SHOWN if sees_whole(project.pk, shown.permission, actor) is seen)
 
 
 def group_choices() -> list[tuple[str, str]]:
@@ -149,5 +149,10 @@ def _without_hidden_names(lines: list[EventLine], actor: Actor) -> list[EventLin
 
 def _families(project: Project, actor: Actor, group: str) -> list[str]:
     """Return the families of kinds that ``actor`` sees the events of, as far as in ``group``."""
-    mine = [family for s in SHOWN if sees(project, s.permission, actor) for family in s.families]
+    mine = [
+        family
+        for s in SHOWN
+        if sees_whole(project.pk, s.permission, actor)
+        for family in s.families
+    ]
     return [family for family in mine if not group or family in GROUPS[group].families]

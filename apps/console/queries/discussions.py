@@ -120,6 +120,7 @@ class Shown:
     view: CommentView
     reader: Actor
     may_write: bool
+    is_open: bool  # the thread, which takes no other text once it is resolved
     typed: Typed = NOTHING  # the form that changes it, where that was refused
 
     @property
@@ -140,7 +141,8 @@ class Shown:
     @property
     def may_edit(self) -> bool:
         """Whether the reader may put another text in its place."""
-        return self.may_write and not self.gone and may_edit(self.view.comment, self.reader)
+        may = self.may_write and self.is_open and not self.gone
+        return may and may_edit(self.view.comment, self.reader)
 
     @property
     def may_delete(self) -> bool:
@@ -213,7 +215,7 @@ def thread_page(
     return ThreadPage(
         thread=row,
         thing=thing(row.kind, row.subject, actor),
-        comments=[Shown(view, actor, may) for view in views],
+        comments=[Shown(view, actor, may, not row.is_resolved) for view in views],
         pages=pages,
         may_write=may,
         is_awaited=unseen.exists(),

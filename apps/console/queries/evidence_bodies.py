@@ -120,7 +120,7 @@ def _metrics(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Block]:
 
     def row(one: MetricComparison) -> Sequence[Cell]:
         own = figure(one.proposed)
-        name = Cell(said(one.name), discuss=beside.discuss(one.name))
+        name = Cell(said(one.name), discuss=beside.discuss(one.name) if one.name in numbers else "")
         return [name, figure(one.live), own, Cell(change(one), "num")] if compared else [name, own]
 
     shown = ["Metric", beside.live_column, beside.own_column, "Change"]

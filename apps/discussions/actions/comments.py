@@ -4,7 +4,7 @@ from apps.audit.actions import record, seal
 from apps.discussions.actions.locking import hold_thread, hold_writer, refuse_too_fast
 from apps.discussions.actions.mentions import handles_of, mention
 from apps.discussions.actions.saying import Said
-from apps.discussions.errors import CommentDeleted, OthersComment
+from apps.discussions.errors import CommentDeleted, OthersComment, ThreadResolved
 from apps.discussions.events import DISCUSSION_EDITED, DISCUSSION_REMOVED
 from apps.discussions.models import Comment
 from apps.discussions.queries import may_delete, may_edit
@@ -29,6 +29,8 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
             raise OthersComment
         if row.deleted_at:
             raise CommentDeleted
+        if row.thread.is_resolved:
+            raise ThreadResolved
         if row.text_sealed != comment.text_sealed:
             raise Stale
         refuse_too_fast(actor)

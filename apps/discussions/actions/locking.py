@@ -6,7 +6,7 @@ from django.db import connection
 
 from apps.audit.models import ACCOUNTABLE, Event
 from apps.discussions.errors import TooFast
-from apps.discussions.events import DISCUSSION_EDITED
+from apps.discussions.events import DISCUSSION_EDITED, DISCUSSION_REOPENED, DISCUSSION_RESOLVED
 from apps.discussions.hooks import kinds
 from apps.discussions.models import Comment, Thread
 from apps.discussions.queries import may_write
@@ -17,6 +17,7 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import NeedsPermission, NotFound
 
+CHANGES = tuple(e.name for e in (DISCUSSION_EDITED, DISCUSSION_RESOLVED, DISCUSSION_REOPENED))
 LOCK = 0x74687264  # any number that no other pair of advisory locks begins with
 
 
@@ -27,14 +28,17 @@ def hold_writer(actor: Actor) -> None:
 
 
 def refuse_too_fast(actor: Actor) -> None:
-    """Refuse who has written or edited comments as often as one may in a while."""
+    """Refuse who has written and edited comments, resolved and reopened threads as often as one may
+    in a while: each tells others."""
     since, who = now() - RATE_SPAN, actor.accountable
     written = Comment.objects.filter(created_at__gt=since, person=who)
-    logged = Event.objects.filter(kind=DISCUSSION_EDITED.name, at__gt=rfc3339(since))
-    edits = logged.alias(accountable=ACCOUNTABLE).filter(accountable=who)
-    if written.count() + edits.count() >= RATE:
+    logged = Event.objects.filter(kind__in=CHANGES, at__gt=rfc3339(since))
+    changes = logged.alias(accountable=ACCOUNTABLE).filter(accountable=who)
+    if written.count() + changes.count() >= RATE:
         minutes = int(RATE_SPAN.total_seconds() // 60)
-        raise TooFast(f"At most {RATE} comments in {minutes} minutes: wait a little, then go on")
+        raise TooFast(
+            f"At most {RATE} comments and changes in {minutes} minutes: wait a little, then go on"
+        )
 
 
 def hold_subject(kind: str, subject: str) -> None:

@@ -52,6 +52,7 @@ def open_thread(
     with record(actor) as log:
         hold_writer(actor)
         allow(subject.kind.name, subject.scope, actor)
+        _refuse_unknown(subject, anchor)
         place = {"thread__kind": subject.kind.name, "thread__subject": subject.id}
         once, earlier = _sent(once, words, actor, **place, thread__anchor=anchor)
         if earlier:
@@ -83,6 +84,14 @@ def reply(thread: Thread, *, text: str, once: str = "", actor: Actor) -> Said:
         said = _say(row, words, handles, once, actor)
         log.add(DISCUSSION_REPLIED, row, said.comment, data={"number": row.number})
         return said
+
+
+def _refuse_unknown(subject: Subject, anchor: str) -> None:
+    """Refuse a name that nothing in that part of the thing has: nobody could take it off again."""
+    part, slash, name = anchor.partition("/")
+    if slash and name not in subject.kind.names(subject, part):
+        detail = f"Nothing in {part} of this {subject.kind.noun} is called so"
+        raise InvalidInput(errors=[FieldError("/anchor", detail)])
 
 
 def _checked(text: str, once: str) -> tuple[str, list[str]]:

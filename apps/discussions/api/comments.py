@@ -86,6 +86,8 @@ def _written(said: Said, status: int) -> Response:
 class CommentList(ListView):
     """The comments of a thread."""
 
+    most = 50  # are laid out for one request
+
     @extend_schema(operation_id="thread_comments_list", responses=page_of(ThreadCommentSerializer))
     def get(self, request: Request, thread: str) -> Response:
         """List what was said in a thread, the first comment first."""

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
-from apps.identity.actions.idempotency import begin, finish, forget
-from apps.identity.errors import BadIdempotencyKey, Reauthenticate
+from apps.identity.actions.idempotency import StoredResponse, begin, finish, forget
+from apps.identity.errors import AnswerWithheld, BadIdempotencyKey, Reauthenticate
+from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.api.errors import render
 from placet.kernel.problems import Problem
 
-KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Link")
+KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Link", "Cache-Control")
+RIGHTS = "Placet-Rights"  # kept with an answer that holds a secret, and never sent
 UNSTORED = frozenset({400, 401, 429})
 
 
@@ -24,7 +26,8 @@ class IdempotencyMiddleware:
     and what asks the person to authenticate again are not kept, nor is 400: nothing was done, the
     same body is refused again, and they would fill the disk. Keys belong to one token, or to one
     person's sessions: a token that may do less is not answered with what another one was. Bodies
-    are stored encrypted, because some hold a secret that is shown once.
+    are stored encrypted, because some hold a secret that is shown once; these are answered again
+    only while whoever asks may do exactly what they might then, and has just shown who they are.
     Bodies that are not JSON (uploads) are not covered: they resume by offset.
     """
 
@@ -56,7 +59,7 @@ class IdempotencyMiddleware:
         except Problem as refusal:
             return render(refusal, request)
         if answer is not None:
-            return replay(answer.status, answer.headers, answer.body)
+            return replay_to(actor, answer, request)
         try:
             response = self.get_response(request)
         except BaseException:
@@ -68,6 +71,8 @@ class IdempotencyMiddleware:
             forget(record)
         else:
             headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+            if response.get("Cache-Control") == "no-store":
+                headers[RIGHTS] = rights(actor)
             finish(record, status=response.status_code, headers=headers, body=response.content)
         return response
 
@@ -93,6 +98,32 @@ def request_hash(request: HttpRequest) -> str:
     """Return the digest of method, path with query, and body."""
     head = f"{request.method}\n{request.get_full_path()}\n".encode()
     return hashlib.sha256(head + request.body).hexdigest()
+
+
+def rights(actor: Actor) -> str:
+    """Return a digest of all that ``actor`` may do."""
+    grants = sorted(repr(grant) for grant in actor.grants)
+    return hashlib.sha256("\n".join(grants).encode()).hexdigest()
+
+
+def replay_to(actor: Actor, answer: StoredResponse, request: HttpRequest) -> HttpResponse:
+    """Return the recorded answer, or why one that holds a secret is not shown again."""
+    try:
+        headers = shown_again(actor, answer)
+    except Problem as refusal:
+        return render(refusal, request)
+    return replay(answer.status, headers, answer.body)
+
+
+def shown_again(actor: Actor, answer: StoredResponse) -> dict[str, str]:
+    """Return the headers of a recorded answer, or refuse it: it holds a secret, and ``actor`` may
+    do other things than when it was given, or has not just shown who they are."""
+    held = answer.headers.get(RIGHTS)
+    if held is not None:
+        demand_fresh(actor)
+        if held != rights(actor):
+            raise AnswerWithheld
+    return {name: value for name, value in answer.headers.items() if name != RIGHTS}
 
 
 def replay(status: int, headers: dict[str, str], body: bytes) -> HttpResponse:

@@ -12,7 +12,7 @@ from apps.audit.models import ArchivedLeaf, Checkpoint, Event
 from apps.audit.names import origin
 from apps.audit.queries import latest_checkpoint, log_size
 from apps.audit.queries.archived import in_order
-from apps.identity.queries import visible
+from apps.identity.whole_projects import visible_whole
 from apps.integrations.formats import Batch, StreamedEvent, StreamedHead
 from apps.integrations.models import SENDING, Delivery, Stream
 from apps.integrations.rules import scope_holds
@@ -56,7 +56,7 @@ class StreamLag:
 
 def visible_streams(actor: Actor) -> QuerySet[Stream]:
     """Return the streams of the projects, or of the instance, where ``actor`` sees them."""
-    return visible(Stream.objects.select_related("project"), actor, view="stream.view")
+    return visible_whole(Stream.objects.select_related("project"), actor, view="stream.view")
 
 
 def get_stream(stream_id: str, actor: Actor) -> Stream:

@@ -9,7 +9,8 @@ from apps.audit.kind_groups import GROUPS
 from apps.audit.models import Event
 from apps.audit.names import origin
 from apps.audit.queries import log_size
-from apps.identity.queries import scope_of, visible
+from apps.identity.queries import scope_of
+from apps.identity.whole_projects import visible_whole
 from apps.integrations.formats import single, single_test
 from apps.integrations.models import (
     OPEN_DELIVERIES,
@@ -40,7 +41,7 @@ class WebhookNews:
 
 def visible_webhooks(actor: Actor) -> QuerySet[Webhook]:
     """Return the webhooks of the projects, or of the instance, where ``actor`` sees them."""
-    return visible(Webhook.objects.select_related("project"), actor, view="stream.view")
+    return visible_whole(Webhook.objects.select_related("project"), actor, view="stream.view")
 
 
 def get_webhook(webhook_id: str, actor: Actor) -> Webhook:

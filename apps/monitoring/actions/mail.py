@@ -52,8 +52,9 @@ def recipients(alert: Alert) -> list[User]:
 
 def text(alert: Alert, state: AlertState) -> str:
     """Return the body of the mail."""
-    where = f"{alert.project} / {alert.environment} / " if alert.project else ""
-    lines = [f"{alert.get_kind_display()}: {where}{alert.about}", "", alert.summary]
+    project = str(alert.project) if alert.project else ""
+    where = " / ".join(name for name in (project, alert.environment, alert.about) if name)
+    lines = [f"{alert.get_kind_display()}: {where}", "", alert.summary]
     if alert.answer:
         lines += ["", alert.answer]
     if state == AlertState.RESOLVED:

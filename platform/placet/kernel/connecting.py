@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -16,11 +17,15 @@ from typing import Any
 
 from placet_protocol.networks import is_public, read
 
+NOT_PUBLIC = "it has no address of the public network"
 MOST_ADDRESSES = 3  # of one name that are tried
 # Look-ups of names under way in one process. The resolver of the system cannot be told to stop: one
 # that a name server never answers goes on without us until the resolver gives it up.
 MOST_LOOKUPS = 16
 _lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
+MOST_OF_ONE = 2  # of them for one name: it leaves the rest to others
+_asked: Counter[str] = Counter()
+_asking = threading.Condition()
 
 Place = tuple[socket.AddressFamily, tuple[Any, ...]]  # as ``socket.connect`` takes it
 
@@ -99,17 +104,23 @@ def connect(
     None has more of the time than leaves as much for each of the others and for what is said then.
     With ``loopback`` none is connected to that is not this machine's own, with ``public`` none that
     is not of the public network: what is asked is the address that is connected to, not one that
-    the name had at another look. Raises ``OSError``, and ``UnicodeError`` for a name that no host
-    can have.
+    the name had at another look; one that is not found is told in the same words as one that leads
+    elsewhere, so that nobody learns which names this network has. Raises ``OSError``, and
+    ``UnicodeError`` for a name that no host can have.
     """
     fault = OSError("its name has no address")
-    places = _places(host, port, deadline)[:MOST_ADDRESSES]
+    try:
+        places = _places(host, port, deadline)[:MOST_ADDRESSES]
+    except socket.gaierror:
+        if public:
+            raise PermissionError(NOT_PUBLIC) from None
+        raise
     for waiting, (family, address) in zip(range(len(places), 0, -1), places, strict=True):
         if loopback and not ipaddress.ip_address(address[0]).is_loopback:
             fault = PermissionError("its name leads away from this machine")
             continue
         if public and not _is_public(address[0]):
-            fault = PermissionError("it is no address of the public network")
+            fault = PermissionError(NOT_PUBLIC)
             continue
         try:
             return Wire(_connected(family, address, deadline, waiting), deadline)
@@ -151,7 +162,13 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[Any]:
     """Ask the system for the addresses of ``host``, and wait no longer than the deadline."""
     if _is_address(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    name = host.lower().rstrip(".")
+    with _asking:
+        if not _asking.wait_for(lambda: _asked[name] < MOST_OF_ONE, deadline.left()):
+            raise TimeoutError("its name is being looked up already, without an answer")
+        _asked[name] += 1
     if not _lookups.acquire(timeout=deadline.left()):
+        _answered(name)
         raise TimeoutError(f"{MOST_LOOKUPS} other names are being looked up without an answer")
     answer: Future[list[Any]] = Future()
 
@@ -162,16 +179,26 @@ def _looked_up(host: str, port: int, deadline: Deadline) -> list[Any]:
             answer.set_exception(error)
         finally:
             _lookups.release()
+            _answered(name)
 
     try:
         threading.Thread(target=ask, name="look-up", daemon=True).start()
     except RuntimeError as error:  # no thread can be started
         _lookups.release()
+        _answered(name)
         raise OSError(str(error)) from None
     try:
         return answer.result(deadline.left())
     except TimeoutError:
         raise TimeoutError("its name was not found in time") from None
+
+
+def _answered(name: str) -> None:
+    with _asking:
+        _asked[name] -= 1
+        if not _asked[name]:
+            del _asked[name]
+        _asking.notify_all()
 
 
 def _is_public(text: str) -> bool:

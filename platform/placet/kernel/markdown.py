@@ -10,11 +10,14 @@ from typing import Any
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
+from markdown_it.parser_inline import ParserInline
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-_MARKS = "|*_~`[]<>&!\\#"
+_MARKS = "|*_~`[]<>&!\\#\n"
+_COSTLY = "[<\n"  # for each the parser tries what it may begin
 _TOO_MUCH = "it is too large or too deep to be laid out"
 _CELL = len("<td></td>") + 1  # characters of HTML
 _LINES = re.compile(r"\r\n?|\n")
@@ -64,11 +67,26 @@ class TooMuch(Exception):
 @dataclass(frozen=True, slots=True)
 class Bound:
     """How much laying out a text called ``name`` may cost: ``marks`` that Markdown could mean
-    something by (a line counts as four), and characters of HTML."""
+    something by (``[``, ``<`` and a line count as four each), ``looks`` ahead for where links and
+    pictures end, and characters of HTML. A picture that lies in it is a link to nowhere but where
+    there may be ``pictures``: of a few bytes each reader's browser may make hundreds of MB."""
 
     name: str
     marks: int
+    looks: int
     html: int
+    pictures: bool = False
+
+
+class _Inline(ParserInline):
+    """A parser that looks ahead as often as ``looks`` of its environment says: of many brackets
+    each would have it look through all that follows."""
+
+    def skipToken(self, state: StateInline) -> None:
+        state.env["looks"] -= 1
+        if state.env["looks"] < 0:
+            raise TooMuch
+        super().skipToken(state)
 
 
 def render(body: str, bound: Bound, *, heading: int = 2) -> str:
@@ -104,11 +122,11 @@ def texts(body: str, bound: Bound) -> list[str]:
 
 
 def _tokens(body: str, bound: Bound, heading: int) -> list[Token]:
-    if 4 * body.count("\n") + sum(map(body.count, _MARKS)) > bound.marks:
+    if sum(map(body.count, _MARKS)) + 3 * sum(map(body.count, _COSTLY)) > bound.marks:
         raise TooMuch
     if _CELL * _cells(body) > bound.html:
         raise TooMuch
-    return _markdown(heading).parse(body, {})
+    return _markdown(heading).parse(body, {"looks": bound.looks})
 
 
 def _cells(body: str) -> int:
@@ -134,7 +152,7 @@ def _html(body: str, bound: Bound, heading: int) -> str:
     if sum(map(_size, tokens)) > bound.html:
         raise TooMuch
     parser = _markdown(heading)
-    html: str = parser.renderer.render(tokens, parser.options, {})
+    html: str = parser.renderer.render(tokens, parser.options, {"pictures": bound.pictures})
     return html
 
 
@@ -160,6 +178,9 @@ def _filter(tag: str, name: str, value: str) -> str | None:
 @cache
 def _markdown(heading: int) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    inline = _Inline()
+    inline.ruler, inline.ruler2 = parser.inline.ruler, parser.inline.ruler2
+    parser.inline = inline
     parser.options["highlight"] = lambda content, *_: _breakable(content)
     parser.add_render_rule("image", _image)
     for rule, tags in (("text", ""), ("code_inline", "code"), ("code_block", "pre code")):
@@ -203,9 +224,10 @@ def _breakable(text: str) -> str:
 def _image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """Show a picture that lies in the card itself; anything else becomes a link to it."""
+    """Show a picture that lies in the text itself, where there may be any; anything else becomes a
+    link to it."""
     token = tokens[index]
-    if str(token.attrs.get("src", "")).startswith(_PICTURES):
+    if env["pictures"] and str(token.attrs.get("src", "")).startswith(_PICTURES):
         return renderer.image(tokens, index, options, env)
     label = renderer.renderInlineAsText(token.children or [], options, env) or "picture"
     token.attrs = {"href": token.attrs.get("src", "")}

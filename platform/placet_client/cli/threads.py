@@ -8,6 +8,7 @@ from placet_client import refs
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.cli.release_names import id_of
 from placet_client.client import Client
+from placet_client.errors import Denied
 from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Unmentioned
 
@@ -76,16 +77,23 @@ def thread_open(
         go_on(client, "thread", opened.id)
 
 
+def _mark_seen(client: Client, thread_id: str, last: str) -> None:
+    try:
+        client.threads.mark_seen(thread_id, comment=last)
+    except Denied:
+        tell("It stays in your inbox: with this token you only read")
+
+
 @thread.command("show")
 def thread_show(
     thread_id: ThreadArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
 ) -> None:
-    """Read a discussion, which leaves your inbox then."""
+    """Read a discussion, which leaves your inbox then unless you may only read with this token."""
     with connected() as client:
         shown = client.threads.get(thread_id)
         comments = list(client.threads.comments(thread_id, limit=limit))
         if comments:
-            client.threads.mark_seen(thread_id, comment=comments[-1].id)
+            _mark_seen(client, thread_id, comments[-1].id)
         if output is Form.JSON:
             show_one(shown.raw | {"items": [comment.raw for comment in comments]}, output)
         else:

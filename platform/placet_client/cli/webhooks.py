@@ -19,6 +19,7 @@ from placet_client.records import Webhook, WebhookDelivery
 
 webhook = typer.Typer(help="Webhooks: programs that are told of events", no_args_is_help=True)
 COLUMNS = ["name", "project", "origin", "groups", "state", "reason", "waiting", "failing_since"]
+QUOTES = '"'  # of an ETag, which a shell takes away
 BRIEF = ["id", "name", "project", "origin", "groups", "state", "reason", "public_key"]
 SENT = ["id", "event", "kind", "state", "attempts", "status", "error", "next_at"]
 WebhookArgument = Annotated[
@@ -56,9 +57,10 @@ def webhook_list(output: OutputOption = Form.TABLE) -> None:
 
 @webhook.command("show")
 def webhook_show(reference: WebhookArgument, output: OutputOption = Form.TABLE) -> None:
-    """Show a webhook, without its address and secret."""
+    """Show a webhook, without its address and secret, and the ETag that enables it as it is."""
     with connected() as client:
-        show_one(client.webhooks.get(_id(client, reference)), output)
+        row = client.webhooks.get(_id(client, reference))
+        show_one(row.raw | {"etag": row.etag.strip(QUOTES)}, output)
 
 
 @webhook.command("add")
@@ -91,11 +93,15 @@ def webhook_edit(
 
 
 @webhook.command("enable")
-def webhook_enable(reference: WebhookArgument, output: OutputOption = Form.TABLE) -> None:
-    """Enable a webhook: it is told of what happens from now on."""
+def webhook_enable(
+    reference: WebhookArgument,
+    seen: Annotated[str, typer.Option(metavar="ETAG", help="as `webhook show` printed it")],
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Enable a webhook as you saw it: it is told of what happens from now on."""
     with connected() as client:
-        row = client.webhooks.get(_id(client, reference))
-        _show(client, client.webhooks.enable(row.id, if_match=row.etag), output)
+        enabled = client.webhooks.enable(_id(client, reference), if_match=f'"{seen.strip(QUOTES)}"')
+        _show(client, enabled, output)
 
 
 @webhook.command("disable")

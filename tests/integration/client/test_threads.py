@@ -18,7 +18,7 @@ def test_a_discussion_from_its_first_word_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    release = world.request("staging")
+    release = world.request("staging", world.bento(world.version(), metrics={"auc": 0.9}))
     said = ["thread", "open", "risk/1", "Why, @rex.risk and @nobody?", "--about", "metrics/auc"]
     assert main([*said, "-o", "json"]) == 0
     printed = capsys.readouterr()

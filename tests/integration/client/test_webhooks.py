@@ -48,7 +48,17 @@ def test_a_webhook_from_its_beginning_to_its_end(
     assert "whsec_" in out and made["secret"] not in out
     assert main(["webhook", "disable", "hook", "-o", "json"]) == 0
     assert answer(capsys)["reason"] == "asked"
-    assert main(["webhook", "enable", made["id"], "-o", "json"]) == 0
+    assert main(["webhook", "show", "hook", "-o", "json"]) == 0
+    seen = answer(capsys)["etag"]
+    assert main(["webhook", "edit", "hook", "--group", "serving"]) == 0
+    assert main(["webhook", "enable", "hook", "--seen", seen]) != 0
+    assert Webhook.objects.get().state == "disabled"
+    assert main(["webhook", "enable", "hook"]) == 2
+    assert main(["webhook", "show", "hook"]) == 0
+    capsys.readouterr()
+    assert main(["webhook", "show", "hook", "-o", "json"]) == 0
+    seen = answer(capsys)["etag"]
+    assert main(["webhook", "enable", made["id"], "--seen", seen, "-o", "json"]) == 0
     assert answer(capsys)["state"] == "enabled"
     assert main(["webhook", "list", "-o", "json"]) == 0
     assert [row["name"] for row in answer(capsys)] == ["hook"]

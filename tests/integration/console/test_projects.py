@@ -16,6 +16,8 @@ from apps.governance.queries.deciders import deciders, with_deciders
 from apps.identity.actions import create_person, delete_team
 from apps.identity.models import Project, RoleBinding, User
 from apps.identity.rules import PERMISSIONS
+from apps.integrations.actions import add_webhook
+from apps.integrations.rules import WebhookTerms
 from apps.registry.events import UPLOAD_STARTED
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
@@ -296,6 +298,23 @@ def test_the_activity_is_what_its_reader_sees_and_for_auditors_all(world: World)
     assert "Every event" not in everything and "Not visible to you" not in everything
     assert "the deletion of a team, which ends its roles here" in " ".join(everything.split())
     assert "the role viewer" in everything
+
+
+def test_who_audits_one_environment_reads_of_no_webhook_nor_role_of_its_project(
+    world: World,
+) -> None:
+    factories.grant(factories.person("Late"), {"viewer": world.project})
+    add_webhook(
+        name="hook",
+        terms=WebhookTerms("https://hooks.example/in"),
+        project=world.project,
+        actor=SYSTEM,
+    )
+    paul = factories.person("Paul", {"auditor": (world.project, "staging")})
+    shown = page(paul, "/projects/risk/activity/")
+    assert "Not visible to you: events about roles, erasures, log forwarding and webhooks" in shown
+    assert "webhook hook" not in shown and "Added a webhook" not in shown
+    assert "the role viewer" not in shown
 
 
 def test_a_team_that_is_gone_is_named_to_who_may_know_whom_an_event_is_about(world: World) -> None:

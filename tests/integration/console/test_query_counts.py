@@ -111,7 +111,7 @@ def discussed(world: World, release: Release) -> None:
     about = get_subject("release", release.pk, SYSTEM)
     people = [factories.actor_of(person) for person in world.people.values()]
     for number in range(ROWS):
-        opened = {"text": f"Why {number}?", "anchor": "metrics/auc"}
+        opened = {"text": f"Why {number}?", "anchor": "metrics"}
         said = open_thread(about, **opened, actor=people[number % len(people)])
         for person in people:
             reply(said.comment.thread, text="See the *evidence*, @rex.risk", actor=person)

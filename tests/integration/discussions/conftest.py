@@ -11,8 +11,9 @@ from tests.support.world import World
 
 @pytest.fixture
 def release(world: World) -> Release:
-    """A release to staging that waits."""
-    return world.request("staging")
+    """A release to staging that waits, of a version with metrics."""
+    metrics = {"auc": 0.9, "recall": 0.8, "secret_metric": 0.7}
+    return world.request("staging", world.bento(world.version(), metrics=metrics))
 
 
 @pytest.fixture

@@ -55,6 +55,19 @@ def test_a_thread_is_opened_read_answered_and_resolved(
     assert rex.get(f"{threads}?state=shut").status_code == 400
 
 
+def test_a_page_lays_out_few_comments_however_many_are_asked_for(
+    rex: ApiClient, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.discussions.api.comments.CommentList.most", 2)
+    at = f"/threads/{opened(rex, threads)['id']}/comments"
+    for _ in range(2):
+        rex.post(at, {"text": "Well"})
+    page = rex.get(f"{at}?limit=500").json()
+    assert len(page["items"]) == 2
+    rest = rex.get(f"{at}?limit=500&cursor={page['next_cursor']}").json()
+    assert (len(rest["items"]), rest["next_cursor"]) == (1, None)
+
+
 def test_a_key_is_answered_once_and_opens_one_thread(rex: ApiClient, threads: str) -> None:
     first, again = (
         rex.post(threads, {"text": "Why?"}, idempotency_key="one").json() for _ in range(2)
@@ -109,6 +122,17 @@ def test_a_token_that_may_not_comment_reads_alone(world: World, threads: str) ->
     reader = api(token_for(world.people["Rex"], scopes=["release.view"]))
     assert reader.get(threads).status_code == 200
     assert reader.post(threads, {"text": "?"}).status_code == 403
+
+
+def test_a_token_that_only_reads_empties_nobodys_inbox(
+    world: World, rex: ApiClient, threads: str
+) -> None:
+    at = f"/threads/{opened(rex, threads, '@vera.risk')['id']}/seen"
+    vera = world.people["Vera"]
+    refused = api(token_for(vera, scopes=["release.view"])).post(at)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    writing = token_for(vera, scopes=["release.view", "release.comment"])
+    assert api(writing).post(at).json() == {"mentions": 1}
 
 
 def test_a_comment_is_of_its_thread(rex: ApiClient, threads: str) -> None:

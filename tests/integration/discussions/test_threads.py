@@ -172,6 +172,18 @@ def test_whoever_comments_in_one_environment_discusses_versions_and_no_other_rel
         opened(subject, pia)
 
 
+def test_a_metric_of_a_version_is_discussed_and_no_name_that_somebody_makes_up(
+    world: World, release: Release
+) -> None:
+    policy = world.policy("staging", "version: 1\ngates:\n  - {gate: build}\n")
+    version = queries.get_subject("version", release.version_id, world.rex)
+    assert opened(version, world.rex, anchor="metrics/auc").anchor == "metrics/auc"
+    revision = queries.get_subject("policy", policy.pk, world.rex)
+    for about, anchor in ((version, "metrics/other"), (version, "card/x"), (revision, "gates/x")):
+        with pytest.raises(InvalidInput, match="Some fields are invalid"):
+            opened(about, world.rex, anchor=anchor)
+
+
 def test_every_kind_of_thing_is_discussed_and_nothing_else(world: World, release: Release) -> None:
     policy = world.policy("staging", "version: 1\ngates:\n  - {gate: build}\n")
     for kind, of, title in (
@@ -206,6 +218,9 @@ def test_a_resolved_thread_takes_no_reply_until_it_is_reopened(
         ({"text": "a\x00b"}, "/text", "control"),
         ({"text": " ".join(f"@p{n}" for n in range(21))}, "/text", "mentions 21 people"),
         ({"anchor": "somewhere"}, "/anchor", "choose from metrics"),
+        ({"anchor": "gates/Jane Doe 1984, HIV"}, "/anchor", "Nothing in gates of this release"),
+        ({"anchor": "metrics/Jane Doe"}, "/anchor", "Nothing in metrics of this release"),
+        ({"anchor": "metrics/a\u2028b"}, "/anchor", "control character"),
         ({"once": "x" * 41}, "/once", "40"),
     ],
 )
@@ -234,7 +249,7 @@ def test_threads_comments_and_haste_have_a_bound(
         actions.reply(thread, text="On", actor=world.ada)
     monkeypatch.setattr("apps.discussions.actions.locking.RATE", 2)
     other = Thread.objects.get(number=2)
-    with pytest.raises(errors.TooFast, match="At most 2 comments in 10 minutes"):
+    with pytest.raises(errors.TooFast, match="At most 2 comments and changes in 10 minutes"):
         actions.reply(other, text="On", actor=world.ada)
     Comment.objects.update(created_at=thread.created_at - timedelta(minutes=11))
     actions.reply(other, text="On", actor=world.ada)
@@ -317,3 +332,38 @@ def test_each_edit_of_one_comment_counts_those_of_a_program_too(
         opened(subject, world.ada)
     monkeypatch.setattr("apps.discussions.actions.locking.RATE_SPAN", timedelta(0))
     actions.edit_comment(comment, text="Four", actor=program)
+
+
+def test_resolving_and_reopening_have_a_bound_and_a_repeat_counts_for_nothing(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = opened(subject, world.rex)
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE", 3)
+    actions.resolve_thread(thread, actor=world.ada)
+    actions.reopen_thread(thread, actor=world.ada)
+    for _ in range(3):
+        actions.resolve_thread(thread, actor=world.ada)
+    with pytest.raises(errors.TooFast):
+        actions.reopen_thread(thread, actor=world.ada)
+    actions.reopen_thread(thread, actor=world.vera)
+    with pytest.raises(errors.TooFast):
+        actions.reply(thread, text="And on", actor=world.ada)
+    with pytest.raises(errors.TooFast):
+        actions.resolve_thread(thread, actor=world.ada)
+    assert logged() == ["opened", "resolved", "reopened", "resolved", "reopened"]
+
+
+def test_no_text_is_put_into_a_resolved_thread_by_an_edit_and_its_author_may_delete_it(
+    world: World, subject: Subject
+) -> None:
+    thread = opened(subject, world.rex)
+    said = actions.reply(thread, text="Because", actor=world.ada).comment
+    actions.resolve_thread(thread, actor=world.vera)
+    with pytest.raises(errors.ThreadResolved):
+        actions.edit_comment(said, text="Because not", actor=world.ada)
+    assert texts(thread) == [ASKED, "Because"]
+    actions.delete_comment(said, actor=world.ada)
+    actions.reopen_thread(thread, actor=world.rex)
+    first = thread.comments.earliest("pk")
+    actions.edit_comment(first, text="Why, then?", actor=world.rex)
+    assert texts(thread) == ["Why, then?", "deleted"]

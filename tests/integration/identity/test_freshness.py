@@ -154,6 +154,8 @@ def test_the_same_request_under_its_key_goes_through_afterwards(ada: User) -> No
     assert made.status_code == 201
     again = client.post("/tokens", body, idempotency_key="k")
     assert again.json() == made.json()
+    late = old(client).post("/tokens", body, idempotency_key="k")
+    assert (late.status_code, made.json()["secret"] in late.content.decode()) == (403, False)
     assert ApiToken.objects.count() == 1
 
 

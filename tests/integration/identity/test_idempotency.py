@@ -9,9 +9,9 @@ from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from apps.identity.actions import idempotency
+from apps.identity.actions import idempotency, revoke_role
 from apps.identity.middleware import IdempotencyMiddleware
-from apps.identity.models import ApiToken, IdempotencyRecord, Project
+from apps.identity.models import ApiToken, IdempotencyRecord, Project, RoleBinding
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from tests.support.factories import api, person, token_for
@@ -125,6 +125,24 @@ def test_a_new_tokens_secret_is_replayed_but_not_stored_in_clear() -> None:
     stored = bytes(IdempotencyRecord.objects.get().body)
     assert secret.encode() not in stored
     assert client.post("/tokens", body, idempotency_key="k1").json()["secret"] == secret
+    assert ApiToken.objects.count() == 1
+
+
+def test_a_secret_is_replayed_only_while_its_reader_may_do_the_same() -> None:
+    ada = person("Ada", roles={"contributor": None})
+    body = {
+        "name": "ci",
+        "scopes": ["model.view"],
+        "expires_at": rfc3339(now() + timedelta(days=3)),
+    }
+    first = api(ada).post("/tokens", body, idempotency_key="k1")
+    again = api(ada).post("/tokens", body, idempotency_key="k1")
+    assert (again["Cache-Control"], again.json()) == ("no-store", first.json())
+    assert "Placet-Rights" not in again
+    revoke_role(RoleBinding.objects.get(person=ada), actor=SYSTEM)
+    refused = api(ada).post("/tokens", body, idempotency_key="k1")
+    assert (refused.status_code, refused.json()["code"]) == (409, "answer_withheld")
+    assert first.json()["secret"] not in refused.content.decode()
     assert ApiToken.objects.count() == 1
 
 

@@ -378,7 +378,7 @@ def test_people_are_told_of_one_that_lags_and_that_it_is_over(
         reconciler.watch()
         reconciler.watch()
     alert = Alert.objects.get()
-    assert (alert.kind, alert.about, alert.subject) == ("stream_lag", "siem", stream.pk)
+    assert (alert.kind, alert.about, alert.subject) == ("stream_lag", stream.pk, stream.pk)
     assert "events behind the log, by 90 s: It answers 503" in alert.summary
     receiver.always = (200, {}, b"")
     feed.go(stream)

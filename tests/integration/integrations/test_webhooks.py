@@ -24,7 +24,8 @@ from apps.integrations import actions, telling
 from apps.integrations.errors import RotatedOften
 from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
 from apps.jobs.actions import enqueue
-from apps.monitoring.models import Alert
+from apps.monitoring.actions import mail
+from apps.monitoring.models import Alert, AlertState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import config
@@ -192,8 +193,9 @@ def test_who_is_gone_is_disabled_at_once_and_enabled_by_a_person_again(
     assert set(states()) == {"failed"}
     telling.watch()
     alert = Alert.objects.get()
-    assert (alert.kind, alert.about, alert.state) == ("webhook_disabled", "hook", "open")
-    assert "410" in alert.summary
+    assert (alert.kind, alert.about, alert.state) == ("webhook_disabled", hook.pk, "open")
+    assert "410" in alert.summary and "hook" not in alert.summary
+    assert mail.text(alert, AlertState.OPEN).startswith(f"Webhook was disabled: {hook.pk}\n")
     receiver.always = (200, {}, b"")
     hooks.feed.log(3)
     hooks.go()

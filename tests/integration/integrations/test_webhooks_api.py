@@ -101,6 +101,26 @@ def test_who_may_not_read_the_log_cannot_have_it_told_to_themselves(
     assert_log_rebuilds_every_row()
 
 
+def test_who_audits_one_environment_sees_no_webhook_nor_stream_of_its_project(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    project = hooks.feed.project
+    both = factories.person("Pia", {"admin": project, "auditor": project})
+    hook = add(both, url=receiver.url, project=project.slug).json()
+    hooks.go()
+    path = f"/webhooks/{hook['id']}"
+    delivery = api(both).get(f"{path}/deliveries").json()["items"][0]["id"]
+    sent_on = {"name": "siem", "kind": "jsonl", "url": "https://siem.example/in"}
+    assert api(both).post("/streams", sent_on | {"project": project.slug}).status_code == 201
+    partly = api(factories.person("Paul", {"auditor": (project, "staging")}))
+    assert api(both).get("/streams").json()["items"]
+    for listed in ("/webhooks", "/streams"):
+        assert partly.get(listed).json()["items"] == []
+    for hidden in (path, f"{path}/deliveries", f"{path}/deliveries/{delivery}"):
+        assert api(both).get(hidden).status_code == 200
+        assert partly.get(hidden).status_code == 404
+
+
 def test_another_address_or_other_kinds_have_to_be_enabled_again(
     ann: User, both: User, receiver: Receiver, hooks: Hooks
 ) -> None:

@@ -20,7 +20,7 @@ from tests.support.names import Names, names
 from tests.support.receivers import Receiver, Reply, https, server_side
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
-SAID = "The call failed: no connection (it is no address of the public network)"
+SAID = "The call failed: no connection (it has no address of the public network)"
 
 
 @pytest.fixture
@@ -109,6 +109,19 @@ def test_no_name_leads_there(strict: Hooks, ears: list[socket.socket], address: 
         strict.go()
     assert last().error == SAID
     assert not heard(ears)
+
+
+def test_a_name_of_this_network_alone_and_one_that_there_is_not_are_told_alike(
+    strict: Hooks,
+) -> None:
+    with names() as told:
+        told.lead["inside.test"] = [("10.1.2.3", 443)]
+        told.silent.add("nowhere.test")
+        told.over.set()
+        for host in ("inside.test", "nowhere.test"):
+            strict.hook(f"https://{host}/in", "log", name=host.partition(".")[0])
+        strict.go()
+    assert {row.error for row in WebhookDelivery.objects.all()} == {SAID}
 
 
 def test_a_name_that_leads_elsewhere_at_the_next_look_is_judged_by_what_is_connected_to(

@@ -36,6 +36,23 @@ def test_an_operator_lists_filters_and_cancels() -> None:
     assert (again.status_code, again.json()["code"]) == (409, "job_ended")
 
 
+def test_a_job_of_a_webhook_or_stream_is_seen_by_who_sees_that() -> None:
+    risk = project("risk")
+    operator = api(person("Otto", {"operator": risk}))
+    everywhere = api(person("Olga", {"operator": None}))
+    partly = api(person("Pia", {"operator": risk, "auditor": (risk, "staging")}))
+    auditor = api(person("Aude", {"auditor": risk}))
+    for kind in ("integrations.call", "integrations.deliver", "integrations.test"):
+        job = enqueue(kind, key=kind, project=risk.pk)
+        enqueue(kind, key="instance")
+        for who in (operator, everywhere, partly):
+            assert who.get(f"/jobs?kind={kind}").json()["items"] == []
+            assert who.post(f"/jobs/{job.pk}/cancel").status_code == 404
+        assert [j["id"] for j in auditor.get(f"/jobs?kind={kind}").json()["items"]] == [job.pk]
+    own = enqueue("t.own", project=risk.pk)
+    assert [j["id"] for j in operator.get("/jobs").json()["items"]] == [own.pk]
+
+
 def test_old_jobs_are_tidied_away() -> None:
     from datetime import timedelta
 

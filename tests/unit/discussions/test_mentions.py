@@ -64,6 +64,39 @@ def test_no_comment_holds_who_looks_for_mentions_in_it(card: str) -> None:
     assert seconds < 0.3
 
 
+LAID_OUT_AS_WRITTEN = "<p>This comment is shown as it was written"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["![:a- =:" * 500, "![:a- =:" * 100, "[" * 60 + "=" * 3900, "![" * 10 + "=a" * 1900, "[" * 250],
+)
+def test_a_comment_in_which_the_end_of_links_is_looked_for_over_and_over_is_not_laid_out(
+    text: str,
+) -> None:
+    assert render(text).startswith(LAID_OUT_AS_WRITTEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](https://b.example/c-d_e) " * 100,
+        "- [ ] see [a](https://b.example/c-d)\n" * 60,
+        "a[0] < b[1] && c[2]; " * 30,
+    ],
+)
+def test_a_comment_of_many_links_is_laid_out(text: str) -> None:
+    assert not render(text).startswith(LAID_OUT_AS_WRITTEN)
+
+
+def test_a_comment_shows_no_picture() -> None:
+    large = "data:image/webp;base64,UklGRhYAAABXRUJQVlA4TAoAAAAvP9/PB4iICAAA"
+    for text in (f"![x]({large})", f"![x][a]\n\n[a]: {large}", f"[![x]({large})](https://a.b)"):
+        assert "<img" not in render(text)
+        assert "UklGR" not in render(text)
+        assert ">x<" in render(text)
+
+
 @pytest.mark.parametrize("anchor", ["metrics", "card", "metrics/auc", "metrics/f1 (macro)"])
 def test_an_anchor_is_a_part_or_a_name_in_it(anchor: str) -> None:
     assert anchor_fault(anchor, PARTS) == ""
@@ -78,6 +111,7 @@ def test_an_anchor_is_a_part_or_a_name_in_it(anchor: str) -> None:
         ("metrics/ ", "Name what is meant"),
         ("metrics/" + "x" * 200, "At most 120"),
         ("metrics/a\nb", "control character"),
+        ("metrics/a\u2028b", "control character"),
         ("metrics/\u202eauc", "turns the order of letters"),
         ("metrics/\u2066auc", "turns the order of letters"),
     ],

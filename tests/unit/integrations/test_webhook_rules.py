@@ -76,6 +76,36 @@ def test_no_answer_shows_what_is_secret_of_the_address() -> None:
     assert "T0KEN" not in shown and "s3cret" not in shown and shown.endswith(": ok")
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("/in?key=my+s3cret+word", "my s3cret word"),
+        ("/in?key=a%2Bs3cret", "a%2bs3cret"),
+        ("/in?key=a%2Bs3cret", "a+s3cret"),
+        ("/in?key=a%2Bs3cret", "a%252Bs3cret"),
+        ("/T0KENs3cret", "t0kenS3CRET"),
+        ("/in?key=user:s3cretword", "user&#58;s3cretword"),
+        ("/in?key=user:s3cretword", "user&colon;s3cretword"),
+        ("/in?key=user:s3cretword", "s3cretword"),
+        ("/in?key=user%3As3cretword", "s3cretword"),
+        ("/in/it's3cret", "it&#39;s3cret"),
+        ("/in/it's3cret", "it&#x27;s3cret"),
+        ("/in/s3cret!word/x", r"\/in\/s3cret\u0021word\/x"),
+        ("/in?key=a%26s3cret", "a&amp;s3cret"),
+    ],
+)
+def test_a_part_of_an_address_is_not_shown_however_an_answer_writes_it(
+    target: str, told: str
+) -> None:
+    shown = hidden(f"No {told} here", f"https://hooks.example{target}")
+    assert "s3cret" not in shown.lower()
+    assert shown.startswith("No ") and shown.endswith(" here")
+
+
+def test_an_address_without_a_secret_hides_nothing() -> None:
+    assert hidden("All in here", "https://hooks.example/in") == "All in here"
+
+
 def test_signatures_are_those_of_the_specification() -> None:
     keys = SigningKeys.read(SigningKeys.generate().write())
     moment = datetime.now(tz=UTC)

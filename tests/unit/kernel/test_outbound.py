@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,31 @@ def test_no_more_than_three_addresses_of_a_name_are_tried() -> None:
         ]
         assert "Connection refused" in fault("http://siem.test/in", timeout=3, whole=3)[0]
     assert receiver.headers == []
+
+
+def test_a_name_that_is_never_found_leaves_look_ups_to_others() -> None:
+    with names() as told:
+        told.silent.add("a.test")
+        for _ in range(2):
+            assert "not found in time" in fault("http://a.test/", timeout=2, whole=0.2)[0]
+        for name in ("a.test", "A.test", "a.test."):
+            assert "looked up already" in fault(f"http://{name}/", timeout=2, whole=0.2)[0]
+        assert told.asked == {"a.test": 2}
+        assert "Connection refused" in fault("http://localhost:9/", timeout=2)[0]
+        told.over.set()
+        until(lambda: not connecting._asked, what="the look-ups")
+    assert "looked up already" not in fault("http://a.test/", timeout=2)[0]
+
+
+def test_a_name_that_is_found_is_found_by_all_who_ask_at_once() -> None:
+    with names() as told, ThreadPoolExecutor(8) as many:
+        told.silent.add("a.test")
+        asked = [many.submit(fault, "http://a.test/", timeout=5, whole=5) for _ in range(8)]
+        until(lambda: told.asked["a.test"] == 2, what="the first look-ups")
+        told.over.set()
+        assert {one.result()[0] for one in asked} == {asked[0].result()[0]}
+        assert "resolution" in asked[0].result()[0]
+        assert told.asked["a.test"] == 8
 
 
 def test_of_names_that_are_never_found_so_many_are_looked_up_and_no_more(

@@ -24,10 +24,12 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 500
 class ListView(PlacetView):
     """A view whose ``get`` answers a list a page at a time.
 
-    It takes ``limit``, ``cursor``, and what ``filters`` names.
+    It takes ``limit``, ``cursor``, and what ``filters`` names. A page holds ``most`` items at most,
+    whatever is asked for.
     """
 
     filters: Sequence[str] = ()
+    most = MAX_LIMIT
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let the query string hold what a page is asked for by, and the filters."""
@@ -51,7 +53,7 @@ class ListView(PlacetView):
         ``order`` is one unique column, '-' for descending. ``render`` turns the rows of the page
         into JSON values. The cursor is opaque and signed: a forged one is answered with 400.
         """
-        limit = limit_of(self.request)
+        limit = min(limit_of(self.request), self.most)
         field, descending = order.lstrip("-"), order.startswith("-")
         rows = queryset.order_by(order)
         if (cursor := self.request.query_params.get("cursor")) is not None:
