@@ -141,6 +141,11 @@ urlpatterns = [
         releases.release_behaviour,
         name="release-behaviour",
     ),
+    path(
+        "releases/<str:release_id>/decisions/<str:decision_id>/",
+        releases.release_decision,
+        name="release-decision",
+    ),
     path("releases/<str:release_id>/attempts/", releases.release_attempts, name="release-attempts"),
     path(
         "releases/<str:release_id>/discussion/",

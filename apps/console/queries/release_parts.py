@@ -24,30 +24,6 @@ from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet_verify.statements import APPROVE, REJECT
 
-SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
-SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
-
-
-@dataclass(frozen=True, slots=True)
-class ServingRow:
-    """One member of the serving configuration that changes."""
-
-    name: str
-    before: Any
-    after: Any
-
-    @property
-    def title(self) -> str:
-        """What it is called."""
-        return SERVING.get(self.name, self.name[:1].upper() + self.name[1:])
-
-    @property
-    def sides(self) -> list[Any]:
-        """Both sides as they are shown; variables are shown one by one."""
-        say = SAID.get(self.name, number)
-        both = [self.before, self.after]
-        return both if self.name == "variables" else [say(side) for side in both]
-
 
 @dataclass(frozen=True, slots=True)
 class DecisionForm:
