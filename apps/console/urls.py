@@ -140,6 +140,9 @@ urlpatterns = [
     path(RELEASE + "behaviour/", releases.release_tab, {"tab": "behaviour"}, "release-behaviour"),
     path(RELEASE + "attempts/", releases.release_tab, {"tab": "attempts"}, "release-attempts"),
     path(
+        RELEASE + "decisions/<str:decision_id>/", releases.release_decision, name="release-decision"
+    ),
+    path(
         "releases/<str:release_id>/discussion/",
         discussions.release_discussion,
         name="release-discussion",

@@ -242,6 +242,26 @@ class Decision(Audited):
         return self.release.environment.name
 
 
+class DecisionRecord(Audited):
+    """What the page of the release showed to who decided, beside the gates. Never edited; decisions
+    from before it was kept have none."""
+
+    LOG_SEALED = frozenset({"document"})  # metrics and documents are called as reporters like
+    LOG_OWNER = "person"
+
+    decision = models.OneToOneField(
+        Decision, primary_key=True, on_delete=models.PROTECT, related_name="record"
+    )
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    person = models.CharField(max_length=40)  # who decided
+    digest = models.CharField(max_length=71)  # of the document, which has a salt
+    document = models.TextField()  # canonical JSON, as `queries.records` writes it
+
+    def environment_scope(self) -> str | None:
+        """A record belongs to the environment of the release."""
+        return self.decision.release.environment.name
+
+
 class BreakGlass(Audited):
     """An exception for one release: ``opened → confirmed → ended``, or ``opened → lapsed``.
 

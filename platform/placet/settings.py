@@ -295,6 +295,7 @@ SPECTACULAR_SETTINGS = {
         "HoldStateEnum": "apps.assurance.models.HoldState.choices",
         "ThreadStateEnum": "apps.discussions.api.threads.STATES",
         "ThreadCommentStateEnum": "apps.discussions.api.comments.STATES",
+        "DecisionRoleEnum": "apps.governance.api.decisions.ROLES",
         "WitnessKindEnum": "apps.audit.models.WitnessKind.choices",
     },
     "APPEND_COMPONENTS": {

@@ -104,6 +104,8 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     inbox.locator("#rollout .card-actions .state.pass", has_text="Done").wait_for(timeout=300_000)
     inbox.reload()
     inbox.get_by_text("AUC holds on the held-out quarter.").first.wait_for()
+    saw = inbox.get_by_role("link", name="saw")
+    places["decision"] = saw.get_attribute("href") or ""
     steps("it is live")
 
     places["endpoint"] = predict(dana)
@@ -199,6 +201,7 @@ PAGES = {
     "release-evidence": ("approver", "evidence"),
     "release-behaviour": ("approver", "behaviour"),
     "release-attempts": ("approver", "attempts"),
+    "release-decision": ("approver", "decision"),
     "endpoints": ("operator", "/endpoints/"),
     "endpoint": ("operator", "endpoint"),
     "targets": ("operator", "/targets/"),

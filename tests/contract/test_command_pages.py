@@ -136,10 +136,10 @@ signing-key list, version list, version show, version files, version download, v
 version mlbom, build list, build show, build log, bento show, bento sbom, bento provenance, bento
 model-signature, runtime show, environment list, environment show, environment plans, policy list,
 policy show, policy try, policy dry-run, duty list, freeze list, release wait, release list,
-release show, release comments, release decisions, release permit, release vsa, release bundle,
-release export-decision, rollout list, rollout show, rollout looks, rollout series, rollout
-disagreements, endpoint list, endpoint show, endpoint revisions, endpoint traffic, endpoint predict,
-endpoint key list,
+release show, release comments, release decisions, release decision, release permit, release vsa,
+release bundle, release export-decision, rollout list, rollout show, rollout looks, rollout series,
+rollout disagreements, endpoint list, endpoint show, endpoint revisions, endpoint traffic,
+endpoint predict, endpoint key list,
 thread list,
 deployment list, target list, target show, target uses, outcome list, prediction list,
 prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall

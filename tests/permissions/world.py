@@ -35,7 +35,7 @@ from apps.governance.actions import (
     request_release,
     set_freeze,
 )
-from apps.governance.models import Environment, Release
+from apps.governance.models import Decision, Environment, Release
 from apps.identity.actions import begin_device_login, demand_second_factor, save_view
 from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.events import PROJECT_UPDATED
@@ -350,6 +350,7 @@ def governance(world: World) -> None:
         "freeze": freeze.pk,
         "release": waiting.pk,
         "decision": others.decide(decided, others.rex).pk,
+        "decision_id": voided(waiting, others.rex.id).pk,
     }
     world.bodies |= {
         "POST /api/v1/projects/{slug}/environments": {"name": "edge"},
@@ -375,6 +376,20 @@ def governance(world: World) -> None:
         },
         "POST /api/v1/releases/{release}/comments": {"text": "?"},
     }
+
+
+def voided(release: Release, person: str) -> Decision:
+    """Return a decision that does not count, on a release that waits on."""
+    return Decision.objects.create(
+        release=release,
+        project=release.project,
+        person=person,
+        role="reviewer",
+        verdict="approve",
+        statement_digest=release.request_digest,
+        envelope="{}",
+        voided_reason="policy_changed",
+    )
 
 
 @part

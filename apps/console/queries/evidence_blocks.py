@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-from apps.console.queries.evidence_words import cut, mappings
+from apps.console.queries.evidence_words import cut
 from apps.console.templatetags.placet import digest, number
+from apps.governance.summaries import mappings
 
 T = TypeVar("T")
 ROWS, COLUMNS, PARTS = 50, 4, 12  # of one table; so many parts of a body have a table of their own

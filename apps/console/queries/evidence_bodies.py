@@ -22,12 +22,13 @@ from apps.console.queries.evidence_blocks import (
     said,
     table,
 )
-from apps.console.queries.evidence_words import apart, mappings
+from apps.console.queries.evidence_words import apart
 from apps.console.queries.verdicts import ICONS, SCANS, scan_tone
 from apps.console.templatetags.placet import change, number, rate, span, words
 from apps.discussions.rules import ANCHOR_LIMIT
 from apps.governance.gates.facts import EvidenceFact
 from apps.governance.queries.changes import MetricComparison, metric_rows
+from apps.governance.summaries import mappings
 from apps.registry.models import ModelVersion
 from apps.registry.rules import card_data, is_latency
 from apps.registry.rules.values import is_writable

@@ -12,8 +12,10 @@ from apps.console.queries.page_parts import Tone, counted
 from apps.console.queries.verdicts import scan_tone, smoke_tone
 from apps.console.templatetags.placet import number, words
 from apps.governance.queries.facts import evidence_fact
+from apps.governance.summaries import mappings, summary_of
 from apps.registry.models import Evidence
 
+GONE = "a key that is gone"
 LONGEST = 120  # letters of a line that somebody else wrote
 _MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
@@ -30,86 +32,77 @@ def found_by(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return mappings(data.get("findings"))
 
 
-def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """Return those of a list that have members; none where it is no list."""
-    listed = value if isinstance(value, list) else ()
-    return [one for one in listed if isinstance(one, Mapping)]
-
-
 def evidence_words(row: Evidence, signers: Mapping[str, str]) -> str:
     """Return what evidence says to gates, in a line."""
-    return cut(_line(row.kind, evidence_fact(row).data, signers))
-
-
-def _line(kind: str, data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
-    equal = f"{data.get('equal', '')} of {data.get('rows', '')}"
-    match kind:
-        case "scan":
-            return (
-                f"{words(str(data.get('verdict', '')))}, {counted(len(found_by(data)), 'finding')}"
-            )
-        case "smoke_test" if data.get("result") == "equal":
-            return f"{equal} expected outputs equal"
-        case "smoke_test":
-            return smoke_words(str(data.get("result", "")), equal, asked=bool(data.get("rows")))
-        case "sbom":
-            return counted(data.get("components", 0), "component")
-        case "model_signature" if data.get("result") == "trusted":
-            return f"signed by {signer(data, signers)}"
-        case "model_signature":
-            return "signed by an untrusted key"
-        case "acceleration":
-            accelerated = data.get("verdict") == "accelerated"
-            return f"ONNX, {equal} rows equal" if accelerated else "the original model is served"
-        case "metrics":
-            return counted(len(data), "metric")
-        case _:
-            return _reported_line(kind, data)
-
-
-def _reported_line(kind: str, data: Mapping[str, Any]) -> str:
-    """Return the same of kinds that others report alone."""
-    match kind:
-        case "fairness":
-            return f"{_many(data.get('metrics'), 'measure')} by {data.get('attribute', '')}"
-        case "explainability":
-            return f"{_many(data.get('importances'), 'feature')} by {data.get('method', '')}"
-        case "data_quality":
-            checks = mappings(data.get("checks"))
-            return f"{len(checks) - failed(checks)} of {counted(len(checks), 'check')} passed"
-        case "load_test":
-            requests = counted(data.get("requests", 0), "request")
-            return f"{requests}, {number(data.get('failed', ''))} failed"
-        case "document":
-            return str(data.get("title", "")).strip() or "untitled"
-        case "model_card":
-            return "digest of the card"
-        case _:
-            return counted(len(data), "fact")
-
-
-def _many(value: Any, one: str) -> str:
-    return counted(len(value) if isinstance(value, Mapping) else 0, one)
-
-
-def failed(checks: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many checks of the quality of data did not pass."""
-    return sum(check.get("passed") is not True for check in checks)
+    return summary_words(row.kind, summary_of(row.kind, evidence_fact(row).data, signers))
 
 
 def evidence_tone(row: Evidence) -> Tone:
     """Return how good what evidence says is, where it says so."""
-    kind, data = row.kind, evidence_fact(row).data
+    return summary_tone(row.kind, summary_of(row.kind, evidence_fact(row).data))
+
+
+def summary_words(kind: str, summary: Mapping[str, Any]) -> str:
+    """Return what evidence of which this is known says to gates, in a line."""
+    return cut(_line(kind, summary))
+
+
+def _line(kind: str, said: Mapping[str, Any]) -> str:
+    equal = f"{said.get('equal', '')} of {said.get('rows', '')}"
     match kind:
         case "scan":
-            return scan_tone(str(data.get("verdict")))
+            return f"{words(str(said.get('verdict', '')))}, {counted(said['findings'], 'finding')}"
+        case "smoke_test" if said.get("result") == "equal":
+            return f"{equal} expected outputs equal"
         case "smoke_test":
-            return smoke_tone(str(data.get("result")))
-        case "data_quality":
-            checks = mappings(data.get("checks"))
-            return ("fail" if failed(checks) else "pass") if checks else "plain"
+            return smoke_words(str(said.get("result", "")), equal, asked=bool(said.get("rows")))
+        case "sbom":
+            return counted(said.get("components", 0), "component")
+        case "model_signature" if said.get("result") == "trusted":
+            return f"signed by {said['signer'] or GONE}"
         case "model_signature":
-            return "pass" if data.get("result") == "trusted" else "wait"
+            return "signed by an untrusted key"
+        case "acceleration":
+            accelerated = said.get("verdict") == "accelerated"
+            return f"ONNX, {equal} rows equal" if accelerated else "the original model is served"
+        case "metrics":
+            return counted(said["members"], "metric")
+        case _:
+            return _reported_line(kind, said)
+
+
+def _reported_line(kind: str, said: Mapping[str, Any]) -> str:
+    """Return the same of kinds that others report alone."""
+    match kind:
+        case "fairness":
+            return f"{counted(said['metrics'], 'measure')} by {said.get('attribute', '')}"
+        case "explainability":
+            return f"{counted(said['importances'], 'feature')} by {said.get('method', '')}"
+        case "data_quality":
+            many = said["checks"]
+            return f"{many - said['failed']} of {counted(many, 'check')} passed"
+        case "load_test":
+            requests = counted(said.get("requests", 0), "request")
+            return f"{requests}, {number(said.get('failed', ''))} failed"
+        case "document":
+            return str(said.get("title", "")).strip() or "untitled"
+        case "model_card":
+            return "digest of the card"
+        case _:
+            return counted(said["members"], "fact")
+
+
+def summary_tone(kind: str, summary: Mapping[str, Any]) -> Tone:
+    """Return how good evidence of which this is known is, where it says so."""
+    match kind:
+        case "scan":
+            return scan_tone(str(summary.get("verdict")))
+        case "smoke_test":
+            return smoke_tone(str(summary.get("result")))
+        case "data_quality":
+            return ("fail" if summary["failed"] else "pass") if summary["checks"] else "plain"
+        case "model_signature":
+            return "pass" if summary.get("result") == "trusted" else "wait"
         case _:
             return "plain"
 
@@ -137,4 +130,4 @@ def apart(data: Mapping[str, Any]) -> str:
 
 def signer(data: Mapping[str, Any], signers: Mapping[str, str]) -> str:
     """Return by which key a model was signed."""
-    return signers.get(str(data.get("key", ""))) or "a key that is gone"
+    return signers.get(str(data.get("key", ""))) or GONE

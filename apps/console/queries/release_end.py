@@ -186,16 +186,13 @@ class ReleaseEnd:
 
     @property
     def live_now(self) -> Link:
-        """What is live at its endpoint now; without an address where that is itself, or nothing."""
-        live = self.release.live_now
-        if live is None or live["release"] == self.release.pk:
-            return Link("this release" if live else "nothing", "")
-        return Link(live["version"], reverse("release", args=[live["release"]]))
+        """What is live at its endpoint now."""
+        return link_to_live(self.release)
 
     @property
     def serving_now(self) -> str:
         """What serves there where nothing is live, in a few words; '' where nothing does."""
-        return f", while {self.release.serving_now} serves" if self.release.serving_now else ""
+        return serving_beside(self.release)
 
     @property
     def gates_title(self) -> str:
@@ -341,6 +338,20 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
         stopped_then=stopped_at_the_decision(),
         version_recalls=recalls_of_version("version__"),
     )
+
+
+def link_to_live(release: Any) -> Link:
+    """Return what is live at the endpoint of a release that was read :func:`with_live_now`; without
+    an address where that is itself, or nothing."""
+    live = release.live_now
+    if live is None or live["release"] == release.pk:
+        return Link("this release" if live else "nothing", "")
+    return Link(live["version"], reverse("release", args=[live["release"]]))
+
+
+def serving_beside(release: Any) -> str:
+    """Return what serves there where nothing is live, in a few words; '' where nothing does."""
+    return f", while {release.serving_now} serves" if release.serving_now else ""
 
 
 def with_live_now(releases: QuerySet[Release]) -> QuerySet[Release, Any]:

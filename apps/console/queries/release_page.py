@@ -9,10 +9,10 @@ from apps.console.queries.break_glasses import BreakGlassForm, break_glass_barre
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
+from apps.console.queries.release_changes import ShownChanges
 from apps.console.queries.release_end import RecalledBefore, ReleaseEnd, with_end
 from apps.console.queries.release_outlook import starts_alone
 from apps.console.queries.release_parts import (
-    ServingRow,
     barred,
     compared_with,
     documents,
@@ -25,6 +25,7 @@ from apps.console.queries.release_parts import (
     signs,
     with_story_in_words,
 )
+from apps.console.queries.release_records import ShownRecord, kept_record
 from apps.console.queries.release_review import Review, signing_of
 from apps.console.queries.release_rows import may_withdraw
 from apps.console.queries.release_standing import ReleaseStanding
@@ -35,7 +36,6 @@ from apps.console.queries.summary_tiles import SummaryTile, tiles
 from apps.console.queries.way_back import WayBack, way_back
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
-from apps.governance.queries.changes import DependencyRow, locked
 from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
@@ -44,7 +44,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
 
-PACKAGES = 6
+PRINTED = 20  # records of decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,6 @@ class ReleasePage:
     steps: list[RolloutPhase]
     way_back: WayBack | None  # what happens if it goes wrong; None: nothing can any more
     tiles: list[SummaryTile]
-    live_packages: int
     strategy: str
     picture: Picture
     signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
@@ -150,6 +149,18 @@ class ReleasePage:
         return deciding or break_glass_barred(self.release, self.actor)
 
     @property
+    def records(self) -> list[ShownRecord]:
+        """What was kept with the last of the decisions, as the print shows it."""
+        last = slice(-PRINTED, None)
+        both = zip(self.view.decisions[last], self.view.made[last], strict=True)
+        return [kept_record(self.release, row, made) for row, made in both]
+
+    @property
+    def unprinted(self) -> int:
+        """How many decisions before those there are."""
+        return max(len(self.view.decisions) - PRINTED, 0)
+
+    @property
     def decisions(self) -> list[DecisionRow]:
         """The decisions; what somebody said who ended or holds it stands above."""
         above = {d.id for d in (*self.end.rejections, *self.view.requests)}
@@ -170,11 +181,6 @@ class ReleasePage:
         return network(self.view)
 
     @property
-    def serving_rows(self) -> list[ServingRow]:
-        """What changes of the serving configuration."""
-        return [ServingRow(*row) for row in self.view.changes.serving]
-
-    @property
     def replicas(self) -> str:
         """How many replicas of what size."""
         return replicas(self.release.serving, " of ")
@@ -185,14 +191,10 @@ class ReleasePage:
         return compared_with(self.view)
 
     @property
-    def live_column(self) -> str:
-        """What stands above the numbers of what it is compared with."""
-        return live_column(self.view)
-
-    @property
-    def own_column(self) -> str:
-        """What stands above the numbers of its own version."""
-        return own_column(self.release)
+    def changes(self) -> ShownChanges:
+        """What it changes."""
+        columns = live_column(self.view), own_column(self.release)
+        return ShownChanges(self.view.record, *columns)
 
     @property
     def bound_title(self) -> str:
@@ -247,22 +249,6 @@ class ReleasePage:
     def documents(self) -> list[Link]:
         """What may be taken away: the permit, and what outsiders check."""
         return list(documents(self.release, may_export=self.may_export))
-
-    @property
-    def facts_title(self) -> str:
-        """What stands above the first column of the changes."""
-        metrics = self.view.changes.metrics
-        return f"Metrics, {metrics[0].source or 'none for this version'}" if metrics else "Facts"
-
-    @property
-    def packages(self) -> tuple[DependencyRow, ...]:
-        """The first of the packages that change."""
-        return self.view.changes.dependencies[:PACKAGES]
-
-    @property
-    def more_packages(self) -> int:
-        """How many more packages change."""
-        return max(len(self.view.changes.dependencies) - PACKAGES, 0)
 
     @property
     def comparable(self) -> bool:
@@ -335,7 +321,6 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         steps=rollout_steps(view.release, rollout, compared),
         way_back=back,
         tiles=tiles(view, back),
-        live_packages=len(locked(compared.bento.runtime.lock)) if compared else 0,
         strategy=title_of(Plan.stored(view.release.plan)),
         picture=picture_of(view.release.plan, rollout),
         signing=signing_of(view, actor),

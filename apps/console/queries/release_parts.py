@@ -1,7 +1,7 @@
 """What the page of a release is made of: sentences of its own, dialogs, documents."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from apps.console.queries.actor_names import actor_names
@@ -21,30 +21,6 @@ from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
 from apps.rollouts.models import Rollout
 from apps.serving.rules import EndpointState
-
-SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
-SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
-
-
-@dataclass(frozen=True, slots=True)
-class ServingRow:
-    """One member of the serving configuration that changes."""
-
-    name: str
-    before: Any
-    after: Any
-
-    @property
-    def title(self) -> str:
-        """What it is called."""
-        return SERVING.get(self.name, self.name[:1].upper() + self.name[1:])
-
-    @property
-    def sides(self) -> list[Any]:
-        """Both sides as they are shown; variables are shown one by one."""
-        say = SAID.get(self.name, number)
-        both = [self.before, self.after]
-        return both if self.name == "variables" else [say(side) for side in both]
 
 
 def signs(view: ReleaseView) -> list[Sign]:

@@ -9,8 +9,11 @@ from apps.console.queries.release_end import has_ended
 from apps.console.queries.verdicts import ICONS, scan_tone, smoke_tone
 from apps.console.queries.way_back import WayBack
 from apps.governance import gates
-from apps.governance.gates.facts import GateResult, newest
+from apps.governance.gates.facts import GateResult
+from apps.governance.queries.changes import Changes
+from apps.governance.queries.records import ReleaseRecord
 from apps.governance.queries.release_detail import ReleaseView
+from apps.registry.models import EvidenceSource
 
 COMPATIBILITY = "API compatibility"
 
@@ -34,15 +37,32 @@ class SummaryTile:
 def tiles(view: ReleaseView, back: WayBack | None) -> list[SummaryTile]:
     """Return the answers: gates, scan, smoke test, what clients notice, and while it can go wrong
     the way back."""
-    evidence = list(view.evidence)
-    scan, smoke = newest(evidence, "scan"), newest(evidence, "smoke_test")
+    ended = has_ended(view.release)
+    return tiles_of(view.gates, view.record, back, is_over=ended, is_unknown=view.is_unknown)
+
+
+def tiles_of(
+    results: Sequence[GateResult],
+    record: ReleaseRecord,
+    back: WayBack | None,
+    *,
+    is_over: bool = False,
+    is_unknown: bool = False,
+) -> list[SummaryTile]:
+    """Return the same of what was shown at one moment."""
     return [
-        gates_tile(view.gates, is_over=has_ended(view.release)),
-        scan_tile(scan.data if scan else None),
-        smoke_tile(smoke.data if smoke else None),
-        clients_tile(view),
+        gates_tile(results, is_over=is_over),
+        scan_tile(_summary(record, "scan")),
+        smoke_tile(_summary(record, "smoke_test")),
+        clients_tile(record.changes, is_unknown=is_unknown),
         *([way_back_tile(back)] if back and back.sentence else []),
     ]
+
+
+def _summary(record: ReleaseRecord, kind: str) -> Mapping[str, Any] | None:
+    """Return what Placet measured; a release pins one piece of evidence of each kind and source."""
+    measured = (one for one in record.evidence if one.source == EvidenceSource.MEASURED)
+    return next((one.summary for one in measured if one.kind == kind), None)
 
 
 def gates_tile(results: Sequence[GateResult], *, is_over: bool = False) -> SummaryTile:
@@ -72,7 +92,7 @@ def scan_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     """Say what the scan found; code-carrying is allowed somewhere, and never hidden."""
     if data is None:
         return SummaryTile("Scan", "fail", "Not scanned")
-    findings = counted(len(data.get("findings") or ()), "finding")
+    findings = counted(data["findings"], "finding")
     verdict = str(data.get("verdict") or "unknown")
     if "what_loads_them" in data:
         note = "called safe before it was looked at what loads the files"
@@ -99,17 +119,16 @@ def smoke_tile(data: Mapping[str, Any] | None) -> SummaryTile:
     return SummaryTile("Smoke test", smoke_tone(result), word, note)
 
 
-def clients_tile(view: ReleaseView) -> SummaryTile:
+def clients_tile(changes: Changes, *, is_unknown: bool) -> SummaryTile:
     """Say whether those who call the endpoint must change anything."""
-    if not view.changes.compared_with:
-        why = "Not recorded" if view.is_unknown else "Nothing live"
-        return SummaryTile(COMPATIBILITY, "plain", why)
-    breaking = [c for c in view.changes.schema if c["breaking"]]
+    if not changes.compared_with:
+        return SummaryTile(COMPATIBILITY, "plain", "Not recorded" if is_unknown else "Nothing live")
+    breaking = [c for c in changes.schema if c["breaking"]]
     if breaking:
         return SummaryTile(
             COMPATIBILITY, "fail", "Breaking change", ", ".join(c["name"] for c in breaking[:3])
         )
-    count = len(view.changes.schema)
+    count = len(changes.schema)
     same = "same inputs and outputs"
     note = counted(count, "column differs", "columns differ") if count else same
     return SummaryTile(COMPATIBILITY, "pass", "Compatible", note)

@@ -7,6 +7,7 @@ from typing import Any
 from apps.console.queries.stops import is_stopped_beside
 from apps.console.templatetags.placet import guarded
 from apps.governance.models import OPEN_STATES
+from apps.governance.queries.records import ReleaseRecord
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import ReleaseState
 from apps.serving.rules import RevisionState
@@ -16,6 +17,7 @@ GONE: dict[str, str] = {  # what was live, and never is again
     ReleaseState.REVOKED: "was recalled",
     ReleaseState.ROLLED_BACK: "was rolled back",
 }
+NOTHING_LIVE = "a failed start leaves nothing live"
 _ONE_CLICK = "is one click on the endpoint's page and needs no new approval."
 
 
@@ -114,12 +116,19 @@ def _from_open(view: ReleaseView, keeps: str) -> WayBack:
     live, former = view.changes.compared_with, view.release.rollback_to  # type: ignore[attr-defined]
     unjustified = view.release.live_unjustified  # type: ignore[attr-defined]
     if unjustified and view.release.state in OPEN_STATES:  # else something later is live by now
-        why = f"the review of its emergency release found {live} not justified"
+        why = _unjustified(live)
         earlier = nowhere(not_back(view.release.passed_over))  # type: ignore[attr-defined]
         if former:
             earlier = f"Rolling back to {former} {_ONE_CLICK}"
         return WayBack(former, f"to {former}" if former else why, f"{keeps}; {why}. {earlier}")
-    plan = view.release.plan
+    return _back_to(live, view.release.plan, keeps)
+
+
+def _unjustified(live: str) -> str:
+    return f"the review of its emergency release found {live} not justified"
+
+
+def _back_to(live: str, plan: Mapping[str, Any], keeps: str) -> WayBack:
     keep = plan["keep_warm_seconds"]
     then = once_replaced(keep)
     guard = plan.get("guard")
@@ -132,10 +141,26 @@ def _from_open(view: ReleaseView, keeps: str) -> WayBack:
 def _first(view: ReleaseView) -> WayBack:
     if view.release.state == ReleaseState.ROLLING_OUT:
         alone = "Nothing was live when it began: nothing is served if its rollout ends badly."
-        return WayBack("", "a failed start leaves nothing live", alone)
-    within = spell(view.release.plan["ready_timeout_seconds"])
+        return WayBack("", NOTHING_LIVE, alone)
+    return _nothing_before(view.release.plan)
+
+
+def _nothing_before(plan: Mapping[str, Any]) -> WayBack:
+    within = spell(plan["ready_timeout_seconds"])
     sentence = (
         f"Nothing is live here: if it is not ready within {within}, the release fails and nothing "
         "is served."
     )
-    return WayBack("", "a failed start leaves nothing live", sentence)
+    return WayBack("", NOTHING_LIVE, sentence)
+
+
+def way_back_then(plan: Mapping[str, Any], record: ReleaseRecord) -> WayBack:
+    """Return what people read who decided, by what was kept of that."""
+    if record.live is None:
+        return _nothing_before(plan)
+    live = record.changes.compared_with
+    keeps = _keeps(live, stopped=record.is_stopped, goes_out=False)
+    if record.live.is_unjustified:
+        why = _unjustified(live)
+        return WayBack("", why, f"{keeps}; {why}.")
+    return _back_to(live, plan, keeps)

@@ -17,6 +17,7 @@ from apps.console.queries.release_attempts import release_attempts_page
 from apps.console.queries.release_behaviour import release_behaviour_page
 from apps.console.queries.release_evidence import release_evidence_page, release_tabs
 from apps.console.queries.release_page import release_page
+from apps.console.queries.release_records import decision_page
 from apps.console.queries.release_rows import (
     ReleaseFilters,
     environment_choices,
@@ -122,6 +123,20 @@ def release_tab(request: PageRequest, release_id: str, tab: str) -> HttpResponse
         page=found,
         release=found.release,
         tabs=release_tabs(found.release, f"release-{tab}"),
+    )
+
+
+@page
+def release_decision(request: PageRequest, release_id: str, decision_id: str) -> HttpResponse:
+    """Show what a release's page showed to who decided, beside what differs today."""
+    found = decision_page(release_id, decision_id, request.actor)
+    return show(
+        request,
+        "release_decision",
+        frame=found.release.project_id,
+        page=found,
+        release=found.release,
+        tabs=release_tabs(found.release, ""),
     )
 
 

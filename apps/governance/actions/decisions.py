@@ -27,10 +27,12 @@ from apps.governance.errors import (
     WrongState,
 )
 from apps.governance.events import RELEASE_DECIDED, RELEASE_REJECTED
-from apps.governance.gates import GateResult
+from apps.governance.gates import Facts, GateResult
 from apps.governance.independence import sentence
-from apps.governance.models import Decision, Release
-from apps.governance.queries.facts import evaluate
+from apps.governance.models import Decision, DecisionRecord, Release
+from apps.governance.queries.compared import live_of
+from apps.governance.queries.facts import answers, gather, last_served
+from apps.governance.queries.records import record_of, written
 from apps.governance.queries.standing import standing_now
 from apps.governance.rules import DECIDED_AGAIN, ReleaseState
 from apps.identity.queries import fresh_grants, scope_of
@@ -41,6 +43,7 @@ from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput
 from placet.kernel.texts import clean_text
+from placet_verify import canonical
 from placet_verify.permit.approvers import Signed
 from placet_verify.permit.standing import Standing
 from placet_verify.statements import (
@@ -63,6 +66,8 @@ class _Deciding(Ceremony[DecisionStatement]):
 
     release: Release
     request: RequestStatement
+    facts: Facts
+    live: Release | None  # at its endpoint
     gates: list[GateResult]
     role: str
     standing: Standing | None  # where they stand, if the policy asks
@@ -134,7 +139,9 @@ def decide(
             void(deciding.former, DECIDED_AGAIN)
         decision = _decision(deciding, signed, statement)
         decision.save(force_insert=True)
-        _follow(deciding, decision, log)
+        shown = _record(deciding, decision)
+        shown.save(force_insert=True)
+        _follow(deciding, decision, shown, log)
         return decision
 
 
@@ -155,6 +162,19 @@ def _decision(deciding: _Deciding, signed: Signed, statement: DecisionStatement)
     )
 
 
+def _record(deciding: _Deciding, decision: Decision) -> DecisionRecord:
+    """Return the row of what the page of the release showed, beside the gates."""
+    release = deciding.release
+    document = written(record_of(release, deciding.live, deciding.facts))
+    return DecisionRecord(
+        decision=decision,
+        project_id=release.project_id,
+        person=decision.person,
+        digest=canonical.digest(document.encode()),
+        document=document,
+    )
+
+
 def _checked(verdict: str, comment: str, actor: Actor) -> str:
     """Refuse who may never decide, and what is no decision; return the comment, without which
     nobody is refused: who asked is to know why."""
@@ -172,7 +192,9 @@ def _deciding(
     row = lock_release(release, actor, "release.view")
     refuse_uncounted(actor)
     request = check_shown(row, statement_digest)
-    seen = evaluate(row)
+    served = last_served([row])
+    facts = gather([row], clock.now(), served=served)[row.pk]
+    seen = answers(row, facts)
     held = _held(row, actor)
     standing = standing_now(row, actor.accountable)
     role = _role(row, row.decider(actor.accountable, standing), held, seen, actor)
@@ -187,6 +209,8 @@ def _deciding(
         words=words,
         release=row,
         request=request,
+        facts=facts,
+        live=live_of(row, served),
         gates=list(seen),
         role=role,
         standing=standing,
@@ -248,13 +272,15 @@ def _in_place_of(replaces: str, deciding: _Deciding) -> _Deciding:
     return replace(deciding, former=own)
 
 
-def _follow(deciding: _Deciding, decision: Decision, log: Recorder) -> None:
+def _follow(
+    deciding: _Deciding, decision: Decision, shown: DecisionRecord, log: Recorder
+) -> None:
     release = deciding.release
     results = store_gates(release)
     if deciding.former is not None:
         log_lifted(deciding.former, release, log)
     data = {"role": decision.role, "verdict": decision.verdict, "number": release.number}
-    log.add(RELEASE_DECIDED, decision, release, subject=release.pk, data=data)
+    log.add(RELEASE_DECIDED, decision, release, shown, subject=release.pk, data=data)
     if decision.verdict == APPROVE:
         approve_if_passed(release, results, log)
     if decision.verdict == REJECT:

@@ -16,6 +16,8 @@ from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet_verify.statements import VERDICTS
 
+ROLES = [*ROLE_OF.values()]  # as which people decide
+
 
 class DecisionSerializer(serializers.Serializer[Any]):
     """A person's signed statement on a release."""
@@ -23,7 +25,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     person = serializers.CharField()
     name = serializers.CharField()
-    role = serializers.ChoiceField([*ROLE_OF.values()])
+    role = serializers.ChoiceField(ROLES)
     verdict = serializers.ChoiceField(VERDICTS)
     comment = serializers.CharField()
     at = serializers.DateTimeField()

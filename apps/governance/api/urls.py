@@ -12,6 +12,7 @@ from apps.governance.api import (
     freezes,
     policies,
     presets,
+    records,
     releases,
 )
 
@@ -77,6 +78,7 @@ urlpatterns = [
     ),
     path(f"{GLASS}/end", break_glass.BreakGlassEnd.as_view(), name="api-glass-end"),
     path(f"{GLASS}/review", break_glass.BreakGlassReview.as_view(), name="api-glass-review"),
+    path("decisions/<str:decision>", records.DecisionDetail.as_view(), name="api-decisions-detail"),
     path(
         "decisions/<str:decision>/withdraw",
         decisions.DecisionWithdraw.as_view(),

@@ -1,36 +1,30 @@
-"""Adds how releases end with their endpoint or by an abort, what was live at the decision, room for
-the verdict of who asks for changes, and when a release was live for the first time."""
+"""Adds how releases end with their endpoint or by an abort, what was live at the decision, requests
+for changes, what was shown at each decision, and when a release was live for the first time."""
 
 from importlib import import_module
 
-from django.db import migrations, models
+from django.db import migrations
 
-STATES = import_module("apps.governance.migrations.0011_aborted").STATES
+REPLACED = (
+    "0010_retired",
+    "0011_aborted",
+    "0012_seen_live",
+    "0013_request_changes",
+    "0014_decision_records",
+    "0015_first_live_at",
+)
+MODULES = [import_module(f"apps.governance.migrations.{name}") for name in REPLACED]
 
 
 class Migration(migrations.Migration):
-    """In one: what it replaces, for a database that has none of it."""
+    """In one: what it replaces, for a database that has none of it, where nothing is to fill."""
 
-    replaces = [
-        ("governance", "0010_retired"),
-        ("governance", "0011_aborted"),
-        ("governance", "0012_seen_live"),
-        ("governance", "0013_request_changes"),
-        ("governance", "0015_first_live_at"),
-    ]
+    replaces = [("governance", name) for name in REPLACED]
     dependencies = [("governance", "0009_target_uses")]
 
     operations = [
-        migrations.AlterField(
-            "release",
-            "state",
-            models.CharField(max_length=12, choices=STATES, default="requested"),
-        ),
-        migrations.AddField(
-            "release", "seen_live", models.CharField(blank=True, max_length=40, null=True)
-        ),
-        migrations.AlterField("decision", "verdict", models.CharField(max_length=20)),
-        migrations.AddField(
-            "release", "first_live_at", models.DateTimeField(blank=True, null=True)
-        ),
+        operation
+        for module in MODULES
+        for operation in module.Migration.operations
+        if not isinstance(operation, migrations.RunSQL)
     ]

@@ -20,7 +20,7 @@ WHERE live_at IS NOT NULL AND first_live_at IS NULL
 class Migration(migrations.Migration):
     """What old code makes live while this runs is not filled: then ``live_at`` is read instead."""
 
-    dependencies = [("audit", "0010_event_filters"), ("governance", "0013_request_changes")]
+    dependencies = [("audit", "0010_event_filters"), ("governance", "0014_decision_records")]
 
     operations = [
         migrations.AddField(

@@ -80,7 +80,7 @@ def metric_rows(
     theirs = _numbers(before.data if before else {})
     names = [*ours, *(name for name in theirs if name not in ours)]
     source = now.source if now else ""
-    return tuple(_row(name, theirs.get(name), ours.get(name), source) for name in names)
+    return tuple(metric_row(name, theirs.get(name), ours.get(name), source) for name in names)
 
 
 def _numbers(data: Mapping[str, Any]) -> dict[str, float]:
@@ -91,7 +91,10 @@ def _numbers(data: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _row(name: str, live: float | None, proposed: float | None, source: str) -> MetricComparison:
+def metric_row(
+    name: str, live: float | None, proposed: float | None, source: str
+) -> MetricComparison:
+    """Put a metric beside that of what is live."""
     if live is None or proposed is None:
         direction: Direction = "new" if live is None else "gone"
         return MetricComparison(name, live, proposed, None, direction, source)

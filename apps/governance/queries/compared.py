@@ -1,5 +1,6 @@
 """A release with what it is compared with, and what was approved before it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Case, Q, Subquery, When
@@ -48,8 +49,15 @@ def compared_release(
     if row.state not in UNFINISHED_STATES:
         return ComparedRelease(row, seen), {path(row): seen} if seen else {}
     served = last_served([row])
+    return ComparedRelease(row, live_of(row, served)), served
+
+
+def live_of(row: Release, served: Mapping[Path, Release]) -> Release | None:
+    """Return what is live at the endpoint of a release, of what served there last; ``None`` where
+    nothing is."""
     last = served.get(path(row))
-    return ComparedRelease(row, last if last and _is_live(last, row) else None), served
+    here = (row.endpoint_id, ReleaseState.LIVE)
+    return last if last and (last.endpoint_id, last.state) == here else None
 
 
 def approved_before(row: Release) -> Release | None:
@@ -85,7 +93,3 @@ def _with_seen_live(
         raise NotFound
     row = found[release_id]
     return row, found.get(row.seen_live or "")
-
-
-def _is_live(live: Release, row: Release) -> bool:
-    return (live.endpoint_id, live.state) == (row.endpoint_id, ReleaseState.LIVE)

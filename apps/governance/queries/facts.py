@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, OuterRef, QuerySet, When
+from django.db.models import Case, Exists, OuterRef, QuerySet, When
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import JSONObject
 
@@ -101,7 +101,8 @@ def path(release: Release) -> Path:
 
 def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
     """Return what is live at the paths of ``releases``, or was there last, whatever ended it but a
-    recall, and whether its endpoint was deleted since (one query)."""
+    recall, and whether its endpoint was deleted since; each says whether the review of its
+    break-glass did not find that justified (``unjustified``). One query."""
     paths = {path(r) for r in releases}
     projects, environments, names = ({p[n] for p in paths} for n in range(3))
     path_fields = ("project_id", "environment_id", "endpoint__name")
@@ -119,7 +120,15 @@ def last_served(releases: Sequence[Release]) -> dict[Path, Release]:
         .distinct(*path_fields)
     )
     rows = Release.objects.filter(pk__in=last.values("pk")).select_related(*TO_COMPARE)
+    rows = rows.annotate(unjustified=Exists(_unjustified()))
     return {path(r): r for r in rows if path(r) in paths}
+
+
+def _unjustified() -> QuerySet[BreakGlass]:
+    """Return the break-glasses that a release, a row, was started by and whose review did not find
+    them justified."""
+    found = BreakGlass.objects.filter(release=OuterRef("pk"), finding="not_justified")
+    return found.exclude(used_at=None)
 
 
 ALONE: Mapping[str, Any] = defaultdict(list)  # beside a release that is not stored

@@ -21,7 +21,7 @@ from apps.governance.events import (
 from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
-from apps.governance.queries.changes import Changes, changes_of
+from apps.governance.queries.changes import Changes
 from apps.governance.queries.compared import ComparedRelease, bound_evidence, compared_release
 from apps.governance.queries.facts import answers, gather, had_decided, had_lifted
 from apps.governance.queries.people import (
@@ -33,6 +33,7 @@ from apps.governance.queries.people import (
     people_around,
     who_opens,
 )
+from apps.governance.queries.records import ReleaseRecord, record_of
 from apps.governance.queries.requested_changes import Answer, Answered, with_answers
 from apps.governance.queries.standing import Standings, standings
 from apps.governance.queries.visible_rows import ReadAlong, held_roles
@@ -114,14 +115,15 @@ class BoundDigests:
 @dataclass(frozen=True, slots=True)
 class ReleaseView(ComparedRelease):
     """A release as a person needs to see it before deciding, and as the record shows it after:
-    ``changes`` compare it with what is, or was, ``live``."""
+    ``record`` compares it with what is, or was, ``live``."""
 
-    changes: Changes
+    record: ReleaseRecord
     bound: BoundDigests
     evidence: tuple[EvidenceFact, ...]
     gates: tuple[GateResult, ...]
     all_passed: bool
     decisions: tuple[DecisionRow, ...]
+    made: tuple[Decision, ...]  # the same as they are stored, with what was kept of each
     who_opens: tuple[tuple[NamedPerson, ...], ...]  # beside each of the gates
     may_still_decide: tuple[NamedPerson, ...]
     cannot_count: tuple[Barred, ...]
@@ -139,6 +141,11 @@ class ReleaseView(ComparedRelease):
     your_request: str  # the id of the reader's own request for changes that holds it
     answers: tuple[Answered, ...]  # the requests for changes on former releases that it answers
     answered_by: Answer | None  # the newest release that answers those on it
+
+    @property
+    def changes(self) -> Changes:
+        """Everything that differs from what it is compared with."""
+        return self.record.changes
 
     @property
     def shared_network(self) -> str:
@@ -188,7 +195,8 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     row, live = found.release, found.live  # gates compare with what served last; it may be over
     facts = gather([row], clock.now(), served=served)[row.pk]
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
-    decisions = list(Decision.objects.filter(release=row).order_by("created_at", "pk"))
+    made = Decision.objects.filter(release=row).select_related("record")
+    decisions = list(made.order_by("created_at", "pk"))
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
     bodies = [body_of(e.body) for e in reversed(events)]
     people = people_around(row, _ids(row, decisions, bodies))
@@ -197,12 +205,13 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     return ReleaseView(
         release=row,
         live=live,
-        changes=changes_of(row, live, facts),
+        record=record_of(row, live, facts),
         bound=_bound(row),
         evidence=tuple(facts.evidence),
         gates=tuple(results),
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),
+        made=tuple(decisions),
         **_deciders(row, people, results, decisions, actor, facts),
         you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),

@@ -183,9 +183,9 @@ def whole_releases(
 
 
 def decision(decision_id: str, actor: Actor) -> Decision:
-    """Return one decision by id, or raise ``NotFound``."""
+    """Return one decision by id with what was kept with it, or raise ``NotFound``."""
     rows = Decision.objects.filter(pk=decision_id).select_related(
-        "release__policy", "release__environment"
+        "release__policy", "release__environment", "record"
     )
     row = visible(rows, actor, view="release.view").first()
     if row is None:

@@ -2,12 +2,13 @@
 version."""
 
 from placet_client.output import Form, say, show_list, show_one
-from placet_client.records import Attempts, ReleaseDetail
+from placet_client.records import Attempts, DecisionDetail, ReleaseDetail
 
 BRIEF = ["id", "project", "number", "model", "version", "environment", "endpoint", "target"]
 BRIEF += ["state", "reason", "not_after", "live_at", "ended_at", "ended_reason"]
 SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
+MADE = ["id", "release", "verdict", "role", "name", "comment", "at", "voided_reason"]
 ATTEMPT = ["number", "environment", "endpoint", "outcome", "by_name", "reason", "at"]
 
 
@@ -55,3 +56,19 @@ def show_release(view: ReleaseDetail, attempts: Attempts, state: str, output: Fo
     if attempts.items:
         say("Earlier attempts to release this version:")
         show_list(attempts.items, ATTEMPT, output)
+
+
+def show_decision(made: DecisionDetail, output: Form) -> None:
+    """Print a decision with what its release showed to who made it."""
+    show_one(made.raw, output, MADE)
+    if output is Form.JSON:
+        return
+    if (record := made.record) is None:
+        say("Before version 0.2.0 the gates alone were kept of what was shown:")
+    else:
+        against = record.changes.compared_with
+        live = record.live
+        say(f"Compared with {against}, release {live.number}:" if live else "Nothing was live:")
+        show_list(record.changes.metrics, ["name", "live", "proposed"], output, none="No metrics.")
+        show_list(record.evidence, ["kind", "source", "digest"], output, none="No evidence.")
+    show_list(made.gates, ["state", "title", "reason"], output)

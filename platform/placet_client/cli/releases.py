@@ -26,7 +26,7 @@ from placet_client.cli.command import (
     polling,
 )
 from placet_client.cli.release_names import id_of
-from placet_client.cli.release_shown import BRIEF, show_release, why_ended
+from placet_client.cli.release_shown import BRIEF, show_decision, show_release, why_ended
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
 from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
@@ -305,6 +305,13 @@ def release_decisions(
         decisions = client.releases.decisions(release_id, limit=limit)
         columns = ["id", "verdict", "role", "name", "comment", "at", "voided_reason"]
         show_list(decisions, columns, output)
+
+
+@release.command("decision")
+def release_decision(decision_id: str, output: OutputOption = Form.TABLE) -> None:
+    """Show a decision with what its release showed to who made it."""
+    with connected() as client:
+        show_decision(client.releases.decision(decision_id), output)
 
 
 @release.command("withdraw")

@@ -10,6 +10,7 @@ from placet_client.records import (
     Attempts,
     Comment,
     Decision,
+    DecisionDetail,
     DryRunResult,
     Duty,
     Environment,
@@ -251,6 +252,10 @@ class Releases(Noun):
     def decisions(self, release: str, *, limit: int | None = None) -> Listing[Decision]:
         """List the decisions on a release, voided ones too."""
         return self._list(Decision, at("releases", release, "decisions"), limit)
+
+    def decision(self, decision: str) -> DecisionDetail:
+        """Return a decision with what the page of its release showed to who made it."""
+        return self._read(DecisionDetail, at("decisions", decision))
 
     def export_decision(self, decision: str, to: Path) -> int:
         """Write a decision as a zip that openssl alone can check; return its size."""

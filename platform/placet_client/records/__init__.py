@@ -25,6 +25,14 @@ from placet_client.records.audit import (
 from placet_client.records.base import Record
 from placet_client.records.break_glass import BreakGlass, GlassDuty, GlassSigner
 from placet_client.records.builds import Bento, Build, BuildLog, LogLine, Runtime, SmokeTest, Wheel
+from placet_client.records.decisions import (
+    DecisionDetail,
+    LiveThen,
+    LostPin,
+    PinnedThen,
+    ReleaseRecord,
+    ServingChange,
+)
 from placet_client.records.deployments import (
     Approval,
     Deployment,
@@ -202,6 +210,7 @@ __all__ = [
     "Cosigned",
     "Decider",
     "Decision",
+    "DecisionDetail",
     "Declaration",
     "Delivery",
     "Dependency",
@@ -240,8 +249,10 @@ __all__ = [
     "Leaf",
     "LeafPage",
     "LegalHold",
+    "LiveThen",
     "LogLine",
     "Look",
+    "LostPin",
     "Member",
     "MetricChange",
     "Missing",
@@ -255,6 +266,7 @@ __all__ = [
     "Person",
     "PersonFigures",
     "Pinned",
+    "PinnedThen",
     "PlaceFigures",
     "Policy",
     "Position",
@@ -272,6 +284,7 @@ __all__ = [
     "Release",
     "ReleaseDetail",
     "ReleaseFigures",
+    "ReleaseRecord",
     "RenderedCard",
     "Retention",
     "Revision",
@@ -287,6 +300,7 @@ __all__ = [
     "Series",
     "ServedRevision",
     "ServiceAccount",
+    "ServingChange",
     "SetupLink",
     "SigningKey",
     "SmokeTest",

@@ -25,7 +25,7 @@ from apps.audit.actions.witnesses import add_witness
 from apps.discussions.actions import open_thread, reply
 from apps.discussions.models import Thread
 from apps.discussions.queries import get_subject
-from apps.governance.models import BreakGlass, Release
+from apps.governance.models import BreakGlass, Decision, Release
 from apps.identity.actions import begin_device_login
 from apps.integrations.actions import add_stream, add_webhook
 from apps.integrations.models import Stream, Webhook, WebhookAttempt, WebhookDelivery
@@ -60,7 +60,8 @@ def many(world: World) -> Release:
         moved = world.live("development", bento=world.bento(version, metrics={"auc": 0.9}))
         set_alias(version.model, name=f"alias-{number}", version=version, actor=SYSTEM)
         issue_endpoint_key(moved.endpoint, name=f"key {number}", actor=SYSTEM)
-        world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
+        waits = world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
+    world.decide(waits, world.rex)
     for number, state in enumerate(("stopped", "warm", "live"), 1):
         Revision.objects.create(
             endpoint=release.endpoint,
@@ -182,6 +183,10 @@ def paths(release: Release) -> dict[str, str]:
         ),
         "/releases/{release}/behaviour/": f"/releases/{release.pk}/behaviour/",
         "/releases/{release}/attempts/": f"/releases/{release.pk}/attempts/",
+        "/releases/{release}/decisions/{decision}/": (
+            f"/releases/{(made := Decision.objects.get()).release_id}/decisions/{made.pk}/"
+        ),
+        "/api/v1/decisions/{decision}": f"/api/v1/decisions/{made.pk}",
         "/endpoints/{endpoint}/": f"/endpoints/{release.endpoint_id}/",
         **{
             f"/endpoints/{{endpoint}}/{tab}/": f"/endpoints/{release.endpoint_id}/{tab}/"

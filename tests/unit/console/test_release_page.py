@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from apps.console.queries.release_changes import ServingRow
 from apps.console.queries.release_outlook import after_approval
 from apps.console.queries.release_parts import (
-    ServingRow,
     documents,
     network,
     replicas,

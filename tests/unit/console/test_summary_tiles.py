@@ -46,7 +46,7 @@ def test_no_answer_is_no_pass() -> None:
     ],
 )
 def test_a_scan_is_green_only_when_it_is_safe(verdict: str | None, tone: str) -> None:
-    tile = scan_tile({"verdict": verdict, "findings": [1]})
+    tile = scan_tile({"verdict": verdict, "findings": 1})
     assert tile.tone == tone
     assert "1 finding" in tile.note
     assert "1 findings" not in tile.note
@@ -65,5 +65,5 @@ def test_a_smoke_test_is_green_only_when_every_output_was_equal(result: Any, ton
 def test_a_breaking_change_of_the_schema_is_named() -> None:
     change = {"side": "input", "name": "age", "change": "removed", "breaking": True}
     changes = SimpleNamespace(compared_with="churn:1", schema=[change])
-    tile = clients_tile(SimpleNamespace(changes=changes, live=object()))  # type: ignore[arg-type]
+    tile = clients_tile(changes, is_unknown=False)  # type: ignore[arg-type]
     assert (tile.tone, tile.note) == ("fail", "age")
