@@ -32,7 +32,7 @@ THOUGHT_ABOUT: dict[str, str] = {
     " that old code makes, which finds no stream by its name",
     "governance.0010_retired": "no statement, and no release is retired before the new code runs",
     "governance.0011_aborted": "no statement, and no release is aborted before the new code runs",
-    "governance.0010_squashed_0012_seen_live": "as the two of which it has the states",
+    "governance.0010_squashed_0016_promote": "as the two of which it has the states",
     "monitoring.0013_recall_stopped": "no statement, and the new code alone opens such an alert",
     "monitoring.0012_squashed_0015_webhook_disabled": "as those that it replaces",
     "monitoring.0015_webhook_disabled": "no statement, and the new code alone opens such an alert",

@@ -1,10 +1,12 @@
-"""Adds how releases end with their endpoint or by an abort, and what was live at the decision."""
+"""Adds how releases end with their endpoint or by an abort, what was live at the decision, and
+requests that open by themselves."""
 
 from importlib import import_module
 
 from django.db import migrations, models
 
 STATES = import_module("apps.governance.migrations.0011_aborted").STATES
+PROMOTE = import_module("apps.governance.migrations.0016_promote").Migration.operations
 
 
 class Migration(migrations.Migration):
@@ -14,6 +16,7 @@ class Migration(migrations.Migration):
         ("governance", "0010_retired"),
         ("governance", "0011_aborted"),
         ("governance", "0012_seen_live"),
+        ("governance", "0016_promote"),
     ]
     dependencies = [("governance", "0009_target_uses")]
 
@@ -26,4 +29,5 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "release", "seen_live", models.CharField(blank=True, max_length=40, null=True)
         ),
+        *PROMOTE,
     ]
