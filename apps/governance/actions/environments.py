@@ -98,7 +98,7 @@ def update_environment(
     """
     own = None if plans is None else _own_plans(plans)
     _check_choices(on_state_expired, on_recall)
-    said = {"position": position, "plans": own}
+    said: dict[str, Any] = {"position": position, "plans": own}
     said |= {"on_state_expired": on_state_expired, "on_recall": on_recall}
     changes = {name: value for name, value in said.items() if value is not None}
     with record(actor) as log:

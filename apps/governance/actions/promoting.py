@@ -39,7 +39,8 @@ def read_promote(
     target = _later(environment, document.get("to"))
     authorize(actor, "environment.manage", target)
     policy = current_policy(target)
-    if why := promotion.fault(policy and policy.document, environment.name, target.name):
+    document_there = policy.document if policy else None
+    if why := promotion.fault(document_there, environment.name, target.name):
         raise _wrong("to", why)
     plan = document.get("plan", "")
     known = {preset.name: preset.refused for preset in presets(policy, target)}
