@@ -1,5 +1,8 @@
 """Two web processes that look for what has soaked at the same moment open one request."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -82,3 +85,17 @@ def test_the_thread_of_a_web_process_does_it_and_workers_leave_it_alone(
     assert {job.queue for job in jobs} == {"web"}
     assert jobs.filter(state=JobState.SUCCEEDED).exists()
     connection.close()
+
+
+@pytest.mark.parametrize(("process", "looks"), [("web", True), ("manage", False)])
+def test_web_processes_have_such_a_thread_and_know_no_other_work(process: str, looks: bool) -> None:
+    asks = (
+        "import sys, threading, placet.wsgi\n"
+        "named = [thread.name for thread in threading.enumerate()]\n"
+        "print('web-jobs' in named, 'workers.tasks' in sys.modules)"
+    )
+    environment = os.environ | {"PLACET_PROCESS": process, "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run(
+        [sys.executable, "-c", asks], env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == [str(looks), "False"]
