@@ -113,12 +113,13 @@ class PromotionSetting:
         """What is set."""
         row: Environment = self.environment
         if row.promote_to is None:
-            return "What has soaked here is requested nowhere by itself."
-        how_long = promotion.wanted(self.environment.next_policy, row.name)
-        plan = f", with the plan {row.promote_plan}," if row.promote_plan else ""
+            return "No request opens by itself when a release has soaked here."
+        long = f" for {promotion.wanted(self.environment.next_policy, row.name)}"
+        plan = f" with the plan {row.promote_plan}" if row.promote_plan else ""
         return (
-            f"A release that has soaked here for {how_long} is requested in {row.promote_to}{plan} "
-            f"by itself, for whoever requested it here. Set by {self.environment.promote_setter}."
+            f"Once a release has soaked here{'' if self.fault else long}, a request in "
+            f"{row.promote_to}{plan} opens by itself, on behalf of whoever requested it here. "
+            f"Set by {self.environment.promote_setter}."
         )
 
     @property

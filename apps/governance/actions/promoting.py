@@ -82,8 +82,7 @@ def open_promoted() -> int:
 def _promote(release: Release) -> bool:
     """Open the request that follows ``release``, or write down once why it was not opened."""
     with record(SYSTEM) as log:
-        lock_project(release.project_id)
-        lock_environment(release.environment, SYSTEM, "environment.manage")
+        _lock(release)
         source = promoting().filter(pk=release.pk).first()
         if source is None or not soak_of(source).passed:
             return False  # somebody was faster, or it is otherwise now
@@ -96,10 +95,21 @@ def _promote(release: Release) -> bool:
         try:
             made.release = _request(source)
         except Problem as problem:
+            if problem.status >= 500:  # no answer: it is asked again
+                raise
             made.why = _words(problem)
         made.save(force_insert=True)
         _log(made, log)
         return made.release is not None
+
+
+def _lock(release: Release) -> None:
+    """Hold the project and both environments: before the roles of whoever is to be the requester,
+    as all do that hold either."""
+    lock_project(release.project_id)
+    place = lock_environment(release.environment, SYSTEM, "environment.manage")
+    if place.promote_to is not None:
+        lock_environment(place.promote_to, SYSTEM, "environment.manage")
 
 
 def _request(source: Any) -> Release:

@@ -24,6 +24,7 @@ from tests.support.factories import browser
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
+NONE = "No request opens by itself when a release has soaked here."
 STAGING = "/projects/risk/environments/staging/"
 
 
@@ -59,18 +60,18 @@ def save(world: World, who: Actor, **typed: str) -> str:
 
 def test_who_manages_environments_sets_it_in_a_form(world: World) -> None:
     world.policy("production", GATES + SOAK + ONE)
-    assert "What has soaked here is requested nowhere by itself." in of_staging(world.otto)
+    assert NONE in of_staging(world.otto)
     text = save(world, world.otto, to="production", plan="canary")
-    assert "requested in production, with the plan canary, by itself" in text
+    assert "a request in production with the plan canary opens by itself, on behalf of" in text
     assert "Set by Otto risk." in text
-    assert "requested nowhere by itself" in save(world, world.otto, to="", plan="canary")
+    assert NONE in save(world, world.otto, to="", plan="canary")
 
 
 def test_a_refusal_says_what_to_do(world: World) -> None:
     world.policy("production", GATES + ONE)
     text = save(world, world.otto, to="production")
     assert "The policy of production asks for no soaking in staging: publish a revision" in text
-    assert "requested nowhere by itself" in text
+    assert NONE in text
 
 
 def test_an_old_form_undoes_nothing(staging: Environment, world: World) -> None:
@@ -80,7 +81,7 @@ def test_an_old_form_undoes_nothing(staging: Environment, world: World) -> None:
 
 def test_others_read_it_and_have_no_form(staging: Environment, world: World) -> None:
     text = of_staging(world.rex)
-    assert "is requested in production by itself, for whoever requested it here" in text
+    assert "a request in production opens by itself, on behalf of whoever requested it here" in text
     assert "Save promotion" not in text
     assert "Save promotion" in of_staging(world.otto)
 
@@ -88,7 +89,7 @@ def test_others_read_it_and_have_no_form(staging: Environment, world: World) -> 
 def test_who_manages_staging_alone_is_refused(world: World) -> None:
     world.policy("production", GATES + SOAK + ONE)
     text = save(world, operator_of(world, "staging"), to="production")
-    assert "requested nowhere by itself" in text
+    assert NONE in text
 
 
 def test_a_policy_that_changed_meanwhile_is_said_on_both_pages(

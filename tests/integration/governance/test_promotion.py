@@ -9,6 +9,7 @@ from apps.audit.models import Event
 from apps.audit.queries.bodies import body_of
 from apps.builds.models import Bento
 from apps.governance import actions
+from apps.governance.actions import promoting
 from apps.governance.models import Decision, Environment, PolicyRevision, Promotion, Release
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding
@@ -17,7 +18,7 @@ from apps.jobs.models import Schedule
 from apps.serving.actions import stop_endpoint
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
-from placet.kernel.problems import InvalidInput, NeedsPermission
+from placet.kernel.problems import InvalidInput, NeedsPermission, Problem
 from tests.support import factories
 from tests.support.world import World
 
@@ -168,6 +169,20 @@ def test_who_left_has_nothing_asked_for_in_their_name(due: Release, world: World
     type(person).objects.filter(pk=person.pk).update(is_active=False)
     assert actions.open_promoted() == 0
     assert "may not request" in why(due)
+
+
+def test_what_has_no_answer_now_is_asked_again(
+    due: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: object) -> None:
+        raise Problem("Come back later", status=503)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(promoting, "request_release", away)
+        with pytest.raises(Problem):
+            actions.open_promoted()
+    assert not Promotion.objects.exists()
+    assert actions.open_promoted() == 1
 
 
 def test_a_missing_endpoint_is_made_where_one_target_leaves_no_choice(
