@@ -16,7 +16,7 @@ class KindGroup:
 GROUPS: Mapping[str, KindGroup] = {
     "releases": KindGroup(
         "Releases, approvals and policies",
-        ("release", "break_glass", "policy", "freeze", "environment"),
+        ("release", "promotion", "break_glass", "policy", "freeze", "environment"),
     ),
     "discussions": KindGroup("Discussions", ("discussion",)),
     "serving": KindGroup(

@@ -55,6 +55,7 @@ PERSON = "people/<str:person_id>/"
 DEMAND = "administration/roles/<str:demanding_role>/"
 TEAM = "administration/teams/<str:team_id>/"
 PLACE = "policies/<slug:project>/<slug:environment>/"
+PLACE_PAGE = PROJECT + "environments/<slug:environment>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -77,7 +78,8 @@ urlpatterns = [
     path(PROJECT + "figures/", projects.figures, name="figures"),
     path(PROJECT + "settings/", projects.settings, name="project-settings"),
     path(PROJECT + "settings/save", projects.save_settings, name="project-settings-save"),
-    path(PROJECT + "environments/<slug:environment>/", projects.environment, name="environment"),
+    path(PLACE_PAGE, projects.environment, name="environment"),
+    path(PLACE_PAGE + "promote", projects.save_promotion, name="environment-promote"),
     path(PERSON, people.person, name="person"),
     path(PERSON + "roles/give", people.give_role, name="person-role-give"),
     path(PERSON + "roles/<str:role_id>/take", people.take_role, name="person-role-take"),

@@ -15,6 +15,12 @@ POLICY_WITHDRAWN = event_kind("policy.withdrawn", "Withdrew the draft of policy 
 FREEZE_SET = event_kind("freeze.set", "Froze the environment")
 FREEZE_LIFTED = event_kind("freeze.lifted", "Lifted a freeze")
 RELEASE_REQUESTED = event_kind("release.requested", "Requested release {number}")
+PROMOTION_OPENED = event_kind(
+    "promotion.opened", "Requested release {number} by itself: release {source} has soaked"
+)
+PROMOTION_REFUSED = event_kind(
+    "promotion.refused", "Release {source} has soaked, and no request could be opened by itself"
+)
 RELEASE_APPROVED = event_kind("release.approved", "Release {number} is approved")
 RELEASE_MOVED = event_kind(
     "release.policy_changed",

@@ -38,6 +38,12 @@ class Environment(Audited):
     # when what is live is recalled: fall_back, stop
     on_recall = models.CharField(max_length=9, default="fall_back", db_default="fall_back")
     plans = models.JSONField(default=dict, db_default={})  # ready to be chosen, by name
+    # what soaked here opens a request there, with this plan of it ('': the usual one)
+    promote_to = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    promote_plan = models.CharField(max_length=40, blank=True, default="", db_default="")
+    promote_set_by = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.IntegerField(default=1)
 
@@ -260,6 +266,35 @@ class DecisionRecord(Audited):
     def environment_scope(self) -> str | None:
         """A record belongs to the environment of the release."""
         return self.decision.release.environment.name
+
+
+class Promotion(Audited):
+    """What an environment's setting made of a release that soaked there: a request in the next
+    environment, or none and why. Never edited: of one release it is tried once."""
+
+    LOG_SEALED = frozenset({"why"})
+
+    id = IdField("prm")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    source = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="promotions")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    release = models.OneToOneField(
+        Release, on_delete=models.PROTECT, related_name="promotion", null=True, blank=True
+    )
+    why = models.TextField(blank=True)  # why nothing was requested, in words
+    set_by = models.CharField(max_length=40)  # actor id, of whoever made the setting
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "environment"], name="governance_one_promotion"
+            )
+        ]
+
+    def environment_scope(self) -> str | None:
+        """A promotion belongs to where it was to go."""
+        return self.environment.name
 
 
 class BreakGlass(Audited):

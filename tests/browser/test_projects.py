@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from apps.governance.actions import update_environment
 from apps.identity.actions import update_project
 from apps.identity.models import Project, RoleBinding
 from placet.kernel.actor import SYSTEM
@@ -87,6 +88,8 @@ def test_the_pages_are_usable_by_everybody(
     world.live()
     release = world.request("staging")
     world.decide(release, world.rex)
+    setting = {"after": "soaked", "to": "production", "plan": "canary"}
+    update_environment(world.environment("staging"), promote=setting, actor=world.otto)
     update_project(world.project, name=LONG, description=LONG * 3, actor=SYSTEM)
     factories.service_account("nightly", world.people["Ada"], {"contributor": world.project})
     both = factories.person("Ann Administrator", {"admin": None, "auditor": None})
@@ -98,6 +101,7 @@ def test_the_pages_are_usable_by_everybody(
         (both, "/projects/risk/figures/", "figures"),
         (both, "/projects/risk/settings/", "settings"),
         (world.people["Ada"], "/projects/risk/environments/staging/", "environment"),
+        (world.people["Otto"], "/projects/risk/environments/staging/", "promotion"),
         (both, f"/people/{world.people['Rex'].pk}/", "person"),
     ):
         page = open_as(who, width=width, theme=theme)

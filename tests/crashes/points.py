@@ -163,6 +163,8 @@ NOT_WALKED = frozenset(
         "hold.released.v1",
         "instance.tried.v1",
         "job.cancelled.v1",
+        "promotion.opened.v1",
+        "promotion.refused.v1",
         "legal_hold.lifted.v1",
         "legal_hold.placed.v1",
         "retention.set.v1",

@@ -83,6 +83,7 @@ from apps.governance.actions import (
     open_break_glass,
     publish_policy,
     review_break_glass,
+    update_environment,
     withdraw_changes,
 )
 from apps.governance.actions.bundle import release_bundle
@@ -331,6 +332,12 @@ class Things:
         staging = Scope(self.held.project_id, "staging")
         seen = Grant("rollout.view", Scope(staging.project))
         return replace(who, grants=frozenset({Grant("rollout.operate", staging), seen}))
+
+    def manager_of_staging(self, who: Actor) -> Actor:
+        """Return ``who`` as somebody who manages staging alone."""
+        staging = Scope(self.project.pk, "staging")
+        seen = Grant("project.view", Scope(self.project.pk))
+        return replace(who, grants=frozenset({Grant("environment.manage", staging), seen}))
 
     def blind_operator(self, who: Actor) -> Actor:
         """Have a rollout held; return ``who`` as somebody who may operate it, not see it."""
@@ -692,6 +699,22 @@ QUESTIONS = [
         lambda t, who: deciders(
             with_deciders(Environment.objects.filter(pk=t.staging.pk)).get(), who
         ),
+    ),
+    Direct(
+        "have releases requested in production by who manages staging alone",
+        "operator",
+        Forbidden,
+        lambda t, who: update_environment(
+            t.staging,
+            promote={"after": "soaked", "to": "production"},
+            actor=t.manager_of_staging(who),
+        ),
+    ),
+    Direct(
+        "be offered to have releases requested by themselves",
+        "approver",
+        None,
+        lambda t, who: t.place(who).promotion.later,
     ),
     Direct(
         "learn where releases wait that nobody can approve",

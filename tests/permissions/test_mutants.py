@@ -27,6 +27,7 @@ NEEDLESS = {
     "apps/console/queries/alerts.py can_somewhere",  # spares a query of visible alerts
     "apps/console/views/policies.py visible",  # lift_freeze asks again, and hides as well
     "apps/governance/queries/visible_rows.py can_somewhere",  # spares a query of inbox()
+    "apps/governance/actions/promoting.py can",  # request_release asks again, in its own words
     "apps/identity/sign_in/adapters.py demand_fresh_session",  # routes ask before
     "apps/console/queries/release_behaviour.py can_somewhere",  # spares columns shown to nobody
     "apps/rollouts/queries.py can_somewhere",  # spares a query of awaiting_person()

@@ -614,6 +614,10 @@ def pages(world: World) -> None:
         "GET /releases/new/": {"version": shown.version_id},
         "POST /projects/new": {"slug": "newer", "name": "Newer"},
         "POST /projects/{project}/members/add": {"who": "bob@example.com", "role": "viewer"},
+        "POST /projects/{project}/environments/{environment}/promote": {
+            "to": "",
+            "version": str(shown.environment.revision),
+        },
         "POST /projects/{project}/settings/save": {"name": "Newer", "version": "1"},
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},

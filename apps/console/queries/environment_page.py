@@ -9,6 +9,11 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_spar
 from apps.console.queries.links import sees
 from apps.console.queries.page_parts import Link, for_members
 from apps.console.queries.policies import gate_titles
+from apps.console.queries.promotions import (
+    PromotionSetting,
+    promotion_setting,
+    with_setting,
+)
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, with_deciders
 from apps.governance.queries.visible_rows import freezes, in_force, policies
@@ -33,6 +38,7 @@ class EnvironmentPage:
     freezes: Sequence[Freeze]
     targets: Sequence[Target]
     endpoints: Sequence[EndpointRow]
+    promotion: PromotionSetting
 
     @property
     def gates(self) -> list[str]:
@@ -98,7 +104,7 @@ class EnvironmentPage:
 def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
     """Return what the page of an environment shows, or raise ``NotFound``."""
     rows = Environment.objects.filter(project__slug=project, name=name)
-    row = with_deciders(visible(rows.select_related("project"), actor)).first()
+    row = with_deciders(visible(with_setting(rows), actor)).first()
     if row is None:
         raise NotFound
     published = policies(row, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
@@ -111,4 +117,5 @@ def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
         freezes=list(frozen.order_by("-starts_at")),
         targets=list(visible_targets(actor).filter(environments=row).order_by("name")),
         endpoints=with_sparklines(endpoint_rows(list(with_use(found).order_by("name")[:SHOWN]))),
+        promotion=promotion_setting(row, actor),
     )

@@ -19,6 +19,7 @@ from apps.audit.queries import unseal
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
+from apps.console.queries.promotions import with_promotion
 from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
 from apps.console.templatetags.placet import ago
 from apps.governance import gates
@@ -321,15 +322,16 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
     stopped its endpoint (``stopper``), whether a rollout is under way there (``moving``), whether
     that was stopped at the decision (``stopped_then``),
-    the standing recalls of its version (``version_recalls``), and what is live there now
-    (:func:`with_live_now`)."""
+    the standing recalls of its version (``version_recalls``), what is live there now
+    (:func:`with_live_now`), and what was and will be requested by itself
+    (:func:`with_promotion`)."""
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     columns = {name: f"recall__{name}" for name in ("project", "kind", "state")}
     columns |= {"at": "recall__created_at", "lifted": "recall__lifted_at"}
     columns |= {"by": "recall__recalled_by", "reason": "recall__reason_sealed"}
     moving = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=UNDER_WAY)
     recall = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
-    return with_live_now(with_way_back(releases)).annotate(
+    return with_promotion(with_live_now(with_way_back(releases))).annotate(
         rollback=rollback_of(),
         recalled_before=recall_before_the_decision(),
         recalled=ArraySubquery(recalls.values(json=recall)),

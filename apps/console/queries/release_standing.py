@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
+from apps.console.queries.promotions import PromotionLine, promotion_lines
 from apps.console.queries.release_end import has_ended
 from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import VERBS, LastWords, last_words, paused
@@ -36,8 +37,16 @@ class ReleaseStanding:
         of HTTP too, so what is said besides, with names, is in it as a number."""
         starts = "can start" if self.can_start else ""
         stopped = "stopped" if self.release.endpoint.is_stopped else ""
-        said = " ".join(filter(None, [*self.said, self.paused, starts, stopped]))
+        opens = [
+            f"{line.sign.text} {line.release and line.release.text}" for line in self.promotion
+        ]
+        said = " ".join(filter(None, [*self.said, self.paused, starts, stopped, *opens]))
         return f"{self.state} {crc32(said.encode()):08x}" if said else self.state
+
+    @property
+    def promotion(self) -> list[PromotionLine]:
+        """What it came of, and what comes of it in the next environment, by itself."""
+        return promotion_lines(self.release)
 
     @property
     def is_behind(self) -> bool:

@@ -22,6 +22,9 @@ from apps.console.views.audit import exported
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import LONG, read_whole, whole
 from apps.console.views.filters import refused
+from apps.governance import promotion
+from apps.governance.actions import update_environment
+from apps.governance.queries import visible_rows
 from apps.identity.actions import create_project, grant_role, revoke_role, update_project
 from apps.identity.models import Project
 from apps.identity.queries import authorize, project_by_slug, subject_for, visible_roles
@@ -188,3 +191,18 @@ def environment(request: PageRequest, project: str, environment: str) -> HttpRes
     """Show one environment: its policy in force, freezes, targets, and what serves there."""
     found = environment_page(project, environment, request.actor)
     return show(request, "environment", page=found, environment=found.environment)
+
+
+@action
+def save_promotion(request: PageRequest, project: str, environment: str) -> HttpResponse:
+    """Say whether what has soaked in an environment is requested in another by itself, if it is
+    still as the form showed it."""
+    row = visible_rows.environment(
+        project_by_slug(project, request.actor), environment, request.actor
+    )
+    to, plan = (request.POST.get(name, "").strip() for name in ("to", "plan"))
+    setting = {"after": promotion.AFTER, "to": to, "plan": plan} if to else {}
+    version = whole(request, "version")
+    update_environment(row, promote=setting, revision=version, actor=request.actor)
+    messages.success(request, "Saved.")
+    return back(request)

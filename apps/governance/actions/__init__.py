@@ -36,6 +36,7 @@ from apps.governance.actions.policies import (
     publish_policy,
     withdraw_policy,
 )
+from apps.governance.actions.promoting import open_promoted
 from apps.governance.actions.releases import comment, request_release, withdraw
 from apps.governance.actions.sweeps import advance_waiting, expire_due, start_waiting
 from apps.governance.queries.facts import evaluate
@@ -64,6 +65,7 @@ __all__ = [
     "mark_live",
     "mark_rolled_back",
     "open_break_glass",
+    "open_promoted",
     "publish_policy",
     "reopen",
     "request_release",

@@ -9,6 +9,7 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 from apps.audit.actions import record
 from apps.governance.actions.locking import lock_environment, lock_project
 from apps.governance.actions.policies import publish_new
+from apps.governance.actions.promoting import read_promote
 from apps.governance.errors import EnvironmentExists
 from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
 from apps.governance.models import Environment
@@ -82,37 +83,52 @@ def update_environment(
     on_state_expired: str | None = None,
     on_recall: str | None = None,
     plans: Mapping[str, Any] | None = None,
+    promote: Mapping[str, Any] | None = None,
     revision: int | None = None,
     actor: Actor,
 ) -> Environment:
     """Change order, targets, what a node does past the end of its signed state, what an endpoint
-    does when what is live is recalled, or plans.
+    does when what is live is recalled, plans, or where a request opens by itself.
 
     ``plans`` are all that are ready to be chosen here by a name of their own, besides those that
-    every environment has. ``revision`` is the one the caller read. A target that endpoints stand
-    on stays; a new one must list the environment, or its project.
+    every environment has. ``promote`` is ``{"after": "soaked", "to": "production"}``, with a
+    ``plan`` of there by its name if not the usual one, and ``{}`` for nothing. ``revision`` is the
+    one the caller read. A target that endpoints stand on stays; a new one must list the
+    environment, or its project.
     """
     own = None if plans is None else _own_plans(plans)
     _check_choices(on_state_expired, on_recall)
+    said: dict[str, Any] = {"position": position, "plans": own}
+    said |= {"on_state_expired": on_state_expired, "on_recall": on_recall}
+    changes = {name: value for name, value in said.items() if value is not None}
     with record(actor) as log:
         row = lock_environment(environment, actor, "environment.manage")
         if revision is not None and revision != row.revision:
             raise Stale
         if targets is not None:
             _put_on(row, targets)
-        row.position = row.position if position is None else position
+        if promote is not None:
+            changes |= read_promote(row, promote, actor)
         ends_otherwise = on_state_expired not in (None, row.on_state_expired)
-        row.on_state_expired = on_state_expired or row.on_state_expired
-        row.on_recall = on_recall or row.on_recall
-        row.plans = row.plans if own is None else own
-        row.revision += 1
-        row.save(update_fields=["position", "on_state_expired", "on_recall", "plans", "revision"])
+        _change(row, changes)
         log.add(ENVIRONMENT_CHANGED, row)
         if ends_otherwise:  # nothing else of it is in the signed states
-            # in one order: two changes that hold each other's waiting jobs would be a deadlock
-            for target in sorted(set(_endpoints(row).values_list("target", flat=True))):
-                publish(target)
+            _publish(row)
         return row
+
+
+def _publish(row: Environment) -> None:
+    """Have the states of its targets signed anew, in one order: two changes that hold each other's
+    waiting jobs would be a deadlock."""
+    for target in sorted(set(_endpoints(row).values_list("target", flat=True))):
+        publish(target)
+
+
+def _change(row: Environment, changes: Mapping[str, Any]) -> None:
+    row.revision += 1
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(update_fields=[*changes, "revision"])
 
 
 def _check_choices(on_state_expired: str | None, on_recall: str | None) -> None:

@@ -1,8 +1,9 @@
 """Environments."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 from apps.governance import actions
 from apps.governance.models import Environment
 from apps.governance.queries import visible_rows
+from apps.governance.queries.promotions import promote_document
 from apps.identity.queries import project_by_slug
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
@@ -32,6 +34,7 @@ class EnvironmentSerializer(serializers.Serializer[Any]):
     plans = serializers.DictField(
         child=serializers.DictField(), help_text="Its own plans, ready to be chosen by their names"
     )
+    promote = serializers.SerializerMethodField()
     policy = serializers.SerializerMethodField()
     revision = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -39,6 +42,11 @@ class EnvironmentSerializer(serializers.Serializer[Any]):
     def get_targets(self, row: Any) -> list[str]:
         """Names of the targets, in order."""
         return sorted(t.name for t in row.targets.all())
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_promote(self, row: Any) -> Mapping[str, Any]:
+        """Where a request opens by itself, after what, and with which plan; empty for nowhere."""
+        return promote_document(row)
 
     def get_policy(self, row: Any) -> int | None:
         """Number of the policy in force."""
@@ -70,6 +78,12 @@ class EnvironmentChangeSerializer(serializers.Serializer[Any]):
     on_recall = serializers.CharField(required=False, help_text="fall_back or stop")
     plans = serializers.DictField(
         child=serializers.DictField(), required=False, help_text="All of its own plans, by name"
+    )
+    promote = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        help_text='{"after": "soaked", "to": an environment that follows, "plan": one of there}: a '
+        "request opens by itself; {} for none",
     )
 
 
@@ -146,7 +160,8 @@ class EnvironmentDetail(PlacetView):
         responses=EnvironmentSerializer,
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:
-        """Change order, targets, what nodes do past their signed state, plans. Needs If-Match."""
+        """Change order, targets, what nodes do past their signed state, plans, and where requests
+        open by themselves. Needs If-Match."""
         row = environment_of(slug, name, self.actor)
         data: Any = self.body(EnvironmentChangeSerializer)
         require_match(request, _tag(row))

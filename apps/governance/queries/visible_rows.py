@@ -63,7 +63,7 @@ def environments(project: Project, actor: Actor) -> QuerySet[Environment]:
     published = PolicyRevision.objects.filter(state=PolicyState.PUBLISHED).order_by("-number")
     return (
         visible(Environment.objects.filter(project=project), actor)
-        .select_related("project")
+        .select_related("project", "promote_to")
         .prefetch_related("targets", Prefetch("policies", published, to_attr="published"))
         .order_by("position", "pk")
     )

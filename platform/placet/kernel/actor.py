@@ -43,7 +43,8 @@ class Actor:
     """The subject of an action.
 
     ``id`` is a public id (``per_…``, ``svc_…``, ``nod_…``) or ``system``. ``owner`` is the person
-    who answers for a service account; for a person it is the person. ``token`` is the id of the
+    who answers for a service account; for a person it is the person; for the system none, unless it
+    acts for one and may do what they may. ``token`` is the id of the
     API token in use, ``None`` in a browser session. ``mfa`` says that this session was opened
     with a second factor; ``authenticated_at`` when the person in it last showed who they are,
     ``None`` where nothing tells. ``withheld`` are roles of the person in a session that are in no
@@ -71,14 +72,16 @@ class Actor:
         return self.kind == "person" and self.token is None
 
     def can(self, permission: str, scope: Scope = INSTANCE) -> bool:
-        """Tell whether any grant gives ``permission`` at ``scope``. The system may do anything."""
-        if self.kind == "system":
+        """Tell whether any grant gives ``permission`` at ``scope``. The system may do anything, for
+        a person what they may."""
+        if self.kind == "system" and not self.owner:
             return True
         return any(g.permission == permission and g.scope.covers(scope) for g in self.grants)
 
     def can_somewhere(self, permission: str) -> bool:
         """Tell whether any grant gives ``permission`` at whatever scope (for menus)."""
-        return self.kind == "system" or any(g.permission == permission for g in self.grants)
+        free = self.kind == "system" and not self.owner
+        return free or any(g.permission == permission for g in self.grants)
 
     def projects_with(self, permission: str) -> frozenset[str] | None:
         """Return the project ids where ``permission`` is held; ``None`` means all of them."""

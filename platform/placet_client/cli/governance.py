@@ -92,6 +92,18 @@ def environment_create(
         go_on(client, "environment", *refs.place(place))
 
 
+PromoteTo = Annotated[
+    str | None,
+    typer.Option(
+        help="where a release that soaked here is requested by itself, empty for nowhere",
+        metavar="ENVIRONMENT",
+    ),
+]
+PromotePlan = Annotated[
+    str, typer.Option(help="the plan that it is requested with, by its name there")
+]
+
+
 @environment.command("edit")
 def environment_edit(
     place: EnvironmentArgument,
@@ -109,6 +121,8 @@ def environment_edit(
         list[str] | None,
         typer.Option(help="its own, JSON or @FILE, empty for none", metavar="NAME=PLAN"),
     ] = None,
+    promote_to: PromoteTo = None,
+    promote_plan: PromotePlan = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Change an environment."""
@@ -122,10 +136,21 @@ def environment_edit(
             on_state_expired=on_state_expired,
             on_recall=on_recall,
             plans=_plans(now.plans, named) if named else None,
+            promote=_promote(promote_to, promote_plan),
             if_match=now.etag,
         )
         show_one(changed, output)
         go_on(client, "environment", *refs.place(place))
+
+
+def _promote(to: str | None, plan: str) -> Json | None:
+    """Return the setting as the API takes it, ``None`` to leave it as it is."""
+    if to is None:
+        if plan:
+            raise typer.BadParameter("--promote-plan needs --promote-to")
+        return None
+    named = {"plan": plan} if plan else {}
+    return {"after": "soaked", "to": to, **named} if to else {}
 
 
 def _plans(now: Json, named: dict[str, str]) -> Json:

@@ -73,16 +73,19 @@ class Environments(Noun):
         on_state_expired: str | None = None,
         on_recall: str | None = None,
         plans: Json | None = None,
+        promote: Json | None = None,
         if_match: str = "",
     ) -> Environment:
         """Change where an environment stands, its targets, what nodes do when cut off, what its
-        endpoints do when what is live is recalled, or all of the plans that it has for itself."""
+        endpoints do when what is live is recalled, all of the plans that it has for itself, or
+        where what soaked here is requested by itself (``{}`` for nowhere)."""
         body = {
             "position": position,
             "targets": targets,
             "on_state_expired": on_state_expired,
             "on_recall": on_recall,
             "plans": plans,
+            "promote": promote,
         }
         path = at("projects", project, "environments", name)
         return self._change(Environment, "PATCH", path, changed(body), if_match)

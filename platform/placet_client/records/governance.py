@@ -43,6 +43,7 @@ class Environment(Record):
     on_state_expired: str  # serve or stop
     on_recall: str  # fall_back or stop, when what is live is recalled
     plans: Json  # Its own plans, ready to be chosen by their names
+    promote: dict[str, str]
     policy: int | None  # Number of the policy in force.
     revision: int
     created_at: datetime

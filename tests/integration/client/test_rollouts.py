@@ -80,6 +80,25 @@ def test_an_environment_has_plans_of_its_own(
     assert "by no strategy" in capsys.readouterr().err
 
 
+def test_an_environment_has_requests_open_in_the_next_by_themselves(
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    become(world, "Otto", live_server.url, monkeypatch)
+    edit = ["environment", "edit", "risk/staging", "-o", "json"]
+    assert main([*edit, "--promote-plan", "canary"]) == 2
+    assert "needs --promote-to" in capsys.readouterr().err
+    assert main([*edit, "--promote-to", "production", "--promote-plan", "canary"]) == 0
+    said = {"after": "soaked", "to": "production", "plan": "canary"}
+    assert answer(capsys)["promote"] == said
+    assert main([*edit, "--position", "11"]) == 0
+    assert answer(capsys)["promote"] == said
+    assert main([*edit, "--promote-to", ""]) == 0
+    assert answer(capsys)["promote"] == {}
+
+
 def test_a_unit_is_named_with_its_source_and_its_salt_is_listed(
     story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -246,6 +246,20 @@ def test_mistakes_in_a_policy_come_back_with_their_lines(world: World) -> None:
     ]
 
 
+def test_where_requests_open_by_themselves_is_set_and_taken_back(world: World) -> None:
+    otto, setting = client(world, "Otto"), {"after": "soaked", "to": "production"}
+    read = otto.get(STAGING)
+    assert read.json()["promote"] == {}
+    refused = otto.patch(STAGING, {"promote": {"to": "production"}}, if_match=read["ETag"])
+    assert refused.json()["errors"] == [{"pointer": "/promote/after", "detail": "must be soaked"}]
+    changed = otto.patch(STAGING, {"promote": setting}, if_match=read["ETag"])
+    assert (changed.status_code, changed.json()["promote"]) == (200, setting)
+    listed = otto.get("/projects/risk/environments").json()["items"]
+    assert [row["promote"] for row in listed if row["promote"]] == [setting]
+    none = otto.patch(STAGING, {"promote": {}}, if_match=changed["ETag"])
+    assert none.json()["promote"] == {}
+
+
 def test_an_environment_is_changed_only_by_whoever_read_it_last(world: World) -> None:
     otto = client(world, "Otto")
     read = otto.get(STAGING)

@@ -1,5 +1,6 @@
 """Adds how releases end with their endpoint or by an abort, what was live at the decision, requests
-for changes, what was shown at each decision, and when a release was live for the first time."""
+for changes, what was shown at each decision, when a release was live for the first time, and
+requests that open by themselves."""
 
 from importlib import import_module
 
@@ -12,6 +13,7 @@ REPLACED = (
     "0013_request_changes",
     "0014_decision_records",
     "0015_first_live_at",
+    "0016_promote",
 )
 MODULES = [import_module(f"apps.governance.migrations.{name}") for name in REPLACED]
 

@@ -1,0 +1,76 @@
+"""What soaks in an environment that has requests opened in the next one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from apps.governance import promotion
+from apps.governance.models import Environment, PolicyRevision, Promotion, Release
+from apps.governance.promotion import Soak
+from apps.governance.queries.facts import soaks_by_environment, soaks_of
+from apps.governance.rules import PolicyState, ReleaseState
+from apps.serving.rules import EndpointState
+from placet.kernel import clock
+
+
+def promoting() -> QuerySet[Release, Any]:
+    """Return what is live where an environment has requests opened in the next, and was neither
+    tried nor ever asked for there, with what :func:`soak_of` looks at (one query)."""
+    live = Release.objects.filter(state=ReleaseState.LIVE, environment__promote_to__isnull=False)
+    serving = live.exclude(endpoint__state=EndpointState.STOPPED)
+    tried = Promotion.objects.filter(
+        source=OuterRef("pk"), environment=OuterRef("environment__promote_to")
+    )
+    rows = with_soak(serving).filter(~Exists(tried), ~Exists(asked_there()))
+    return rows.select_related("project", "environment__promote_to", "endpoint", "version", "bento")
+
+
+def asked_there() -> QuerySet[Release]:
+    """Return what ever asked for the Bento of a release, a row outside, behind the endpoint of its
+    name in the environment that its own promotes to: whoever asked, and whatever became of it."""
+    return Release.objects.filter(
+        environment=OuterRef("environment__promote_to"),
+        endpoint__name=OuterRef("endpoint__name"),
+        bento=OuterRef("bento"),
+    )
+
+
+def with_soak(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
+    """Have releases bring when their Bento was live (``stretches``), and the policy in force where
+    their environment promotes to (``next_policy``)."""
+    return releases.annotate(
+        stretches=ArraySubquery(soaks_of("bento")),
+        next_policy=policy_at("environment__promote_to"),
+    )
+
+
+def policy_at(environment: str) -> Subquery:
+    """Return the document of the policy in force in an environment, a column of rows outside."""
+    published = PolicyRevision.objects.filter(
+        environment=OuterRef(environment), state=PolicyState.PUBLISHED
+    )
+    return Subquery(published.order_by("-number").values("document")[:1])
+
+
+def soak_of(release: Any, now: datetime | None = None) -> Soak:
+    """Return how a release stands before what the next environment demands of soaking in its own;
+    it comes :func:`with_soak`."""
+    place: Environment = release.environment
+    if release.next_policy is None or promotion.fault(release.next_policy, place.name, ""):
+        return Soak(passed=False)
+    stretches = soaks_by_environment(release.stretches).get(place.name, [])
+    return promotion.soak(release.next_policy, place.name, stretches, now or clock.now())
+
+
+def promote_document(environment: Environment) -> Mapping[str, Any]:
+    """Return the setting of an environment as the API has it; empty where nothing opens by itself.
+
+    ``environment`` comes with its ``promote_to``.
+    """
+    if environment.promote_to is None:
+        return {}
+    said = {"after": promotion.AFTER, "to": environment.promote_to.name}
+    return said | ({"plan": environment.promote_plan} if environment.promote_plan else {})
