@@ -12,9 +12,11 @@ from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import Decision, Release
+from apps.governance.plan import Plan
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
 from apps.rollouts.models import Rollout
+from apps.rollouts.passed import PassedOver, passings_told, told_in
 from apps.rollouts.rules.facts import NO_REASON
 from apps.rollouts.states import RolloutKind
 from apps.serving.hooks import keeper
@@ -40,6 +42,7 @@ COLUMNS = {
     "endpoint_state": "endpoint__state",
     "bento": "bento",
     "reason": "ended_reason",
+    "plan": "plan",
     **{name: name for name in ("number", "state", "requested_by", "live_at", "ended_at")},
     **{name: name for name in ("created_at", "approved_at")},
 }
@@ -84,6 +87,7 @@ class Attempt:
     live_at: datetime | None
     ended_at: datetime | None
     recall: str  # what revoked it, for who may see that
+    passed_over: tuple[PassedOver, ...]  # analyses that people signed, in its rollouts
 
     @property
     def said(self) -> str:
@@ -159,7 +163,9 @@ def _rollouts(actor: Actor) -> ArraySubquery:
     rows = visible(rows, actor, view="rollout.view") if sees else rows.filter(pk="")
     rows = rows.order_by("-created_at")
     same = {name: name for name in ("state", "reason", "created_at", "finished_at")}
-    told = JSONObject(id="pk", by="aborted_by", name=name_in("aborted_by"), **same)
+    same |= {"replaces": "from_revision"}
+    name, passed = name_in("aborted_by"), passings_told()
+    told = JSONObject(id="pk", by="aborted_by", name=name, passed=passed, **same)
     return ArraySubquery(rows.values(json=told)[:ROLLOUTS])
 
 
@@ -245,13 +251,23 @@ def _told(
         **{name: one[name] for name in ("number", "environment", "endpoint")},
         **{name: one[name] for name in ("requested_by", "requester_name")},
     }
+    passed = [_passed(row, one["plan"]) for row in one["rollouts"]]
     if not is_own:
-        yield Attempt(**shared, **_whole(one, texts, told))
-    for row in one["rollouts"][1:]:
+        last = passed[0] if passed else ()
+        yield Attempt(**shared, **_whole(one, texts, told), passed_over=last)
+    for row, went_past in zip(one["rollouts"][1:], passed[1:], strict=True):
         at = _time(row["finished_at"] or row["created_at"])
         ended = {"outcome": row["state"], "at": at, "live_at": None, "ended_at": at}
         said = {"by": row["by"], "by_name": row["name"], "reason": _reason(row["reason"])}
-        yield Attempt(**shared, **ended, **said, rollout=row["id"], role="", recall="")
+        said |= {"role": "", "recall": ""}
+        yield Attempt(**shared, **ended, **said, rollout=row["id"], passed_over=went_past)
+
+
+def _passed(rollout: Mapping[str, Any], plan: Mapping[str, Any]) -> tuple[PassedOver, ...]:
+    """Return the analyses that a rollout went past; where it replaced nothing it has none."""
+    if not rollout["replaces"]:
+        return ()
+    return tuple(told_in(rollout["passed"], Plan.stored(plan).steps))
 
 
 def _whole(

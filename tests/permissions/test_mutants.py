@@ -33,6 +33,8 @@ NEEDLESS = {
     "apps/console/queries/release_behaviour.py visible",
     "apps/rollouts/attempts.py can_somewhere",
     "apps/rollouts/attempts.py visible",  # and a version's releases are all of one project
+    "apps/rollouts/passed.py can_somewhere",
+    "apps/rollouts/passed.py visible",
     "apps/rollouts/queries.py can_somewhere",  # spares a query of awaiting_person()
     "apps/rollouts/traffic.py visible",  # of a token without rollout.view, which no role is
 }

@@ -8,6 +8,7 @@ from typing import Any
 from placet_client.records.base import Json, Record
 from placet_client.records.break_glass import GlassDuty
 from placet_client.records.serving import (
+    PassedOver,
     ToldRecall,
 )
 
@@ -350,6 +351,7 @@ class Attempt(Record):
     at: datetime
     live_at: datetime | None
     ended_at: datetime | None
+    passed_over: tuple[PassedOver, ...]  # Analyses that people signed and its rollout went past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
