@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from apps.audit.models import Audited
 from apps.builds.models import Bento
 from apps.governance.approvals import ApprovalPolicy, Decider, Parties
+from apps.governance.passing_over import passing_over
 from apps.governance.rules import (
     GLASS_OPEN,
     BreakGlassState,
@@ -103,6 +104,11 @@ class PolicyRevision(Audited):
     def break_glass(self) -> BreakGlassRule | None:
         """What it says of breaking the glass; ``None`` where nobody may."""
         return break_glass_rule(self.document)
+
+    @property
+    def passing_over(self) -> str:
+        """What it says of passing over analyses: ``allow``, ``second_person`` or ``forbid``."""
+        return passing_over(self.document)
 
 
 # not started: a new policy still reaches them

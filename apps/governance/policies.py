@@ -10,7 +10,8 @@ from pydantic import ValidationError, ValidationInfo
 from apps.governance.break_glass import BreakGlassTerms
 from apps.governance.gates import GATES, read
 from apps.governance.gates.members import Members
-from apps.governance.parts import Loc, Omittable, Part, ReadBy, must, rule, whole, wrong
+from apps.governance.parts import Loc, Omittable, Part, ReadBy, must, one_of, rule, whole, wrong
+from apps.governance.passing_over import WORDS
 from placet.kernel import yaml_text
 from placet_verify import canonical
 
@@ -90,7 +91,9 @@ def _twice(gate: dict[str, Any], before: list[dict[str, Any]]) -> tuple[Loc, str
 
 
 class PolicyDocument(Part):
-    """What a policy asks for. Without ``break_glass`` nobody can break the glass."""
+    """What a policy asks for. Without ``break_glass`` nobody can break the glass; without
+    ``pass_over_analyses`` operators pass over analyses of a plan, and it is written nowhere: the
+    digest of a policy from before is what it was."""
 
     EXPECTED = "must be a mapping with version, description and gates"
     UNKNOWN = "is not a member of a policy"
@@ -105,6 +108,7 @@ class PolicyDocument(Part):
     expires_after_days: Annotated[int, whole(1, 365)] = DEFAULT_EXPIRY_DAYS
     gates: Annotated[list[dict[str, Any]], ReadBy(_gates)] = must()
     break_glass: Annotated[BreakGlassTerms | None, Omittable()] = None
+    pass_over_analyses: Annotated[str | None, one_of(*WORDS)] = None
 
 
 def parse(source: str) -> Policy:

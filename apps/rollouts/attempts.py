@@ -12,9 +12,11 @@ from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import FIRST_LIVE, Decision, Release
+from apps.governance.plan import Plan
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
 from apps.rollouts.models import Rollout
+from apps.rollouts.passed import PassedOver, passings_told, told_in
 from apps.rollouts.rules.facts import NO_REASON
 from apps.rollouts.states import RolloutKind
 from apps.serving.hooks import keeper
@@ -40,6 +42,7 @@ COLUMNS = {
     "endpoint_state": "endpoint__state",
     "bento": "bento",
     "reason": "ended_reason",
+    "plan": "plan",
     **{name: name for name in ("number", "state", "requested_by", "live_at", "ended_at")},
     **{name: name for name in ("created_at", "approved_at")},
     "first_live_at": FIRST_LIVE,
@@ -86,6 +89,7 @@ class Attempt:
     live_at: datetime | None  # later where it was started or gone back to since
     ended_at: datetime | None
     recall: str  # what revoked it, for who may see that
+    passed_over: tuple[PassedOver, ...]  # analyses that people signed, in its rollouts
 
     @property
     def said(self) -> str:
@@ -161,7 +165,9 @@ def _rollouts(actor: Actor) -> ArraySubquery:
     rows = Rollout.objects.filter(release=OuterRef("pk"), kind=RolloutKind.RELEASE)
     rows = _seen(rows, actor).order_by("-created_at")
     same = {name: name for name in ("state", "reason", "created_at", "finished_at")}
-    told = JSONObject(id="pk", by="aborted_by", name=name_in("aborted_by"), **same)
+    same |= {"replaces": "from_revision"}
+    name, passed = name_in("aborted_by"), passings_told()
+    told = JSONObject(id="pk", by="aborted_by", name=name, passed=passed, **same)
     return ArraySubquery(rows.values(json=told)[: ROLLOUTS + 1])
 
 
@@ -256,14 +262,25 @@ def _told(
         **{name: one[name] for name in ("number", "environment", "endpoint")},
         **{name: one[name] for name in ("requested_by", "requester_name")},
     }
+    passed = [_passed(row, one["plan"]) for row in one["rollouts"]]
     if not is_own:
-        yield Attempt(**shared, **_whole(one, texts, told))
-    for row in one["rollouts"][1:ROLLOUTS]:
+        last = passed[0] if passed else ()
+        yield Attempt(**shared, **_whole(one, texts, told), passed_over=last)
+    told_of = slice(1, ROLLOUTS)
+    for row, went_past in zip(one["rollouts"][told_of], passed[told_of], strict=True):
         at = _time(row["finished_at"] or row["created_at"])
         ended = {"outcome": row["state"], "at": at, "ended_at": at}
         ended |= dict.fromkeys(("first_live_at", "live_at"))
         said = {"by": row["by"], "by_name": row["name"], "reason": _reason(row["reason"])}
-        yield Attempt(**shared, **ended, **said, rollout=row["id"], role="", recall="")
+        said |= {"role": "", "recall": ""}
+        yield Attempt(**shared, **ended, **said, rollout=row["id"], passed_over=went_past)
+
+
+def _passed(rollout: Mapping[str, Any], plan: Mapping[str, Any]) -> tuple[PassedOver, ...]:
+    """Return the analyses that a rollout went past; where it replaced nothing it has none."""
+    if not rollout["replaces"]:
+        return ()
+    return tuple(told_in(rollout["passed"], Plan.stored(plan).steps))
 
 
 def _whole(

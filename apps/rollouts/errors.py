@@ -1,6 +1,6 @@
 """Refusals of this app."""
 
-from placet.kernel.problems import Conflict
+from placet.kernel.problems import Conflict, Forbidden
 
 
 class RolloutOpen(Conflict):
@@ -43,6 +43,30 @@ class NotSkippable(Conflict):
     """The candidate is not ready, or the step is the one that sends all requests."""
 
     code, title = "not_skippable", "There is no step to skip now"
+
+
+class AnalysesKept(Forbidden):
+    """The policy of the release lets nobody pass over analyses of its plan."""
+
+    code, title = "analyses_kept", "The policy forbids passing over analyses"
+
+
+class PassingAsked(Conflict):
+    """A second person is asked for something at this step already."""
+
+    code, title = "passing_asked", "A second person is asked already"
+
+
+class NoPassingAsked(Conflict):
+    """Nobody waits for a second person, or not for what was shown."""
+
+    code, title = "no_passing_asked", "Nothing waits for a second person here"
+
+
+class OwnPassing(Forbidden):
+    """Whoever asked does not confirm."""
+
+    code, title = "own_passing", "Someone else has to answer: you asked for it"
 
 
 class NotShown(Conflict):

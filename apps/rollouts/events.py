@@ -25,6 +25,32 @@ ROLLOUT_PAUSED = event_kind("rollout.paused", "Paused the rollout")
 ROLLOUT_RESUMED = event_kind("rollout.resumed", "Resumed the rollout")
 ROLLOUT_PROMOTED = event_kind("rollout.promoted", "Promoted the new revision")
 STEP_SKIPPED = event_kind("rollout.step_skipped", "Skipped step {step} of the plan")
+_PASSING = {"verb": ("skip", "promote")}
+ANALYSES_PASSED = event_kind(
+    "rollout.analyses_passed",
+    "Passed over {count} of the signed analyses ({verb:word})",
+    words=_PASSING,
+)
+PASSING_ASKED = event_kind(
+    "rollout.passing_asked",
+    "Asked a second person to pass over {count} of the signed analyses ({verb:word})",
+    words=_PASSING,
+)
+PASSING_CONFIRMED = event_kind(
+    "rollout.passing_confirmed",
+    "Confirmed passing over {count} of the signed analyses ({verb:word})",
+    words=_PASSING,
+)
+PASSING_DECLINED = event_kind(
+    "rollout.passing_declined",
+    "Declined to pass over {count} of the signed analyses ({verb:word})",
+    words=_PASSING,
+)
+PASSING_WITHDRAWN = event_kind(
+    "rollout.passing_withdrawn",
+    "Withdrew the request to pass over {count} of the signed analyses ({verb:word})",
+    words=_PASSING,
+)
 ROLLOUT_SHIPPED = event_kind(
     "rollout.shipped", "Approved shipping release {number} after its A/B test"
 )

@@ -10,7 +10,14 @@ from apps.governance.models import Release
 from apps.governance.plan import Plan, Ship, Step
 from apps.identity.models import Project
 from apps.rollouts.rules import steps_for
-from apps.rollouts.states import ENDED_STATES, HOLDING, RolloutKind, RolloutState
+from apps.rollouts.states import (
+    ENDED_STATES,
+    HOLDING,
+    STEPPING,
+    PassingState,
+    RolloutKind,
+    RolloutState,
+)
 from apps.rollouts.steps import for_person, judged_index
 from apps.serving.models import Endpoint, Revision
 from placet.kernel.clock import now
@@ -126,6 +133,52 @@ class Look(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["rollout", "step", "at"], name="rollouts_look_once")
         ]
+
+
+class Passing(Audited):
+    """Going past analyses of the plan that people signed, by skipping a step or by promoting: who
+    did, which analyses and why; or that a second person is asked for it, and what they said.
+
+    Kept for ever, with the rollout. What is asked is open while the rollout is at the same step.
+    """
+
+    LOG_SEALED = frozenset({"reason", "answer"})
+
+    id = IdField("pas")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="passings")
+    verb = models.CharField(max_length=8)  # skip, promote
+    step = models.IntegerField()  # the one at which it was asked for; -1 before the first
+    analyses = models.JSONField()  # a list of apps.rollouts.passed.KeptAnalysis
+    digest = models.CharField(max_length=71)  # of what was shown: see apps.rollouts.passed
+    state = models.CharField(max_length=10, choices=choices_of(PassingState))
+    generation = models.IntegerField(default=0)
+    asked_by = models.CharField(max_length=40)  # actor id
+    asker = models.CharField(max_length=40)  # accountable person id
+    reason = models.TextField()
+    answered_by = models.CharField(max_length=40, blank=True)  # the second person
+    answer = models.TextField(blank=True)  # why, in their words
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rollout", "step"],
+                condition=Q(state=PassingState.ASKED),
+                name="rollouts_one_passing_asked",
+            )
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a second person can still answer: the rollout has not gone on, or ended."""
+        here = self.rollout.state in STEPPING and self.rollout.step == self.step
+        return self.state == PassingState.ASKED and here
+
+    def environment_scope(self) -> str | None:
+        """It belongs to its rollout's environment."""
+        return self.rollout.endpoint.environment
 
 
 class DrillState(models.TextChoices):

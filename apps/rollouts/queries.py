@@ -25,9 +25,9 @@ from apps.identity.queries import authorize, visible
 from apps.monitoring.queries import TOLERANCE, Compared, compare
 from apps.registry.models import ModelVersion
 from apps.registry.queries import large_of
-from apps.rollouts.models import Drill, DrillSchedule, DrillState, Look, Rollout
+from apps.rollouts.models import Drill, DrillSchedule, DrillState, Look, Passing, Rollout
 from apps.rollouts.rules import OPEN_STATES, STEPPING
-from apps.rollouts.states import ENDED_STATES, HOLDING, RolloutState
+from apps.rollouts.states import ENDED_STATES, HOLDING, PassingState, RolloutState
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.rules import RevisionState
 from placet.kernel.actor import Actor, Scope
@@ -45,17 +45,31 @@ ROLLBACK_KEPT = 5  # revisions of an endpoint that one may go back to
 UNFINISHED = Q(state__in=OPEN_STATES) | Q(commanded__lt=F("generation"))
 
 
-def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:
-    """Return the rollouts that ``actor`` may see."""
+def visible_rollouts(actor: Actor) -> QuerySet[Rollout, Any]:
+    """Return the rollouts that ``actor`` may see, and whether a second person is asked for
+    something at their present step (``is_asked``)."""
     rows = Rollout.objects.select_related(
         "project", "endpoint", "release", "from_revision", "to_revision"
     ).defer("release__request_envelope", "from_revision__permit", "to_revision__permit")
+    rows = rows.annotate(is_asked=Exists(asked_at_present()))
     return visible(rows, actor, view="rollout.view")
 
 
-def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
+def asked_at_present() -> QuerySet[Passing]:
+    """Return what waits for a second person, for a query that reads rollouts: what was asked at an
+    earlier step waits no more, nor of a rollout that has no step before it."""
+    rows = Passing.objects.filter(rollout=OuterRef("pk"), step=OuterRef("step"))
+    return rows.filter(state=PassingState.ASKED, rollout__state__in=STEPPING)
+
+
+def get_rollout(rollout_id: str, actor: Actor) -> Any:
     """Return one rollout, or raise :class:`NotFound`."""
-    rollout = visible_rollouts(actor).filter(pk=rollout_id).first()
+    return found(visible_rollouts(actor), rollout_id)
+
+
+def found(rollouts: QuerySet[Rollout, Any], rollout_id: str) -> Any:
+    """Return the one of ``rollouts`` with this id, or raise :class:`NotFound`."""
+    rollout = rollouts.filter(pk=rollout_id).first()
     if rollout is None:
         raise NotFound
     return rollout
@@ -64,7 +78,8 @@ def get_rollout(rollout_id: str, actor: Actor) -> Rollout:
 def awaiting_person(actor: Actor) -> list[Rollout]:
     """Return the rollouts that go no further until ``actor`` or somebody else who may lets them:
     held, at a pause of their plan without an end, at an analysis that was not settled in its
-    time, or to be shipped. The longest open first (no query for who may let none go on)."""
+    time, to be shipped, or where somebody else asks a second person to go past analyses. The
+    longest open first (no query for who may let none go on)."""
     rows = (
         _held(actor)
         .select_related(
@@ -82,7 +97,7 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
 
 def held_rollouts(actor: Actor) -> ArraySubquery:
     """Return what :func:`count_awaiting` tells from, as a column of any query."""
-    columns = {name: name for name in (*HELD, "created_at")}
+    columns = {name: name for name in (*HELD, "created_at", "asker")}
     beside = {"environment": "endpoint__environment", "plan": "release__plan"}
     beside |= {"requester": "release__requester", "author": "release__version__author"}
     return ArraySubquery(_held(actor).values(json=JSONObject(**columns, **beside)))
@@ -94,25 +109,32 @@ def count_awaiting(held: Iterable[Mapping[str, Any]], actor: Actor) -> int:
     return sum(_waits_for(_rollout(one), actor) for one in held)
 
 
-def _held(actor: Actor) -> QuerySet[Rollout]:
-    """Return the first rollouts that may wait for ``actor``: their steps are in no column."""
+def _held(actor: Actor) -> QuerySet[Rollout, Any]:
+    """Return the first rollouts that may wait for ``actor``, each with who answers for what a
+    second person is asked there (``asker``): their steps are in no column."""
     lets = actor.can_somewhere("rollout.operate") or actor.can_somewhere("release.approve")
     rows = Rollout.objects.all() if lets else Rollout.objects.none()
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
     rows = rows.exclude(state__in=ENDED_STATES)  # as the index of the few that are open has it
-    return rows.filter(Q(state__in=HOLDING) | ~Q(paused_by="")).order_by("pk")[:50]
+    rows = rows.annotate(asker=Subquery(asked_at_present().values("asker")[:1]))
+    held = Q(state__in=HOLDING) | ~Q(paused_by="") | Q(asker__isnull=False)
+    return rows.filter(held).order_by("pk")[:50]
 
 
-def _rollout(held: Mapping[str, Any]) -> Rollout:
+def _rollout(held: Mapping[str, Any]) -> Any:
     version = ModelVersion(author=held["author"])
     release = Release(plan=held["plan"], requester=held["requester"], version=version)
     endpoint = Endpoint(environment=held["environment"])
     known = {name: held[name] for name in HELD}
     created_at = datetime.fromisoformat(held["created_at"])
-    return Rollout(release=release, endpoint=endpoint, created_at=created_at, **known)
+    row: Any = Rollout(release=release, endpoint=endpoint, created_at=created_at, **known)
+    row.asker = held["asker"]
+    return row
 
 
-def _waits_for(rollout: Rollout, actor: Actor) -> bool:
+def _waits_for(rollout: Any, actor: Actor) -> bool:
+    if rollout.asker not in (None, actor.accountable) and _may_operate(rollout, actor):
+        return True
     if not rollout.waits_for_person:
         return False
     return may_ship(rollout, actor) if rollout.waits_to_ship else _may_operate(rollout, actor)

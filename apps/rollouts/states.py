@@ -30,6 +30,16 @@ class RolloutState(StrEnum):
     FAILED = "failed"
 
 
+class PassingState(StrEnum):
+    """What became of going past analyses: ``done``, at once or by a second person. What such a
+    person is asked for stays ``asked`` when nobody answers: the rollout went on or ended."""
+
+    ASKED = "asked"
+    DONE = "done"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
 # A step that holds the present weight: for a time, for a person, or until something is shown.
 HOLDING = (RolloutState.WAITING, RolloutState.ANALYSING)
 AT_A_STEP = (RolloutState.SHIFTING, *HOLDING)

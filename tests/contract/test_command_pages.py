@@ -64,6 +64,9 @@ PAGES = {
     "rollout resume": ("rollout", "rol_1 --reason x"),
     "rollout skip": ("rollout", "rol_1 --reason x"),
     "rollout promote": ("rollout", "rol_1 --reason x"),
+    "rollout confirm": ("rollout", "rol_1 --reason x"),
+    "rollout decline": ("rollout", "rol_1 --reason x"),
+    "rollout withdraw": ("rollout", "rol_1"),
     "rollout retry": ("rollout", "rol_1 --reason x"),
     "rollout abort": ("rollout", "rol_1 --reason x"),
     "endpoint create": ("endpoint", "risk/edge churn --target local"),
@@ -138,8 +141,8 @@ model-signature, runtime show, environment list, environment show, environment p
 policy show, policy try, policy dry-run, duty list, freeze list, release wait, release list,
 release show, release comments, release decisions, release decision, release permit, release vsa,
 release bundle, release export-decision, rollout list, rollout show, rollout looks, rollout series,
-rollout disagreements, endpoint list, endpoint show, endpoint revisions, endpoint traffic,
-endpoint predict, endpoint key list,
+rollout disagreements, rollout passing, endpoint list, endpoint show, endpoint revisions, endpoint
+traffic, endpoint predict, endpoint key list,
 thread list,
 deployment list, target list, target show, target uses, outcome list, prediction list,
 prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall

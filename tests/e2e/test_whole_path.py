@@ -224,7 +224,8 @@ def test_five_percent_of_a_thousand_requests_are_fifty(placet: Running, told: To
     assert Counter(a.headers["x-placet-release"] for a in answers) == {live: 950, asked["id"]: 50}
 
     path = f"/rollouts/{rollout()['id']}"
-    people["operator"].do("POST", f"{path}/promote", {"reason": "It answers alike."})
+    shown = {"reason": "It answers alike.", "step": rollout()["step"]}
+    people["operator"].do("POST", f"{path}/promote", shown)
     until(lambda: rollout()["state"] == "done", 120, "the end of the rollout")
     assert {told.answer().headers["x-placet-release"] for _ in range(20)} == {asked["id"]}
 

@@ -29,7 +29,7 @@ from apps.integrations.models import Webhook
 from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.registry import actions as registry
 from apps.rollouts import actions as rollouts
-from apps.rollouts.errors import NotShown
+from apps.rollouts.errors import NoPassingAsked, NotShown
 from apps.rollouts.models import Rollout
 from apps.serving import actions as serving
 from placet.kernel.actor import SYSTEM, Actor
@@ -376,7 +376,14 @@ FRESH: dict[str, Case] = {
     "rollouts.skip": Case(
         "otto", lambda t: partial(rollouts.skip, t.waiting(), step=1, reason="x")
     ),
-    "rollouts.promote": Case("otto", lambda t: partial(rollouts.promote, t.waiting(), reason="x")),
+    "rollouts.promote": Case(
+        "otto", lambda t: partial(rollouts.promote, t.waiting(), step=1, reason="x")
+    ),
+    "rollouts.confirm_passing": Case(
+        "otto",
+        lambda t: partial(rollouts.confirm_passing, t.waiting(), digest="sha256:0", reason="x"),
+        NoPassingAsked,
+    ),
     "rollouts.ship": Case(
         "vera", lambda t: partial(rollouts.ship, t.waiting(), step=1, reason="x"), NotShown
     ),
@@ -426,7 +433,7 @@ monitoring.open_alert monitoring.remove_objective monitoring.report_outcomes mon
 monitoring.set_objective
 
 rollouts.abort rollouts.pause rollouts.rollback rollouts.run_drill rollouts.schedule_drills
-rollouts.unschedule_drills
+rollouts.unschedule_drills rollouts.decline_passing rollouts.withdraw_passing
 
 assurance.archive_events assurance.recall
 
@@ -497,7 +504,7 @@ def test_where_nobody_approves_what_goes_out_nobody_is_asked(things: Things) -> 
     otto = long_ago(things.who("otto"))
     release = things.world.request("development", plan=MANUAL)
     rollout = rollouts.start_rollout(release, actor=otto)
-    assert rollouts.promote(rollout, reason="x", actor=otto).promoted_by == otto.id
+    assert rollouts.promote(rollout, step=-1, reason="x", actor=otto).promoted_by == otto.id
 
 
 def test_a_passkey_that_signs_is_asked_for_nothing_else() -> None:

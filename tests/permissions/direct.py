@@ -1950,7 +1950,7 @@ QUESTIONS = [
         "promote",
         "operator",
         Reauthenticate,
-        lambda t, who: promote(t.in_staging(), reason="x", actor=who),
+        lambda t, who: promote(t.in_staging(), step=-1, reason="x", actor=who),
         stale=True,
     ),
     Direct(

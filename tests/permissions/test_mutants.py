@@ -30,6 +30,9 @@ NEEDLESS = {
     "apps/governance/actions/promoting.py can",  # request_release asks again, in its own words
     "apps/identity/sign_in/adapters.py demand_fresh_session",  # routes ask before
     "apps/console/queries/release_behaviour.py can_somewhere",  # spares columns shown to nobody
+    # of a token without rollout.view, which no role is
+    "apps/rollouts/passed.py can_somewhere",
+    "apps/rollouts/passed.py visible",
     "apps/rollouts/queries.py can_somewhere",  # spares a query of awaiting_person()
     "apps/rollouts/traffic.py visible",  # of a token without rollout.view, which no role is
 }

@@ -44,6 +44,8 @@ STRONG = {
     "role.granted",
     "role.revoked",
     "rollout.rollback_started",
+    "rollout.analyses_passed",
+    "rollout.passing_confirmed",
     "endpoint.stopped",
     "endpoint.started",
     "access.denied",

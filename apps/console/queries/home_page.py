@@ -22,7 +22,6 @@ from apps.discussions.queries import listed_threads
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.standstill import Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
-from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
@@ -33,14 +32,22 @@ SHOWN = 20  # releases that wait, and endpoints: the inbox and deployments show 
 class PausedRow:
     """A rollout that goes no further until a person lets it, and why."""
 
-    rollout: Rollout
+    rollout: Any
+    is_asked: bool = False  # whether somebody asks the reader, as a second person
 
     @property
     def what(self) -> str:
         """Its project and its release, and what it waits for."""
         row = self.rollout
         why = ", held" if row.paused_by else ", to be shipped" if row.waits_to_ship else ""
+        why = ", a second person is asked" if self.is_asked else why
         return f"{row.project.name}, release {row.release.number}{why}"
+
+
+def paused_rows(actor: Actor) -> list[PausedRow]:
+    """Return the rollouts that wait for ``actor`` (one query)."""
+    rows: list[Any] = awaiting_person(actor)
+    return [PausedRow(row, row.asker not in (None, actor.accountable)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +196,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         startable=releases.startable,
         requests=releases.own,
         changes=releases.changes,
-        paused=[PausedRow(row) for row in awaiting_person(actor)],
+        paused=paused_rows(actor),
         drafts=still.drafts,
         mentions=listed_threads(actor),
         stuck=[StuckRow(row) for row in still.stuck],

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.console.queries.home_page import PausedRow
+from apps.console.queries.home_page import PausedRow, paused_rows
 from apps.console.queries.own_releases import (
     OwnRequest,
     Startable,
@@ -21,7 +21,6 @@ from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, waiting_on
 from apps.governance.rules import ROLE_OF
 from apps.identity.queries import as_owner, sees_in
-from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
 
@@ -72,7 +71,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         startable=releases.startable,
         requests=releases.own,
         changes=releases.changes,
-        paused=[PausedRow(row) for row in awaiting_person(actor)],
+        paused=paused_rows(actor),
         drafts=publishable(actor),
         mentions=listed_threads(actor),
         decides=any(actor.can_somewhere(permission) for permission in ROLE_OF),

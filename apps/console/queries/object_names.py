@@ -32,6 +32,7 @@ CHILDREN = {  # rows without a name of their own, by the beginning of their ids:
     "evd": "evidence",
     "frz": "freeze",
     "obj": "SLO",
+    "pas": "request to pass over analyses",
     "pre": "pre-loaded build",
     "rcl": "recall",
     "rol": "role",

@@ -10,7 +10,7 @@ from django.db.models import Count
 from apps.console.queries.offered_targets import with_targets
 from apps.console.queries.page_parts import counted, no_role
 from apps.console.queries.paging import keyed
-from apps.governance import break_glass
+from apps.governance import break_glass, passing_over
 from apps.governance.gates import GATES
 from apps.governance.gates.facts import FreezeFact
 from apps.governance.models import Environment, PolicyRevision
@@ -60,8 +60,11 @@ def asked_for(policy: PolicyRevision) -> list[tuple[str, Mapping[str, Any]]]:
     """Return what a policy asks for, each as a sentence and as it is written."""
     gates = policy.document["gates"]
     asked = [(GATES[g["gate"]].title(g), g) for g in gates if g["gate"] in GATES]
-    terms = policy.document.get("break_glass")
-    return [*asked, (break_glass.title(terms), terms)] if terms else asked
+    if terms := policy.document.get("break_glass"):
+        asked.append((break_glass.title(terms), terms))
+    if passing_over.MEMBER in policy.document:
+        asked.append((passing_over.TITLES[policy.passing_over], {}))
+    return asked
 
 
 def none_seen(actor: Actor) -> str:

@@ -27,6 +27,7 @@ from apps.monitoring.queries import TOLERANCE, Span, seen_in, series
 from apps.monitoring.rules import WindowCounts, total
 from apps.registry.queries import large_of
 from apps.rollouts.models import Rollout
+from apps.rollouts.passed import PassedOver, passings_told, told_in
 from apps.rollouts.queries import disagreements
 from apps.rollouts.states import RolloutKind
 from apps.rollouts.steps import needs
@@ -73,6 +74,11 @@ class ServedBefore:
     def says(self) -> str:
         """What its rollout moved."""
         return moved(self.rollout)
+
+    @property
+    def passed_over(self) -> list[PassedOver]:
+        """The analyses that people signed and its rollout went past."""
+        return told_in(self.rollout.passings_json, self.rollout.steps)
 
     @property
     def ended_badly(self) -> bool:
@@ -219,6 +225,7 @@ def _rollouts(row: Release, earlier: QuerySet[Any, Any], actor: Actor) -> QueryS
         "from_revision__permit",
         *large_of("from_revision__bento__version"),
     )
+    rows = rows.annotate(passings_json=passings_told())
     if actor.can_somewhere("prediction.view"):
         both = {"outputs": "to_revision", "outputs_before": "from_revision"}
         rows = rows.annotate(**{name: _outputs(side) for name, side in both.items()})

@@ -33,6 +33,7 @@ from apps.identity.queries import name_in
 from apps.identity.rules.permissions import roles_with
 from apps.rollouts.attempts import rollback_of
 from apps.rollouts.models import Rollout
+from apps.rollouts.passed import PassedOver, passed_over_in, with_passed_over
 from apps.rollouts.queries import version_name, with_way_back
 from apps.rollouts.states import OPEN_STATES as UNDER_WAY
 from apps.serving.models import Revision
@@ -125,6 +126,11 @@ class ReleaseEnd:
         if self._is_recalled or not self.release.recalled:
             return ""
         return " The recall was withdrawn since: request a new release to run it again."
+
+    @property
+    def passed_over(self) -> list[PassedOver]:
+        """The analyses that people signed and its rollouts went past."""
+        return passed_over_in(self.release)
 
     @property
     def is_unserved(self) -> bool:
@@ -316,8 +322,9 @@ def past(gate: GateResult) -> GateLine:
     return GateLine(gate["state"], gate["title"], gates.past(gate))
 
 
-def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
-    """Have each release bring where a rollback from it would go, the rollout that took it back
+def with_end(releases: QuerySet[Release], actor: Actor) -> QuerySet[Release, Any]:
+    """Have each release bring which analyses its rollouts passed over, where ``actor`` may see
+    them, where a rollback from it would go, the rollout that took it back
     (``rollback``), the recall of what it runs that was withdrawn before it was decided
     (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
     stopped its endpoint (``stopper``), whether a rollout is under way there (``moving``), whether
@@ -331,7 +338,8 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     columns |= {"by": "recall__recalled_by", "reason": "recall__reason_sealed"}
     moving = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=UNDER_WAY)
     recall = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
-    return with_promotion(with_live_now(with_way_back(releases))).annotate(
+    told = with_promotion(with_passed_over(with_live_now(with_way_back(releases)), actor))
+    return told.annotate(
         rollback=rollback_of(),
         recalled_before=recall_before_the_decision(),
         recalled=ArraySubquery(recalls.values(json=recall)),

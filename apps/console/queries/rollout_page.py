@@ -40,6 +40,8 @@ class Verb:
     says: str = ""  # '' where that depends on how the rollout stands
     takes_step: bool = False  # whether it is done to the step that was shown, and to no later one
     permission: str = "rollout.operate"
+    takes_digest: bool = False  # whether it answers what was shown that a second person is asked
+    asks_why: bool = True
 
 
 VERBS = (
@@ -50,7 +52,16 @@ VERBS = (
         "No further step starts until the rollout is resumed. Traffic stays as it is.",
     ),
     Verb("skip", "Skip step", takes_step=True),
-    Verb("promote", "Promote"),
+    Verb("promote", "Promote", takes_step=True),
+    Verb("confirm", "Confirm", takes_digest=True),
+    Verb("decline", "Decline", takes_digest=True),
+    Verb(
+        "withdraw",
+        "Withdraw request",
+        "Nobody can confirm it any more. The rollout goes on as it is.",
+        takes_digest=True,
+        asks_why=False,
+    ),
     Verb(
         "ship",
         "Ship",
@@ -227,8 +238,22 @@ class RolloutPage:
 
     @property
     def buttons(self) -> list[Button]:
-        """What the reader can do to it now, all but stop it."""
-        return list(buttons(self.rollout, self.view.can))
+        """What the reader can do to it now, all but stop it, and to answer."""
+        return list(buttons(self.view.can))
+
+    @property
+    def answers(self) -> list[Button]:
+        """What the reader can say to what a second person is asked for."""
+        asked = self.view.passing.asked
+        if asked is None or not self.may("rollout.operate"):
+            return []
+        own = asked.asker == self.actor.accountable
+        return list(buttons({"withdraw": own, "confirm": not own, "decline": not own}))
+
+    @property
+    def kept(self) -> str:
+        """Why its analyses cannot be passed over, for who could skip and promote otherwise."""
+        return self.view.passing.refusal if self.may("rollout.operate") else ""
 
     @property
     def says(self) -> dict[str, str]:
@@ -320,12 +345,12 @@ def rollout_page(rollout_id: str, actor: Actor) -> RolloutPage:
     return RolloutPage(rollout_view(rollout_id, actor), actor)
 
 
-def buttons(rollout: Rollout, can: dict[str, bool]) -> Iterator[Button]:
+def buttons(can: dict[str, bool]) -> Iterator[Button]:
     """Yield a button for each verb that makes sense; the usual ones stand out."""
     for verb in VERBS:
         if can.get(verb.name):
             text = verb.title
-            usual = verb.name in ("resume", "retry")
+            usual = verb.name in ("resume", "retry", "confirm")
             yield Button(f"{text}…", dialog=verb.name, tone="primary" if usual else "")
 
 

@@ -20,6 +20,10 @@ def says_of(view: RolloutView) -> dict[str, str]:
     }
     if view.rollout.endpoint.is_stopped:
         onwards = {verb: f"{does} {LATER}" for verb, does in onwards.items()}
+    for verb, passes in (("skip", view.passing.skip), ("promote", view.passing.promote)):
+        onwards[verb] = "\n".join(filter(None, (onwards[verb], passes.says)))
+    if asked := view.passing.asked:
+        onwards |= {"confirm": asked.says, "decline": "The rollout goes on as it is."}
     return {**onwards, "retry": _retried(view), "abort": _aborted(view.rollout)}
 
 

@@ -19,8 +19,9 @@ from apps.governance.plan import (
 )
 from apps.rollouts.models import Rollout
 from apps.rollouts.rules import RolloutSnapshot
+from apps.rollouts.rules.passing import LoggedPassing, went_past
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
-from apps.rollouts.steps import effect_of, last_weight, metrics_of
+from apps.rollouts.steps import effect_of, metrics_of
 from placet.kernel.durations import spell
 
 STEPS_DONE = (RolloutState.DRAINING, RolloutState.RETURNING, RolloutState.DONE)
@@ -79,27 +80,12 @@ def step_rows(
 
 def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, EventLine]:
     """Return which steps people went past before they were over, by index, and what says who did,
-    and when.
-
-    Whoever promoted it went past the step that was under way, unless that sent all requests
-    already, and past those that never began.
-    """
-    told = [(line.kind.rsplit(".v", 1)[0], line) for line in reversed(lines)]
-    passed = {}
-    for kind, line in told:
-        if kind == "rollout.step_skipped" and isinstance(line.data.get("step"), int):
-            passed[line.data["step"] - 1] = line
-    promoter = next((line for kind, line in told if kind == "rollout.promoted"), None)
-    if promoter is None:
-        return passed
-    begun = {int(index) for index in row.step_times}
-    whole = last_weight(row.steps)
-    shifted = any(kind == "rollout.shifting" and line.index > promoter.index for kind, line in told)
-    before = [index for index in begun if index < whole and index not in passed]
-    if shifted and before:
-        passed[max(before)] = promoter
-    never = [index for index in range(len(row.steps)) if index not in begun]
-    return dict.fromkeys(never, promoter) | passed
+    and when."""
+    told = [
+        LoggedPassing(line.kind.rsplit(".v", 1)[0], line.index, line.data.get("step"), line)
+        for line in reversed(lines)
+    ]
+    return went_past(row.steps, map(int, row.step_times), told)
 
 
 def passed_at(row: Rollout, index: int, by: EventLine) -> datetime | None:

@@ -1,6 +1,6 @@
 """A rollout as its page shows it: where it is, what flows where, and what people may do now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db.models import Exists, OuterRef
@@ -16,8 +16,9 @@ from apps.console.queries.stops import stopper
 from apps.governance.plan import Analysis, Plan
 from apps.governance.rules import RETRIABLE
 from apps.monitoring.rules import WindowCounts
-from apps.rollouts.models import Rollout
-from apps.rollouts.queries import visible_rollouts
+from apps.rollouts.models import Look, Rollout
+from apps.rollouts.passing import RolloutPassing, passing_of, with_passing
+from apps.rollouts.queries import found, visible_rollouts
 from apps.rollouts.rules import STEPPING, RolloutSnapshot, go_on, next_step, skip
 from apps.rollouts.snapshots import snapshot
 from apps.rollouts.states import RolloutKind
@@ -28,7 +29,6 @@ from apps.serving.models import Revision
 from apps.serving.rules import ENDED, RevisionState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
-from placet.kernel.problems import NotFound
 
 
 @dataclass(slots=True)
@@ -61,6 +61,7 @@ class RolloutView:
     lines: list[EventLine]
     said: dict[int, str]  # why, by the number of the line
     skipped: bool  # the steps of the plan, because nothing was live
+    passing: RolloutPassing  # what a skip or a promotion would go past, and what was gone past
 
     @property
     def is_open(self) -> bool:
@@ -77,15 +78,14 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         "to_revision__bento__version__model",
         "from_revision__bento__version__model",
     )
-    rows = with_last_words(visible_rollouts(actor).select_related(*beside), actor)
+    rows = with_passing(with_last_words(visible_rollouts(actor).select_related(*beside), actor))
     live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
     rows = rows.annotate(live_there=Exists(live), stopper=stopper("endpoint"))
-    row = rows.filter(pk=rollout_id).first()
-    if row is None:
-        raise NotFound
+    row = found(rows, rollout_id)
     seen = driver_for(row.endpoint.target).observe(row.endpoint.target)
     analyses = analyses_of(row)
     facts = replace(snapshot(row, seen, now()), judged=judged_of(row, analyses))
+    passing = passing_of(row, facts, _last_of(row, analyses))
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     place = Scope(row.project_id, row.endpoint.environment)
     lines, names = story([row.pk], actor, people=people, place=place)
@@ -101,13 +101,19 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         counted=counted,
         waits_for=next_step(facts).waiting_for,
         heard=seen.alive,
-        can=possible(row, facts),
+        can=possible(row, facts, passing),
         names=names,
         lines=lines,
         said=reasons_of(lines),
         skipped=row.kind == RolloutKind.RELEASE
         and row.steps != Plan.stored(row.release.plan).steps,
+        passing=passing,
     )
+
+
+def _last_of(row: Rollout, analyses: Sequence[AnalysisView]) -> Look | None:
+    """Return the last look of the present step, among what was read of all."""
+    return next((one.last for one in analyses if one.number - 1 == row.step), None)
 
 
 def sides(row: Rollout, seen: Observation, counts: Mapping[str, WindowCounts]) -> list[RolloutSide]:
@@ -132,19 +138,24 @@ def sides(row: Rollout, seen: Observation, counts: Mapping[str, WindowCounts]) -
     return rows
 
 
-def possible(row: Rollout, facts: RolloutSnapshot) -> dict[str, bool]:
-    """Return which of the things that people do to a rollout make sense now."""
+def possible(row: Rollout, facts: RolloutSnapshot, passing: RolloutPassing) -> dict[str, bool]:
+    """Return which of the things that people do to a rollout make sense now: what the policy
+    forbids does not, nor what somebody asks a second person for already."""
     stepping = row.state in STEPPING
     held, asks = bool(row.paused_by), go_on(facts) is not None
     return {
         "resume": stepping and (held or asks),
         # at a step that waits for somebody to resume it nothing is left to pause
         "pause": stepping and not held and not asks and row.kind != RolloutKind.DRILL,
-        "skip": stepping and not asks and skip(facts) is not None,
+        "skip": stepping
+        and not asks
+        and skip(facts) is not None
+        and passing.may_pass(passing.skip),
         "promote": stepping
         and not row.promoted_by
         and len(row.steps) > 1
-        and not untested(row.steps, row.step),
+        and not untested(row.steps, row.step)
+        and passing.may_pass(passing.promote),
         "abort": stepping and not (row.from_revision and row.from_revision.state in ENDED),
         "retry": retriable(row) and not unretried(row),
     }

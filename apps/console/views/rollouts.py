@@ -7,11 +7,22 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from apps.console.queries.rollout_page import VERBS, rollout_page
+from apps.console.queries.rollout_page import VERBS, Verb, rollout_page
 from apps.console.queries.rollout_says import after_abort
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole
-from apps.rollouts.actions import abort, pause, promote, resume, retry, ship, skip
+from apps.rollouts.actions import (
+    abort,
+    confirm_passing,
+    decline_passing,
+    pause,
+    promote,
+    resume,
+    retry,
+    ship,
+    skip,
+    withdraw_passing,
+)
 from apps.rollouts.queries import get_rollout
 from placet.kernel.problems import NotFound
 
@@ -21,10 +32,13 @@ ACTS: dict[str, Callable[..., Any]] = {
     "pause": pause,
     "skip": skip,
     "promote": promote,
+    "confirm": confirm_passing,
+    "decline": decline_passing,
+    "withdraw": withdraw_passing,
     "ship": ship,
     "retry": retry,
 }
-STEPWISE = {verb.name for verb in VERBS if verb.takes_step}
+BY_NAME = {verb.name: verb for verb in VERBS}
 NO_STEP = -1  # the place of the step before the first
 
 
@@ -47,13 +61,22 @@ def rollout(request: PageRequest, rollout_id: str) -> HttpResponse:
 
 @action
 def control(request: PageRequest, rollout_id: str, step_verb: str) -> HttpResponse:
-    """Pause, resume, skip, promote or retry."""
+    """Pause, resume, skip, promote or retry; answer what a second person is asked for."""
     if step_verb not in ACTS:
         raise NotFound
-    reason, row = request.POST.get("reason", ""), get_rollout(rollout_id, request.actor)
-    more = {"step": whole(request, "step", least=NO_STEP)} if step_verb in STEPWISE else {}
-    done = ACTS[step_verb](row, reason=reason, actor=request.actor, **more)
+    row = get_rollout(rollout_id, request.actor)
+    done = ACTS[step_verb](row, actor=request.actor, **_given(request, BY_NAME[step_verb]))
     return redirect("rollout", done.pk)
+
+
+def _given(request: PageRequest, verb: Verb) -> dict[str, Any]:
+    """Return what its dialog says: why, and what was shown."""
+    given: dict[str, Any] = {}
+    if verb.takes_step:
+        given["step"] = whole(request, "step", least=NO_STEP)
+    if verb.takes_digest:
+        given["digest"] = request.POST.get("digest", "")
+    return given | ({"reason": request.POST.get("reason", "")} if verb.asks_why else {})
 
 
 @action

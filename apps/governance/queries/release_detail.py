@@ -289,6 +289,8 @@ def _said(body: dict[str, Any]) -> str:
             return str(row["comment_sealed"])
         if row and key.startswith("governance.breakglass:") and "reviewed" in body["kind"]:
             return str(row["findings_sealed"])
+        if row and key.startswith("rollouts.passing:"):  # whoever answered, else who asked
+            return str(row["answer"] or row["reason"])
     return ""
 
 

@@ -7,6 +7,7 @@ from apps.rollouts.actions.after_recall import TakenOff, take_off
 from apps.rollouts.actions.alert_rollback import answer_alert, give_up
 from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.actions.drills import finish_drill, run_drill, run_planned, tell_if_stuck
+from apps.rollouts.actions.passing import confirm_passing, decline_passing, withdraw_passing
 from apps.rollouts.actions.queueing import take_turn
 from apps.rollouts.actions.scheduling import schedule_drills, unschedule_drills
 from apps.rollouts.actions.start import retry, start_rollout
@@ -17,6 +18,8 @@ __all__ = [
     "abort",
     "advance",
     "answer_alert",
+    "confirm_passing",
+    "decline_passing",
     "finish_drill",
     "follow_live",
     "give_up",
@@ -39,4 +42,5 @@ __all__ = [
     "take_turn",
     "tell_if_stuck",
     "unschedule_drills",
+    "withdraw_passing",
 ]

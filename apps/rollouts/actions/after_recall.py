@@ -16,7 +16,7 @@ from apps.rollouts.actions.advance import carry_out
 from apps.rollouts.actions.drills import take_over
 from apps.rollouts.actions.going_back import begin_return, check_return, open_return
 from apps.rollouts.actions.start import ring_reconciler
-from apps.rollouts.actions.steps import time_left
+from apps.rollouts.actions.under_way import time_left
 from apps.rollouts.events import ENTERED, ROLLOUT_RESUMED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import former_revisions

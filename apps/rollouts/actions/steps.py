@@ -6,49 +6,43 @@ done, or that the rollout is at another step than the one that was shown.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
 
-from apps.audit.actions import Recorder, record
-from apps.audit.events import EventKind
-from apps.governance.actions.locking import demand_fresh_at
+from apps.audit.actions import record
 from apps.governance.errors import Separation
-from apps.governance.plan import AbTest, Plan, Ship
-from apps.identity.queries import authorize, fresh_grants
+from apps.governance.plan import AbTest, Ship
+from apps.identity.queries import fresh_grants
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.rollouts import rules
 from apps.rollouts.actions.advance import carry_out
-from apps.rollouts.actions.locking import lock_rollout
+from apps.rollouts.actions.passing import go_past
 from apps.rollouts.actions.reasons import why
 from apps.rollouts.actions.start import ring_reconciler
-from apps.rollouts.errors import AlreadyPaused, NotShown, NotSkippable, PastSteps, StepMoved
-from apps.rollouts.events import (
-    ROLLOUT_PAUSED,
-    ROLLOUT_PROMOTED,
-    ROLLOUT_RESUMED,
-    ROLLOUT_SHIPPED,
-    STEP_SKIPPED,
+from apps.rollouts.actions.under_way import (
+    carried,
+    facts_of,
+    locked,
+    locked_to_go_on,
+    note,
+    time_left,
 )
+from apps.rollouts.errors import AlreadyPaused, NotShown, NotSkippable, StepMoved
+from apps.rollouts.events import ROLLOUT_PAUSED, ROLLOUT_RESUMED, ROLLOUT_SHIPPED
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
-from apps.rollouts.rules import STEPPING, RolloutSnapshot
-from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
-from apps.rollouts.states import RolloutKind, RolloutState
+from apps.rollouts.rules import PROMOTE, SKIP
 from apps.rollouts.steps import untested
 from placet.kernel.actor import Actor
-from placet.kernel.clock import now
-from placet.kernel.states import move
 
 
 def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
     """Begin no further step until somebody resumes it; the present weights stay."""
     text = why(reason)
     with record(actor) as log:
-        row = _locked(rollout, actor)
+        row = locked(rollout, actor)
         if row.paused_by and (row.paused_by, row.reason) != (actor.id, text):
             raise AlreadyPaused  # only a second click finds it done: another reason would be lost
         if not row.paused_by:
-            _note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text)
+            note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text)
     return row
 
 
@@ -59,55 +53,50 @@ def resume(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout
     """
     text = why(reason)
     with record(actor) as log:
-        row = _locked_to_go_on(rollout, actor, step=step)
-        on = rules.go_on(_facts(row))
+        row = locked_to_go_on(rollout, actor, step=step)
+        on = rules.go_on(facts_of(row))
         if on is not None:
             columns = {"paused_by": "", "reason": text}
-            _carried(carry_out(log, row, on, asked=(ROLLOUT_RESUMED, {}), **columns))
+            carried(carry_out(log, row, on, asked=(ROLLOUT_RESUMED, {}), **columns))
             ring_reconciler(row)
         elif row.paused_by:
-            _note(log, row, ROLLOUT_RESUMED, paused_by="", reason=text, deadline=time_left(row))
+            note(log, row, ROLLOUT_RESUMED, paused_by="", reason=text, deadline=time_left(row))
     return row
 
 
 def skip(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     """Begin the next step now. ``step`` is the one to skip, as it was shown.
 
-    A rollout that somebody holds stays held, at the next step.
+    A rollout that somebody holds stays held, at the next step. Past an analysis only as the policy
+    of the release lets people: see :func:`go_past`.
     """
     text = why(reason)
     with record(actor) as log:
-        row = _locked_to_go_on(rollout, actor, step=step)
-        past = rules.skip(_facts(row))
-        if past is None:
+        row = locked_to_go_on(rollout, actor, step=step)
+        if rules.skip(facts_of(row)) is None:
             if isinstance(row.steps[max(step, 0)], AbTest | Ship):
                 raise NotShown(so_far(row))
             raise NotSkippable
-        event = STEP_SKIPPED, {"step": step + 1}
-        _carried(carry_out(log, row, past, asked=event, reason=text))
-        ring_reconciler(row)
+        go_past(log, row, SKIP, text)
     return row
 
 
-def promote(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
+def promote(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     """Send all requests to the candidate now, or as soon as it is ready, and finish.
 
-    Never past an A/B test: that ships by :func:`ship` alone.
+    ``step`` is the one that was shown: by it people know which analyses it goes past. Never past an
+    A/B test: that ships by :func:`ship` alone.
     """
     text = why(reason)
     with record(actor) as log:
-        row = _locked_to_go_on(rollout, actor)
+        row = locked_to_go_on(rollout, actor)
         if row.promoted_by:
             return row
+        if step != row.step:
+            raise StepMoved
         if untested(row.steps, row.step):
             raise NotShown(so_far(row))
-        columns = {"promoted_by": actor.id, "paused_by": "", "reason": text}
-        end = rules.promote(_facts(row))
-        if end is None:
-            _note(log, row, ROLLOUT_PROMOTED, deadline=time_left(row), **columns)
-        else:
-            _carried(carry_out(log, row, end, asked=(ROLLOUT_PROMOTED, {}), **columns))
-            ring_reconciler(row)
+        go_past(log, row, PROMOTE, text)
     return row
 
 
@@ -121,11 +110,11 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
     text = why(reason)
     with record(actor) as log:
         fresh = replace(actor, grants=fresh_grants(actor.id, lock=True))
-        row = _locked(rollout, fresh, permission="release.approve")
+        row = locked(rollout, fresh, permission="release.approve")
         if actor.accountable in row.release.parties:
             raise Separation
         demand_fresh(actor)
-        on = rules.go_on(_facts(row), Ship())
+        on = rules.go_on(facts_of(row), Ship())
         if on is None:
             raise NotShown(so_far(row))
         if step != row.step:
@@ -133,7 +122,7 @@ def ship(rollout: Rollout, *, step: int, reason: str, actor: Actor) -> Rollout:
         if row.paused_by:
             raise StepMoved("Somebody holds the rollout: it is resumed first")
         event = ROLLOUT_SHIPPED, {"number": row.release.number}
-        _carried(carry_out(log, row, on, asked=event, reason=text))
+        carried(carry_out(log, row, on, asked=event, reason=text))
         ring_reconciler(row)
     return row
 
@@ -147,56 +136,3 @@ def so_far(row: Rollout) -> str:
     look = last_look(row)
     sentence = look.verdict["sentence"] if look is not None else "Nothing was measured yet"
     return f"The effect is not shown. {sentence.rstrip('.')}. Abort to keep what serves"
-
-
-def _locked(
-    rollout: Rollout, actor: Actor, permission: str = "rollout.operate", step: int | None = None
-) -> Rollout:
-    """Lock a rollout for somebody who may do that to it, while it has steps before it."""
-    row = lock_rollout(
-        rollout,
-        "release__version",
-        "release__policy",
-        "from_revision__endpoint",
-        "to_revision__endpoint",
-    )
-    authorize(actor, permission, row, view="rollout.view")
-    if row.kind == RolloutKind.DRILL:
-        raise PastSteps("A rollback drill is not held or hurried: abort it")
-    if row.state not in STEPPING:
-        raise PastSteps(f"The rollout is {row.state}")
-    if step is not None and step != row.step:
-        raise StepMoved
-    return row
-
-
-def _locked_to_go_on(rollout: Rollout, actor: Actor, step: int | None = None) -> Rollout:
-    """Lock a rollout for somebody who sends more to its candidate: where people approve what
-    goes out, they have just shown who they are."""
-    row = _locked(rollout, actor, step=step)
-    demand_fresh_at(row.release.policy, actor)
-    return row
-
-
-def _facts(row: Rollout) -> RolloutSnapshot:
-    """The facts as the rows say them: what people ask for waits for no news of the target."""
-    return snapshot(row, NOTHING_SEEN, now())
-
-
-def _carried(stored: bool) -> None:
-    if not stored:
-        raise StepMoved
-
-
-def _note(log: Recorder, row: Rollout, kind: EventKind, **columns: Any) -> None:
-    """Store what somebody asked for; the state stays as it is."""
-    _carried(move(row, expected=row.state, to=row.state, **columns))
-    log.add(kind, row)
-    ring_reconciler(row)
-
-
-def time_left(row: Rollout) -> datetime:
-    """A rollout that was held before its candidate was ready has its whole time again."""
-    if row.state != RolloutState.STARTING or not row.paused_by:
-        return row.deadline
-    return now() + timedelta(seconds=Plan.stored(row.release.plan).ready_timeout_seconds)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.governance.queries import visible_rows
+from apps.rollouts.api.passing import PassedOverSerializer
 from apps.rollouts.attempts import attempts_before, with_attempts
 from placet.kernel.api.views import PlacetView
 
@@ -52,6 +53,9 @@ class AttemptSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The same, or later where it was started or gone back to since"
     )
     ended_at = serializers.DateTimeField(allow_null=True)
+    passed_over = PassedOverSerializer(
+        many=True, help_text="Analyses that people signed and its rollout went past"
+    )
 
 
 class AttemptsSerializer(serializers.Serializer[Any]):

@@ -59,6 +59,9 @@ class RolloutSerializer(serializers.Serializer[Any]):
         help_text="Who, or what in its plan, has paused it, in words; '' where it goes on by itself"
     )
     promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
+    asked = serializers.BooleanField(
+        help_text="A second person is asked to confirm a skip or a promotion: see passing"
+    )
     phase_times = serializers.DictField(child=serializers.CharField())
     deadline = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
@@ -93,13 +96,13 @@ class RollbackSerializer(serializers.Serializer[Any]):
     )
 
 
-def bodies(rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
+def bodies(rollouts: Sequence[Any]) -> list[dict[str, Any]]:
     """Return rollouts as JSON values."""
     names = people_names(row.paused_by for row in rollouts)
     return [_body(row, names.get(row.paused_by, "")) for row in rollouts]
 
 
-def _body(rollout: Rollout, pauser: str) -> dict[str, Any]:
+def _body(rollout: Any, pauser: str) -> dict[str, Any]:
     present = [r for r in (rollout.from_revision, rollout.to_revision) if r is not None]
     return {
         "id": rollout.pk,
@@ -121,6 +124,7 @@ def _body(rollout: Rollout, pauser: str) -> dict[str, Any]:
         "paused": bool(rollout.paused_by),
         "waits": paused(rollout, pauser),
         "promoted": bool(rollout.promoted_by),
+        "asked": rollout.is_asked,
         "phase_times": rollout.phase_times,
         "deadline": rfc3339(rollout.deadline),
         "created_at": rfc3339(rollout.created_at),
@@ -128,7 +132,7 @@ def _body(rollout: Rollout, pauser: str) -> dict[str, Any]:
     }
 
 
-def answer(rollout: Rollout, status: int = 200) -> Response:
+def answer(rollout: Any, status: int = 200) -> Response:
     """Answer with one rollout."""
     headers = {"ETag": etag(rollout.pk, rollout.generation)}
     if status == 202:
@@ -213,17 +217,23 @@ class RolloutSkip(Control):
 
     @described("skip", StepSerializer)
     def post(self, request: Request, rollout: str) -> Response:
-        """Begin the step after the present one now."""
+        """Begin the step after the present one now.
+
+        Which analysis it goes past is read at ``passing``. Where the policy asks for a second
+        person nothing happens before they confirm it."""
         return self.control(rollout, actions.skip, StepSerializer)
 
 
 class RolloutPromote(Control):
     """Going to the end."""
 
-    @described("promote", WhySerializer)
+    @described("promote", StepSerializer)
     def post(self, request: Request, rollout: str) -> Response:
-        """Send all requests to the new revision, past every step; repeating it changes nothing."""
-        return self.control(rollout, actions.promote, WhySerializer)
+        """Send all requests to the new revision, past every step; repeating it changes nothing.
+
+        Which analyses it goes past is read at ``passing``. Where the policy asks for a second
+        person nothing happens before they confirm it."""
+        return self.control(rollout, actions.promote, StepSerializer)
 
 
 class RolloutShip(Control):

@@ -7,6 +7,7 @@ from apps.rollouts.api import (
     disagreements,
     drills,
     measurements,
+    passing,
     rollouts,
     series,
     traffic,
@@ -47,12 +48,37 @@ urlpatterns = [
         name="api-rollouts-promote",
     ),
     path(
+        "rollouts/<str:rollout>/passing",
+        passing.RolloutPassing.as_view(),
+        name="api-rollouts-passing",
+    ),
+    path(
+        "rollouts/<str:rollout>/passing/confirm",
+        passing.PassingConfirm.as_view(),
+        name="api-rollouts-passing-confirm",
+    ),
+    path(
+        "rollouts/<str:rollout>/passing/decline",
+        passing.PassingDecline.as_view(),
+        name="api-rollouts-passing-decline",
+    ),
+    path(
+        "rollouts/<str:rollout>/passing/withdraw",
+        passing.PassingWithdraw.as_view(),
+        name="api-rollouts-passing-withdraw",
+    ),
+    path(
         "rollouts/<str:rollout>/retry", rollouts.RolloutRetry.as_view(), name="api-rollouts-retry"
     ),
     path(
         "releases/<str:release>/attempts",
         attempts.ReleaseAttempts.as_view(),
         name="api-releases-attempts",
+    ),
+    path(
+        "releases/<str:release>/passed-over",
+        passing.ReleasePassedOver.as_view(),
+        name="api-releases-passed-over",
     ),
     path(
         "releases/<str:release>/rollout",

@@ -38,20 +38,26 @@ from apps.rollouts.rules.facts import (
     RolloutSnapshot,
     steps_for,
 )
+from apps.rollouts.rules.passing import PROMOTE, SKIP, PassedStep, PassingVerb, passed_over
 from apps.rollouts.states import OPEN_STATES, STEPPING
 
 __all__ = [
     "DRAIN_SECONDS",
     "DRILL_SECONDS",
     "OPEN_STATES",
+    "PROMOTE",
+    "SKIP",
     "STEPPING",
     "TRANSITIONS",
     "Intent",
+    "PassedStep",
+    "PassingVerb",
     "RevisionChange",
     "RevisionFacts",
     "RolloutSnapshot",
     "go_on",
     "next_step",
+    "passed_over",
     "promote",
     "skip",
     "steps_for",

@@ -103,6 +103,11 @@ def _stepping(s: RolloutSnapshot) -> Intent:
         return held
     if s.paused:
         return wait("an operator to resume it")
+    return _onward(s)
+
+
+def _onward(s: RolloutSnapshot) -> Intent:
+    """Return how to go on from the present step: what was promoted is live behind all requests."""
     if s.promoted and s.step_index >= last_weight(s.steps):
         return live(s)
     return enter(s, s.step_index + 1)
@@ -172,7 +177,7 @@ def _tested(s: RolloutSnapshot, step: AbTest | Ship) -> Intent | None:
 def go_on(s: RolloutSnapshot, past: Pause | Ship = FOR_A_PERSON) -> Intent | None:
     """Return how to go past the step that waits for a person, if ``past`` does now."""
     waits = s.state == RolloutState.WAITING and s.present == past
-    return enter(s, s.step_index + 1) if waits else None
+    return _onward(s) if waits else None
 
 
 def skip(s: RolloutSnapshot) -> Intent | None:
@@ -186,7 +191,7 @@ def skip(s: RolloutSnapshot) -> Intent | None:
         return None
     if isinstance(step, SetWeight) and step.weight >= WHOLE:
         return None
-    return enter(s, s.step_index + 1)
+    return _onward(s)
 
 
 def promote(s: RolloutSnapshot) -> Intent | None:

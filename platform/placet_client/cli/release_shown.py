@@ -2,7 +2,7 @@
 version."""
 
 from placet_client.output import Form, say, show_list, show_one
-from placet_client.records import Attempts, DecisionDetail, ReleaseDetail
+from placet_client.records import Attempts, DecisionDetail, ReleaseDetail, ReleasePassedOver
 
 BRIEF = ["id", "project", "number", "model", "version", "environment", "endpoint", "target"]
 BRIEF += ["state", "reason", "not_after", "live_at", "ended_at", "ended_reason"]
@@ -19,10 +19,14 @@ def why_ended(view: ReleaseDetail) -> str:
     return view.release.ended_reason
 
 
-def show_release(view: ReleaseDetail, attempts: Attempts, state: str, output: Form) -> None:
-    """Print a release, how it stands in one word, and the worst of the attempts before it first."""
+def show_release(
+    view: ReleaseDetail, attempts: Attempts, passed: ReleasePassedOver, state: str, output: Form
+) -> None:
+    """Print a release and how it stands in one word; first the worst of the attempts before it, and
+    which of the analyses that people signed were passed over."""
     if output is Form.JSON:
-        show_one({**view.raw, "earlier_attempts": attempts.raw}, output)
+        more = {"earlier_attempts": attempts.raw, **passed.raw}
+        show_one({**view.raw, **more}, output)
         return
     told = {
         "state": state,
@@ -33,6 +37,8 @@ def show_release(view: ReleaseDetail, attempts: Attempts, state: str, output: Fo
     }
     if attempts.worst:
         say(attempts.worst)
+    for one in passed.passed_over:
+        say(one.sentence)
     show_one(view.release.raw | told, output, SHOWN)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")

@@ -266,13 +266,15 @@ def release_list(
 
 @release.command("show")
 def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> None:
-    """Show a release with its gates and decisions, and earlier attempts to release its version."""
+    """Show a release with its gates and decisions, the signed analyses that its rollouts passed
+    over, and earlier attempts to release its version."""
     with connected() as client:
         release_id = id_of(client, named)
         view = client.releases.get(release_id)
         attempts = client.releases.attempts(release_id)
+        passed = client.releases.passed_over(release_id)
         state = release_state(view.release, _rollout_of(client, view.release))
-    show_release(view, attempts, state, output)
+    show_release(view, attempts, passed, state, output)
 
 
 @release.command("comment")

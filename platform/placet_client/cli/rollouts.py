@@ -1,5 +1,6 @@
 """rollout."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,8 +8,15 @@ import typer
 from placet_client.cli import release_names, serving
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.client import Client
-from placet_client.output import Form, Item, measured, show_list, show_one
-from placet_client.records import Look, Rollout
+from placet_client.output import Form, Item, measured, say, show_list, show_one, tell
+from placet_client.records import (
+    AskedPassing,
+    Look,
+    PassedAnalysis,
+    Rollout,
+    RolloutPassing,
+    VerbPasses,
+)
 
 rollout = typer.Typer(help="Rollouts of releases", no_args_is_help=True)
 BRIEF = ["id", "kind", "environment", "endpoint_name", "state", "step", "reason"]
@@ -102,7 +110,9 @@ def rollout_disagreements(
 
 
 def _show_changed(client: Client, row: Rollout, output: Form) -> None:
-    """Print a rollout that was changed, and where to go on."""
+    """Print a rollout that was changed, and where to go on; that it waits for a second person."""
+    if row.asked:
+        say("A second person is asked: `placet rollout passing` says for what.")
     show_one(from_one(row, output), output, BRIEF)
     go_on(client, "rollout", row.id)
 
@@ -128,12 +138,64 @@ def rollout_resume(
         _show_changed(client, changed, output)
 
 
+def _about(one: PassedAnalysis) -> str:
+    """Return an analysis in a line, and how it stands."""
+    cut = f"cut short, {one.outcome or 'not looked yet'} so far"
+    stands, asks = cut if one.is_cut else "will not run", ", ".join(one.asks)
+    return f"step {one.step + 1}, up to {one.timeout_seconds} s, {stands}: {asks}"
+
+
+def _say_passed(found: RolloutPassing, passes: VerbPasses) -> None:
+    """Say what is about to be passed over, before it is."""
+    if not passes.analyses or passes.refusal:
+        return  # what the policy refuses the server says
+    say(f"Passes over {len(passes.analyses)} of the analyses that people signed:")
+    for one in passes.analyses:
+        say(_about(one))
+    if found.policy == "second_person":
+        say("The policy asks for a second person: nothing happens before they confirm it, and they")
+        say("can only while the rollout is at this step: pause it to keep it there.")
+
+
+@rollout.command("passing")
+def rollout_passing(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
+    """Show which analyses that people signed a skip or a promotion would pass over now, what waits
+    for a second person, and what was passed over."""
+    with connected() as client:
+        found = client.rollouts.passing(rollout_id)
+    if output is Form.JSON:
+        show_one(found, output)
+        return
+    for verb, passes in (("skip", found.skip), ("promote", found.promote)):
+        tell(f"{verb}: passes over {_many(passes.analyses)}")
+        if passes.refusal:
+            tell(f"  {passes.refusal}")
+        for one in passes.analyses:
+            tell(f"  {_about(one)}")
+    if found.asked is not None:
+        tell(_asked(found.asked))
+    for done in found.passed_over:
+        tell(done.sentence)
+
+
+def _asked(asked: AskedPassing) -> str:
+    return (
+        f"{asked.asked_by_name} asks a second person to {asked.verb}, passing over "
+        f"{_many(asked.analyses)}: “{asked.reason}” ({asked.digest})"
+    )
+
+
+def _many(analyses: Sequence[PassedAnalysis]) -> str:
+    return "1 analysis" if len(analyses) == 1 else f"{len(analyses)} analyses"
+
+
 @rollout.command("skip")
 def rollout_skip(rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE) -> None:
-    """Begin the step after the present one now."""
+    """Begin the step after the present one now; says first which analysis that passes over."""
     with connected() as client:
-        step = client.rollouts.get(rollout_id).step
-        changed = client.rollouts.skip(rollout_id, step=step, reason=reason)
+        found = client.rollouts.passing(rollout_id)
+        _say_passed(found, found.skip)
+        changed = client.rollouts.skip(rollout_id, step=found.step, reason=reason)
         _show_changed(client, changed, output)
 
 
@@ -141,9 +203,65 @@ def rollout_skip(rollout_id: str, reason: ReasonOption, output: OutputOption = F
 def rollout_promote(
     rollout_id: str, reason: ReasonOption, output: OutputOption = Form.TABLE
 ) -> None:
-    """Send all requests to the new revision, past every step."""
+    """Send all requests to the new revision, past every step; says first which analyses that passes
+    over."""
     with connected() as client:
-        _show_changed(client, client.rollouts.promote(rollout_id, reason=reason), output)
+        found = client.rollouts.passing(rollout_id)
+        _say_passed(found, found.promote)
+        changed = client.rollouts.promote(rollout_id, step=found.step, reason=reason)
+        _show_changed(client, changed, output)
+
+
+DigestOption = Annotated[
+    str, typer.Option(help="of what `passing` showed: anything else is refused")
+]
+
+
+def _digest(client: Client, rollout_id: str, digest: str) -> str:
+    """Return the digest that is answered, and say what that is; without one what waits now."""
+    asked = client.rollouts.passing(rollout_id).asked
+    if asked is not None:
+        say(_asked(asked))
+    return digest or (asked.digest if asked else "none")
+
+
+@rollout.command("confirm")
+def rollout_confirm(
+    rollout_id: str,
+    reason: ReasonOption,
+    digest: DigestOption = "",
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Confirm, as the second person, what somebody else asked for: it is done at once."""
+    with connected() as client:
+        shown = _digest(client, rollout_id, digest)
+        changed = client.rollouts.confirm_passing(rollout_id, digest=shown, reason=reason)
+        _show_changed(client, changed, output)
+
+
+@rollout.command("decline")
+def rollout_decline(
+    rollout_id: str,
+    reason: ReasonOption,
+    digest: DigestOption = "",
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Decline what somebody else asked a second person for; the rollout goes on as it was."""
+    with connected() as client:
+        shown = _digest(client, rollout_id, digest)
+        changed = client.rollouts.decline_passing(rollout_id, digest=shown, reason=reason)
+        _show_changed(client, changed, output)
+
+
+@rollout.command("withdraw")
+def rollout_withdraw(
+    rollout_id: str, digest: DigestOption = "", output: OutputOption = Form.TABLE
+) -> None:
+    """Withdraw what you asked a second person for."""
+    with connected() as client:
+        shown = _digest(client, rollout_id, digest)
+        changed = client.rollouts.withdraw_passing(rollout_id, digest=shown)
+        _show_changed(client, changed, output)
 
 
 @rollout.command("retry")

@@ -19,6 +19,7 @@ from placet_client.records import (
     Presets,
     Release,
     ReleaseDetail,
+    ReleasePassedOver,
     Rollout,
 )
 from placet_client.records.base import Json
@@ -194,6 +195,10 @@ class Releases(Noun):
     def attempts(self, release: str) -> Attempts:
         """Read what became of earlier releases of its version, in any environment: the last 20."""
         return self._read(Attempts, at("releases", release, "attempts"))
+
+    def passed_over(self, release: str) -> ReleasePassedOver:
+        """Read which analyses that people signed its rollouts passed over, by whom and why."""
+        return self._read(ReleasePassedOver, at("releases", release, "passed-over"))
 
     def request(
         self,

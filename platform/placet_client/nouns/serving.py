@@ -14,6 +14,7 @@ from placet_client.records import (
     Prediction,
     Revision,
     Rollout,
+    RolloutPassing,
     Series,
     Target,
     TargetUse,
@@ -237,9 +238,30 @@ class Rollouts(Noun):
         """Begin the step after ``step``, which is the one that was read."""
         return self._do(Rollout, at("rollouts", rollout, "skip"), _shown(step, reason))
 
-    def promote(self, rollout: str, *, reason: str) -> Rollout:
-        """Send all requests to the new revision, past every step."""
-        return self._do(Rollout, at("rollouts", rollout, "promote"), {"reason": reason})
+    def promote(self, rollout: str, *, step: int | None, reason: str) -> Rollout:
+        """Send all requests to the new revision, past every step behind ``step``, which is the one
+        that was read."""
+        return self._do(Rollout, at("rollouts", rollout, "promote"), _shown(step, reason))
+
+    def passing(self, rollout: str) -> RolloutPassing:
+        """Read which analyses that people signed a skip or a promotion would go past now, what
+        waits for a second person, and what was gone past."""
+        return self._read(RolloutPassing, at("rollouts", rollout, "passing"))
+
+    def confirm_passing(self, rollout: str, *, digest: str, reason: str) -> Rollout:
+        """Have done what somebody else asked a second person for, as it was read."""
+        body = {"digest": digest, "reason": reason}
+        return self._do(Rollout, at("rollouts", rollout, "passing", "confirm"), body)
+
+    def decline_passing(self, rollout: str, *, digest: str, reason: str) -> Rollout:
+        """Decline what somebody else asked a second person for."""
+        body = {"digest": digest, "reason": reason}
+        return self._do(Rollout, at("rollouts", rollout, "passing", "decline"), body)
+
+    def withdraw_passing(self, rollout: str, *, digest: str) -> Rollout:
+        """Take back what one asked a second person for."""
+        body = {"digest": digest}
+        return self._do(Rollout, at("rollouts", rollout, "passing", "withdraw"), body)
 
     def retry(self, rollout: str, *, reason: str) -> Rollout:
         """Roll out again what failed or was aborted; return the new rollout."""

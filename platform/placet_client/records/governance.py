@@ -8,6 +8,7 @@ from typing import Any
 from placet_client.records.base import Json, Record
 from placet_client.records.break_glass import GlassDuty
 from placet_client.records.serving import (
+    PassedOver,
     ToldRecall,
 )
 
@@ -381,6 +382,7 @@ class Attempt(Record):
     first_live_at: datetime | None  # When it was live for the first time; None: it never was
     live_at: datetime | None  # The same, or later where it was started or gone back to since
     ended_at: datetime | None
+    passed_over: tuple[PassedOver, ...]  # Analyses that people signed and its rollout went past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -220,10 +220,80 @@ class Rollout(Record):
     paused: bool  # Somebody holds it: no step begins
     waits: str  # Who, or what in its plan, has paused it, in words; '' where it goes on by itself
     promoted: bool  # Somebody sent it to the end
+    asked: bool  # A second person is asked to confirm a skip or a promotion: see passing
     phase_times: dict[str, str]
     deadline: datetime
     created_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedAnalysis(Record):
+    """An analysis that would not run to its end, or did not."""
+
+    step: int  # Its place in the plan, from 0
+    is_cut: bool  # It has begun, and is cut short
+    asks: tuple[str, ...]  # What it looks at, with the thresholds, in words
+    timeout_seconds: int  # How long it may take at most
+    outcome: str  # Of its last look; '' where it has not looked
+    sentence: str  # What that look said, of one that is under way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbPasses(Record):
+    """What skipping the step, or promoting, would go past now."""
+
+    analyses: tuple[PassedAnalysis, ...]
+    refusal: str  # Why the policy forbids it; '' where it does not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedPassing(Record):
+    """What waits for a second person."""
+
+    verb: str
+    digest: str  # Of what is asked: whoever answers names it
+    asked_by: str
+    asked_by_name: str
+    reason: str
+    asked_at: datetime
+    analyses: tuple[PassedAnalysis, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver(Record):
+    """That somebody went past analyses that people signed."""
+
+    rollout: str
+    verb: str
+    at: datetime
+    by: str
+    by_name: str
+    second: str  # Who confirmed it; '' where one person was enough
+    second_name: str
+    reason: str  # '' where it is not known
+    answer: str  # Why the second person confirmed it
+    analyses: tuple[PassedAnalysis, ...]
+    sentence: str  # All of it in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPassing(Record):
+    """What may be gone past now, and what was."""
+
+    step: int | None  # The present step, from 0: skip and promote name it
+    policy: str  # What the policy of the release says of it: allow, second_person or forbid
+    skip: VerbPasses
+    promote: VerbPasses
+    asked: AskedPassing | None
+    passed_over: tuple[PassedOver, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePassedOver(Record):
+    """What was gone past in the rollouts of a release."""
+
+    passed_over: tuple[PassedOver, ...]  # The first one first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from apps.rollouts.actions import pause
 from apps.rollouts.models import Rollout
 from apps.serving.actions import create_endpoint, start_endpoint, stop_endpoint
 from placet_client.cli import main
+from tests.support import factories
 from tests.support.commands import answer, become
 from tests.support.story import Story
 from tests.support.world import World
@@ -201,6 +202,66 @@ def test_an_operator_steers_it(
     assert main(["rollout", "pause", rollout.pk]) == 2
     story.settle()
     assert Rollout.objects.get(pk=rollout.pk).state == "done"
+
+
+LOOKS: dict[str, Any] = {"analysis": {"metrics": [{"metric": "error_rate", "margin": 0.01}]}}
+SECOND = "version: 1\npass_over_analyses: second_person\ngates:\n  - {gate: build}\n"
+ANALYSED = {"strategy": "canary", "steps": [{"set_weight": 5}, LOOKS, {"set_weight": 50}, LOOKS]}
+
+
+def test_an_operator_reads_what_is_passed_over_and_a_second_one_confirms_it(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    story.world.policy("development", SECOND)
+    release = ask(story.world, "--plan", json.dumps(ANALYSED))
+    story.settle()
+    rollout = story.rollout(release)
+    become(story.world, "Otto", live_server.url, monkeypatch)
+    capsys.readouterr()
+    assert main(["rollout", "passing", rollout.pk]) == 0
+    shown = capsys.readouterr().out
+    assert "skip: passes over 1 analysis\n" in shown
+    assert "promote: passes over 2 analyses\n" in shown
+    assert "step 4, up to 3600 s, will not run: server errors at most 1 point" in shown
+    assert main(["rollout", "promote", rollout.pk, "--reason", "late"]) == 0
+    said = capsys.readouterr().err
+    assert "Passes over 2 of the analyses that people signed:" in said
+    assert "A second person is asked" in said
+    assert main(["rollout", "confirm", rollout.pk, "--reason", "me too"]) == 3
+    story.world.people["Olga"] = factories.person("Olga", roles={"operator": story.world.project})
+    become(story.world, "Olga", live_server.url, monkeypatch)
+    assert main(["rollout", "confirm", rollout.pk, "--reason", "ok", "--digest", "sha256:0"]) == 6
+    assert main(["rollout", "confirm", rollout.pk, "--reason", "I agree"]) == 0
+    assert "Otto risk asks a second person to promote" in capsys.readouterr().err
+    assert Rollout.objects.get(pk=rollout.pk).promoted_by
+    assert main(["release", "show", release.pk]) == 0
+    said = capsys.readouterr().err
+    assert "2 analyses that people signed were passed over by Otto risk, confirmed by Olga" in said
+
+
+def test_a_request_to_pass_over_analyses_is_withdrawn_or_declined(
+    story: Story,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    story.world.policy("development", SECOND)
+    release = ask(story.world, "--plan", json.dumps(ANALYSED))
+    story.settle()
+    rollout = story.rollout(release).pk
+    story.world.people["Olga"] = factories.person("Olga", roles={"operator": story.world.project})
+    for who, verb in (("Otto", ["withdraw"]), ("Olga", ["decline", "--reason", "no"])):
+        become(story.world, "Otto", live_server.url, monkeypatch)
+        assert main(["rollout", "skip", rollout, "--reason", "late"]) == 0
+        become(story.world, who, live_server.url, monkeypatch)
+        assert main(["rollout", verb[0], rollout, *verb[1:]]) == 0
+        assert main(["rollout", verb[0], rollout, *verb[1:]]) == 6
+    capsys.readouterr()
+    assert main(["rollout", "passing", rollout, "-o", "json"]) == 0
+    assert answer(capsys)["asked"] is None
 
 
 def test_who_deletes_an_endpoint_is_told_so(

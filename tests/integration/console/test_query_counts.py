@@ -209,6 +209,7 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/projects/{project}/releases": f"{api}/releases",
         "/api/v1/releases/{release}": f"/api/v1/releases/{release.pk}",
         "/api/v1/releases/{release}/attempts": f"/api/v1/releases/{release.pk}/attempts",
+        "/api/v1/releases/{release}/passed-over": f"/api/v1/releases/{release.pk}/passed-over",
         "/api/v1/endpoints/{endpoint}": f"/api/v1/endpoints/{release.endpoint_id}",
         "/targets/{target}/": f"/targets/{release.endpoint.target.name}/",
         "/api/v1/targets/{target}/uses": f"/api/v1/targets/{release.endpoint.target.name}/uses",

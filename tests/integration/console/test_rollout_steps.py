@@ -59,7 +59,7 @@ def test_what_was_skipped_and_promoted_past_was_not_done(story: Story, canary: R
     actions.skip(story.rollout(canary), step=1, reason="Seen enough", actor=story.otto)
     story.settle()
     assert story.rollout(canary).step == 3
-    actions.promote(story.rollout(canary), reason="Go", actor=olga(story))
+    actions.promote(story.rollout(canary), step=3, reason="Go", actor=olga(story))
     story.settle()
     by_otto, by_olga = "Skipped by Otto risk", "Skipped by Olga risk"
     assert told(story.rollout(canary), story) == [
@@ -78,7 +78,7 @@ def test_steps_that_were_passed_stand_in_the_order_of_their_times(
 ) -> None:
     actions.skip(story.rollout(canary), step=1, reason="Seen enough", actor=story.otto)
     story.settle()
-    actions.promote(story.rollout(canary), reason="Go", actor=olga(story))
+    actions.promote(story.rollout(canary), step=3, reason="Go", actor=olga(story))
     story.settle()
     times = [step.at for step in page(story.rollout(canary), story).view.steps if step.at]
     assert len(times) == 7 and times == sorted(times)
@@ -89,7 +89,7 @@ def test_who_promotes_at_the_last_weight_goes_past_nothing(story: Story, canary:
         actions.skip(story.rollout(canary), step=step, reason="On", actor=story.otto)
         story.settle()
     actions.resume(story.rollout(canary), step=5, reason="Well", actor=story.otto)
-    actions.promote(story.rollout(canary), reason="Now", actor=olga(story))
+    actions.promote(story.rollout(canary), step=6, reason="Now", actor=olga(story))
     assert told(story.rollout(canary), story)[4:] == [("done", ""), ("done", ""), ("now", "")]
 
 

@@ -217,7 +217,8 @@ def test_who_stops_or_starts_an_endpoint_with_a_canary_is_told_what_becomes_of_i
     story.settle()
     shared = "What was live and revision 2 share the requests as its rollout has it now, with 40%"
     assert f"{shared} for revision 2. The rollout of revision 2 stays paused." in said(story, path)
-    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    row = story.rollout(canary)
+    promote(row, step=row.step, reason="sure", actor=story.otto)
     shown = said(story, path)
     assert "All requests go to revision 2, as its rollout has it now." in shown
     assert "What was live serves again" not in shown

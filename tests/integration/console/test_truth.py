@@ -80,7 +80,8 @@ def test_during_a_canary_each_version_stands_beside_who_approved_it(story: Story
 
 
 def test_after_a_canary_one_version_stands_there_alone(story: Story, split: Release) -> None:
-    actions.promote(story.rollout(split), reason="well", actor=story.otto)
+    row = story.rollout(split)
+    actions.promote(row, step=row.step, reason="well", actor=story.otto)
     story.settle()
     said = page(story, "/")
     assert "60%" not in said and "40%" not in said and "Rollout in progress" not in said
@@ -149,7 +150,7 @@ def test_an_aborted_release_is_rolled_out_again_on_the_approval_that_it_has(
     story.settle()
     assert story.state(split) == "rolling_out"
     again = Rollout.objects.filter(release=split).exclude(pk=aborted.pk).get()
-    actions.promote(again, reason="well", actor=story.otto)
+    actions.promote(again, step=again.step, reason="well", actor=story.otto)
     story.settle()
     assert story.state(split) == "live"
 

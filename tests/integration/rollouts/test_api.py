@@ -42,16 +42,36 @@ def test_a_rollout_tells_its_steps_and_is_steered(world: World, waiting: Rollout
     assert weights() == [6_667, 3_333]
     skipped = otto.post(f"{path}/skip", {"reason": "seen", "step": 2})
     assert (skipped.status_code, skipped.json()["step"]) == (202, 3)
-    done = otto.post(f"{path}/promote", {"reason": "well"})
+    done = otto.post(f"{path}/promote", {"reason": "well", "step": 3})
     assert (done.status_code, done.json()["promoted"]) == (202, True)
     assert weights() == [0, 10_000]
     last = otto.post(f"{path}/skip", {"reason": "seen", "step": 4})
     assert (last.status_code, last.json()["code"]) == (409, "not_skippable")
 
 
+def test_what_a_click_would_pass_over_is_read_before_it(world: World, waiting: Rollout) -> None:
+    otto = api(world.people["Otto"])
+    found = otto.get(f"/rollouts/{waiting.pk}/passing").json()
+    nothing = {"analyses": [], "refusal": ""}
+    assert found == {
+        "step": 1,
+        "policy": "allow",
+        "skip": nothing,
+        "promote": nothing,
+        "asked": None,
+        "passed_over": [],
+    }
+    stale = otto.post(f"/rollouts/{waiting.pk}/promote", {"reason": "well", "step": 0})
+    assert (stale.status_code, stale.json()["code"]) == (409, "step_moved")
+    without = otto.post(f"/rollouts/{waiting.pk}/promote", {"reason": "well"})
+    assert [e["pointer"] for e in without.json()["errors"]] == ["/step"]
+    none = otto.post(f"/rollouts/{waiting.pk}/passing/withdraw", {"digest": "sha256:0"})
+    assert (none.status_code, none.json()["code"]) == (409, "no_passing_asked")
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume", "skip", "promote", "retry", "abort"])
 def test_a_reason_is_needed_and_named(world: World, waiting: Rollout, verb: str) -> None:
-    shown = {"step": 1} if verb in ("resume", "skip") else {}
+    shown = {"step": 1} if verb in ("resume", "skip", "promote") else {}
     for body in (shown, shown | {"reason": ""}, shown | {"reason": " "}):
         answer = api(world.people["Otto"]).post(f"/rollouts/{waiting.pk}/{verb}", body)
         assert answer.status_code == 400
@@ -243,7 +263,7 @@ def test_its_page_can_be_read_at_every_end(story: Story, waiting: Rollout, state
     otto = api(story.people["Otto"])
     if state in ("aborted", "done"):
         verb = "abort" if state == "aborted" else "promote"
-        otto.post(f"/rollouts/{waiting.pk}/{verb}", {"reason": "so"})
+        otto.post(f"/rollouts/{waiting.pk}/{verb}", {"reason": "so", "step": 1})
         story.settle()
     if state == "starting":
         Rollout.objects.filter(pk=waiting.pk).update(state=state, step=-1, step_times={})

@@ -127,7 +127,7 @@ def test_promoting_sends_everything_at_once_and_ends_the_rollout(
 ) -> None:
     actions.pause(waiting, reason="lunch", actor=story.otto)
     for _ in range(2):
-        actions.promote(waiting, reason="it is well", actor=story.otto)
+        actions.promote(waiting, step=waiting.step, reason="it is well", actor=story.otto)
     assert weights() == [0, 10_000]
     story.settle()
     assert fresh(waiting).state == "done"
@@ -137,7 +137,7 @@ def test_promoting_sends_everything_at_once_and_ends_the_rollout(
 def test_one_promoted_before_it_is_ready_takes_all_requests_when_it_is(story: Story) -> None:
     release = story.release("development", plan=CANARY | {"start": "manual"})
     rollout = actions.start_rollout(release, actor=story.otto)
-    actions.promote(rollout, reason="urgent", actor=story.otto)
+    actions.promote(rollout, step=rollout.step, reason="urgent", actor=story.otto)
     assert weights() == [10_000, 0]
     story.settle()
     assert (fresh(rollout).state, weights()) == ("done", [0, 10_000])
@@ -172,7 +172,7 @@ def test_a_rollback_works_while_it_waits_or_is_held_and_during_a_freeze(
 
 @pytest.mark.parametrize(
     ("verb", "more"),
-    [("pause", {}), ("resume", {"step": 1}), ("skip", {"step": 1}), ("promote", {})],
+    [("pause", {}), ("resume", {"step": 1}), ("skip", {"step": 1}), ("promote", {"step": 1})],
 )
 def test_each_needs_the_permission_and_a_reason_and_an_open_rollout(
     story: Story, waiting: Rollout, verb: str, more: Any
@@ -231,7 +231,7 @@ def test_nothing_is_tried_again_that_a_gate_or_the_time_forbids(
 def test_what_goes_out_or_went_out_is_not_tried_again(story: Story, waiting: Rollout) -> None:
     with pytest.raises(NotRetryable):
         actions.retry(waiting, reason="again", actor=story.otto)
-    actions.promote(waiting, reason="well", actor=story.otto)
+    actions.promote(waiting, step=waiting.step, reason="well", actor=story.otto)
     story.settle()
     with pytest.raises(NotRetryable):
         actions.retry(fresh(waiting), reason="again", actor=story.otto)

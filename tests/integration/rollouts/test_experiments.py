@@ -94,7 +94,7 @@ def test_without_the_effect_nobody_ships_it(start: Callable[..., Trial], world: 
     with pytest.raises(NotShown, match=r"The effect is not shown\. 2% of 500 requests failed"):
         actions.ship(trial.row, step=1, reason="I like it", actor=world.vera)
     with pytest.raises(NotShown, match="Abort to keep what serves"):
-        actions.promote(trial.row, reason="I like it", actor=world.otto)
+        actions.promote(trial.row, step=trial.row.step, reason="I like it", actor=world.otto)
     with pytest.raises(NotShown):
         actions.skip(trial.row, step=1, reason="I like it", actor=world.otto)
     answer = api(world.people["Vera"]).call(
@@ -112,9 +112,9 @@ def test_an_effect_is_shipped_by_nothing_but_an_approval(
 ) -> None:
     trial = start()
     trial.show()
-    for act, more in ((actions.promote, {}), (actions.skip, {"step": 2})):
+    for act in (actions.promote, actions.skip):
         with pytest.raises(NotShown, match="The effect is shown"):
-            act(trial.row, reason="hurry", actor=world.otto, **more)  # type: ignore[operator]
+            act(trial.row, step=2, reason="hurry", actor=world.otto)
     actions.resume(trial.row, step=2, reason="hurry", actor=world.otto)
     with pytest.raises(Forbidden):
         actions.ship(trial.row, step=2, reason="hurry", actor=world.otto)

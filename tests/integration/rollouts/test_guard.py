@@ -70,7 +70,7 @@ def test_the_guard_goes_with_the_state_until_the_revision_is_live(
 ) -> None:
     old, new = story.node.revisions().values()
     assert (old["guard"], new["guard"]) == (None, GUARD)
-    actions.promote(canary, reason="it is well", actor=story.otto)
+    actions.promote(canary, step=canary.step, reason="it is well", actor=story.otto)
     story.settle()
     assert state_of(canary) == "done"
     assert [r["guard"] for r in story.node.revisions().values()] == [None, None]
@@ -116,7 +116,7 @@ def test_it_is_in_the_log_from_the_report_on_once(canary: Rollout, story: Story)
 def test_what_went_live_before_the_abort_was_heard_of_is_rolled_back(
     canary: Rollout, story: Story
 ) -> None:
-    actions.promote(canary, reason="it is well", actor=story.otto)
+    actions.promote(canary, step=canary.step, reason="it is well", actor=story.otto)
     story.settle()
     assert state_of(canary) == "done"
     take_back(story.node, canary.to_revision_id)
@@ -258,7 +258,7 @@ def test_an_abort_does_not_wait_for_a_dead_stable_for_ever(canary: Rollout, stor
 def test_a_rollout_that_sends_everything_as_planned_is_no_alert(
     canary: Rollout, story: Story
 ) -> None:
-    actions.promote(canary, reason="x", actor=story.otto)
+    actions.promote(canary, step=canary.step, reason="x", actor=story.otto)
     story.run_jobs("control")
     story.node.step()
     monitoring.watch_endpoints()

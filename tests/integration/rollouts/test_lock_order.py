@@ -70,7 +70,7 @@ ASKED: dict[str, Callable[[Story, Rollout], object]] = {
     "pause": lambda s, r: actions.pause(r, reason="x", actor=s.otto),
     "resume": lambda s, r: actions.resume(r, step=r.step, reason="x", actor=s.otto),
     "skip": lambda s, r: actions.skip(r, step=r.step, reason="x", actor=s.otto),
-    "promote": lambda s, r: actions.promote(r, reason="x", actor=s.otto),
+    "promote": lambda s, r: actions.promote(r, step=r.step, reason="x", actor=s.otto),
     "abort": lambda s, r: actions.abort(r, reason="x", actor=s.otto),
     "rollback": lambda s, r: actions.rollback(r.endpoint, reason="x", actor=s.otto),
 }
@@ -92,7 +92,7 @@ def test_a_recall_holds_project_endpoints_and_targets_first(moving: tuple[Story,
 
 def test_the_reconciler_holds_the_endpoint_first(moving: tuple[Story, Rollout]) -> None:
     story, rollout = moving
-    actions.promote(rollout, reason="x", actor=story.otto)
+    actions.promote(rollout, step=rollout.step, reason="x", actor=story.otto)
     order = held(story.settle)
     assert story.state(rollout) == "done"
     assert order == ["endpoint", "rollout", "model", "version"]

@@ -37,7 +37,8 @@ def test_the_second_waits_however_long_and_starts_when_the_first_is_done(
     again(story)
     assert (story.state(first), story.state(second)) == ("rolling_out", "approved")
     assert not Job.objects.filter(state="failed").exists()
-    actions.promote(story.rollout(first), reason="well", actor=story.otto)
+    row = story.rollout(first)
+    actions.promote(row, step=row.step, reason="well", actor=story.otto)
     again(story)
     assert (story.state(first), story.state(second)) == ("superseded", "live")
 
@@ -65,7 +66,8 @@ def test_an_older_one_sends_no_newer_one_back(story: Story) -> None:
     story.approve(older)
     again(story)
     assert (story.state(newer), story.state(older)) == ("rolling_out", "approved")
-    actions.promote(story.rollout(newer), reason="well", actor=story.otto)
+    row = story.rollout(newer)
+    actions.promote(row, step=row.step, reason="well", actor=story.otto)
     again(story)
     assert (story.state(newer), story.state(older)) == ("live", "approved"), (
         "people start it, if anybody"

@@ -35,7 +35,7 @@ class People(Parts):
     def control(self, verb: str, stale: bool) -> None:
         """An operator holds a rollout, goes on, skips or promotes; clicks come twice or late."""
         for rollout in Rollout.objects.filter(state__in=OPEN_STATES):
-            shown = {"step": rollout.step - stale} if verb in ("resume", "skip") else {}
+            shown = {} if verb == "pause" else {"step": rollout.step - stale}
             step = rollout.step
             for _ in range(2):
                 with self.process():

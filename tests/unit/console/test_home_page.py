@@ -137,3 +137,4 @@ def test_a_rollout_says_why_it_goes_no_further(paused_by: str, ships: bool, said
         waits_to_ship=ships,
     )
     assert PausedRow(rollout).what == said
+    assert PausedRow(rollout, is_asked=True).what == "Risk, release 3, a second person is asked"

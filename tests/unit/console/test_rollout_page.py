@@ -10,9 +10,11 @@ from apps.console.queries.analyses import ReadingRow
 from apps.console.queries.rollout_page import RolloutPage, traffic
 from apps.console.queries.rollout_steps import sentence
 from apps.governance.plan import Pause, Plan, SetWeight
+from apps.rollouts.passing import RolloutPassing, VerbPasses
 from apps.rollouts.rules.facts import ALL_AT_ONCE
 from placet.kernel.actor import Actor
 
+HURRY = ("resume", "pause", "skip", "promote")
 NOTHING = dict.fromkeys(("resume", "pause", "skip", "promote", "abort", "retry"), False)
 
 
@@ -45,6 +47,7 @@ def page(*may: str, can: tuple[str, ...] = (), is_open: bool = True, **row: Any)
         is_open=is_open,
         waits_for="the node",
         skipped=False,
+        passing=RolloutPassing(None, "allow", VerbPasses(), VerbPasses(), None, ()),
     )
     actor = SimpleNamespace(can=lambda permission, scope: permission in may)
     return RolloutPage(cast("Any", view), cast("Actor", actor))
@@ -368,7 +371,7 @@ def test_a_reading_says_what_is_allowed(side: str, value: float | None, said: An
         ((), []),
         (("rollout.start",), ["retry"]),
         (("release.approve",), ["ship"]),
-        (("rollout.operate",), ["resume", "pause", "skip", "promote", "abort"]),
+        (("rollout.operate",), [*HURRY, "confirm", "decline", "withdraw", "abort"]),
     ],
 )
 def test_only_who_may_do_something_is_asked_why(may: tuple[str, ...], verbs: list[str]) -> None:

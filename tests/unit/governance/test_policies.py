@@ -1,11 +1,15 @@
 """Reading policies: what is written becomes one document, and mistakes are named by line."""
 
+from itertools import product
+
 import pytest
 
 from apps.governance import policies
+from apps.governance.passing_over import passing_over
 from apps.governance.plan import DocumentFault
 from apps.governance.policy_templates import DEFAULT, ENVIRONMENTS, TEMPLATES, template_named
 from placet.kernel.problems import InvalidInput
+from placet_verify import canonical
 from tests.support.documents import plan_document, serving_document
 
 GOOD = """\
@@ -134,6 +138,35 @@ def test_a_regulated_project_asks_for_evidence_and_for_people_who_had_no_hand_in
     approvals = [g for g in gates if g["gate"] == "approvals"]
     assert all(g["not_last_touched"] and g["exclude_requester"] for g in approvals)
     assert [g["for"] for g in gates if g["gate"] == "soaked"] == ["24h"]
+
+
+@pytest.mark.parametrize("says", ["allow", "second_person", "forbid"])
+def test_a_policy_says_whether_analyses_may_be_passed_over(says: str) -> None:
+    document = policies.parse(f"{GOOD}pass_over_analyses: {says}\n").document
+    assert document["pass_over_analyses"] == passing_over(document) == says
+
+
+def test_a_policy_that_says_nothing_of_it_allows_it_and_has_the_digest_it_always_had() -> None:
+    read = policies.parse(GOOD)
+    assert "pass_over_analyses" not in read.document
+    assert passing_over(read.document) == "allow"
+    assert read.digest == canonical.digest(read.document)
+    assert passing_over({"pass_over_analyses": "by_committee"}) == "forbid"
+
+
+@pytest.mark.parametrize("wrong", ["never", "null", "true", "[forbid]", ""])
+def test_what_is_wrong_about_passing_over_is_named(wrong: str) -> None:
+    says = "Line 8: pass_over_analyses must be one of: allow, second_person, forbid"
+    assert faults(f"{GOOD}pass_over_analyses: {wrong}\n") == [says]
+
+
+def test_only_regulated_production_asks_a_second_person_to_pass_over_an_analysis() -> None:
+    asked = [
+        (template, name)
+        for template, name in product(TEMPLATES, ENVIRONMENTS)
+        if "pass_over_analyses" in policies.parse(TEMPLATES[template].sources[name]).document
+    ]
+    assert asked == [("regulated", "production")]
 
 
 def test_a_template_that_is_none_is_refused_by_name() -> None:

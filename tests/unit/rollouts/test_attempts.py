@@ -31,6 +31,7 @@ SAID: dict[str, Any] = {
     "live_at": None,
     "ended_at": AT,
     "recall": "",
+    "passed_over": (),
 }
 
 

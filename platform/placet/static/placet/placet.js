@@ -27,8 +27,10 @@
     if (opener) {
       event.preventDefault();
       const dialog = document.getElementById(opener.dataset.dialog);
-      const step = opener.dataset.step && dialog && dialog.querySelector("[name=step]");
-      if (step) step.value = opener.dataset.step; // the one that was shown when it was clicked
+      for (const name of ["step", "digest"]) {
+        const shown = opener.dataset[name] && dialog && dialog.querySelector(`[name=${name}]`);
+        if (shown) shown.value = opener.dataset[name]; // what was shown when it was clicked
+      }
       const says = opener.dataset.says && dialog && dialog.querySelector("[data-said]");
       if (says) says.textContent = opener.dataset.says;
       open(dialog);
