@@ -124,7 +124,7 @@ class Endpoint(Record):
     # `degraded` while replicas are missing, an objective is not met or another alert than that it
     # is not measured is open; `starting` while no replica answers and its node was told to start
     # some moments ago; `down` while none answers; `unknown` while its node is silent
-    health: Any
+    health: str
     troubles: tuple[str, ...]  # What is wrong or not known, a sentence each
     isolation: str  # The weakest of what runs here
     api_key_required: bool
