@@ -20,10 +20,11 @@ from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
 from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
+from apps.console.queries.under_way import with_moving
 from apps.console.templatetags.placet import ago
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
-from apps.governance.models import OPEN_STATES, Release
+from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.queries.people import NamedPerson, who_can_decide
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState
@@ -32,7 +33,6 @@ from apps.identity.rules.permissions import roles_with
 from apps.rollouts.attempts import rollback_of
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import version_name, with_way_back
-from apps.rollouts.states import OPEN_STATES as UNDER_WAY
 from apps.serving.models import Revision
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
@@ -233,7 +233,7 @@ class ReleaseEnd:
     @property
     def bound_note(self) -> str:
         """What an approval is worth where what it is bound to changes."""
-        if not self.is_over and not self.release.live_at:
+        if self.release.state in UNFINISHED_STATES:
             return BOUND
         if self.release.approved_at:
             return "It was approved for exactly these."
@@ -314,22 +314,20 @@ def with_end(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring where a rollback from it would go, the rollout that took it back
     (``rollback``), the recall of what it runs that was withdrawn before it was decided
     (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
-    stopped its endpoint (``stopper``), whether a rollout is under way there (``moving``), whether
-    that was stopped at the decision (``stopped_then``),
-    the standing recalls of its version (``version_recalls``), and what is live there now
+    stopped its endpoint (``stopper``), the rollout under way there
+    (:func:`with_moving`), whether that was stopped at the decision (``stopped_then``), the
+    standing recalls of its version (``version_recalls``), and what is live there now
     (:func:`with_live_now`)."""
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     columns = {name: f"recall__{name}" for name in ("project", "kind", "state")}
     columns |= {"at": "recall__created_at", "lifted": "recall__lifted_at"}
     columns |= {"by": "recall__recalled_by", "reason": "recall__reason_sealed"}
-    moving = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=UNDER_WAY)
     recall = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
-    return with_live_now(with_way_back(releases)).annotate(
+    return with_moving(with_live_now(with_way_back(releases))).annotate(
         rollback=rollback_of(),
         recalled_before=recall_before_the_decision(),
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
-        moving=Exists(moving),
         stopped_then=stopped_at_the_decision(),
         version_recalls=recalls_of_version("version__"),
     )
