@@ -34,7 +34,13 @@ class PausedRow:
         """Its project and its release, and what it waits for."""
         row = self.rollout
         why = ", held" if row.paused_by else ", to be shipped" if row.waits_to_ship else ""
-        return f"{row.project.name}, release {row.release.number}{why}"
+        stopped = ", behind a stopped endpoint" if row.endpoint.is_stopped else ""
+        return f"{row.project.name}, release {row.release.number}{why}{stopped}"
+
+    @property
+    def traffic(self) -> int:
+        """The share of the requests that its revision gets, out of 10,000."""
+        return 0 if self.rollout.endpoint.is_stopped else self.rollout.to_revision.weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,9 @@ class Revision(Record):
     live_at: datetime | None
     ended_at: datetime | None
     first_served_at: datetime | None  # When it first had a share of the requests, live or not
-    last_served_at: datetime | None  # Since when it has none any more; None while it has some
+    # Since when it has none any more, such as since its endpoint was stopped; None while it has
+    # some
+    last_served_at: datetime | None
     peak_weight: int  # The largest weight it had, out of 10,000
     phase: str  # As the node reports it; empty when it does not
     ready_replicas: int
