@@ -149,6 +149,8 @@ class Records:
         """Return the annotation of what ``schema`` describes."""
         if "$ref" in schema:
             return self.referred(schema["$ref"].rpartition("/")[2])
+        if "allOf" in schema:  # a reference with a description of its own
+            return self.all_of([self.hint(one) for one in schema["allOf"]])
         if "oneOf" in schema:
             return union([self.hint(one) for one in schema["oneOf"]])
         kinds = schema.get("type") or ("string" if "enum" in schema else "any")
@@ -162,6 +164,11 @@ class Records:
         if kinds == "string" and schema.get("format") == "date-time":
             return "datetime"
         return PLAIN[kinds]
+
+    def all_of(self, parts: list[str]) -> str:
+        if len(parts) != 1:
+            raise Unreadable(f"all of {', '.join(parts)}: a record reads one type")
+        return parts[0]
 
     def referred(self, name: str) -> str:
         if name in self.known:

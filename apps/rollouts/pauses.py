@@ -13,7 +13,7 @@ from apps.governance.plan import Analysis
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
 from apps.rollouts.models import Rollout
-from apps.rollouts.states import ENDED_STATES, RolloutKind
+from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
 
 PAUSED = "paused"  # what is rolling out, and goes no further until a person lets it
 # what is read along of a rollout, besides its beginning, to say how it stands
@@ -42,9 +42,11 @@ def with_going(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 
 
 def stands(release: Release) -> str:
-    """Return how a release stands, as people are told: its state, that it is stopped, or paused
-    where its rollout, which was read along, is."""
+    """Return how a release stands, as people are told: its state, that it is stopped, or paused or
+    aborting where its rollout, which was read along, is."""
     rollout = going(release)
+    if rollout and rollout.state == RolloutState.ABORTING:
+        return RolloutState.ABORTING
     if rollout and paused(rollout, rollout.pauser):
         return PAUSED
     return release.shown_state

@@ -201,8 +201,8 @@ def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring the version that a rollback from what is live at its endpoint goes to
     (``rollback_to``, '' for none), as :func:`former_revisions` says, what was live before that and
     why no rollback goes there (``passed_over``, as :func:`passing_over` has it), whether the review
-    of a break-glass did not find what is live justified (``live_unjustified``), and which weight
-    what is live has (``live_weight``)."""
+    of a break-glass did not find what is live justified (``live_unjustified``), and which version
+    is live with which weight (``live_version``, '' for none, and ``live_weight``)."""
     live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
     before = {"endpoint": OuterRef("endpoint"), "number__lt": Subquery(live.values("number")[:1])}
     former = may_serve_again().filter(**before)
@@ -216,14 +216,16 @@ def with_way_back(releases: QuerySet[Release]) -> QuerySet[Release]:
         ),
         passed_over=Subquery(served.order_by("-number").values(json=passing_over())[:1]),
         live_unjustified=Exists(unjust),
+        live_version=Coalesce(Subquery(live.values(name=version_name())[:1]), Value("")),
         live_weight=Subquery(live.values("weight")[:1]),
     )
 
 
-def version_name() -> Concat:
-    """Return the name of its version as a column of a query that reads revisions."""
-    number = Cast("bento__version__number", CharField())
-    return Concat("bento__version__model__name", Value(":"), number)
+def version_name(revision: str = "") -> Concat:
+    """Return the name of its version as a column of a query that reads revisions, or has one as
+    ``revision``, two underscores behind it."""
+    number = Cast(f"{revision}bento__version__number", CharField())
+    return Concat(f"{revision}bento__version__model__name", Value(":"), number)
 
 
 def passing_over() -> JSONObject:

@@ -42,6 +42,7 @@ def test_the_records_are_those_of_the_snapshot(capsys: pytest.CaptureFixture[str
         ({"enum": [""]}, "str"),
         ({"oneOf": [{"enum": ["a"], "type": "string"}, {"enum": [""]}]}, "str"),
         ({"$ref": "#/components/schemas/WorkStateEnum"}, "str"),
+        ({"allOf": [{"$ref": "#/components/schemas/Event"}], "description": "It"}, "AuditEvent"),
         ({"oneOf": [{"enum": ["a"]}, {"$ref": "#/components/schemas/NullEnum"}]}, "str | None"),
         ({"type": "array", "items": TEXT}, "tuple[str, ...]"),
         ({"type": ["array", "null"], "items": {"type": "object"}}, "tuple[Json, ...] | None"),

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Link, in_a_row
+from apps.console.queries.under_way import MOVES
 from apps.console.templatetags.placet import percent
 from apps.rollouts.models import Rollout
 from apps.rollouts.pauses import paused
@@ -15,11 +16,6 @@ from apps.rollouts.states import RolloutKind
 from apps.serving.models import Revision
 from placet_verify.units import WHOLE
 
-MOVES: dict[str, str] = {
-    RolloutKind.RELEASE: "rollout of",
-    RolloutKind.ROLLBACK: "rollback to",
-    RolloutKind.DRILL: "rollback test with",
-}
 KEPT = "these refused calls are not counted. Configuration and history are kept."
 
 
@@ -35,11 +31,20 @@ class AfterStart:
 
     @property
     def awaiting(self) -> list[Link]:
-        """The approved releases that wait for the endpoint to be started."""
+        """The approved releases that wait for what :attr:`awaited` says."""
         return [
             Link(f"release {row['number']}", reverse("release", args=[row["release"]]))
-            for row in (self.approved if self.is_stopped else ())
+            for row in (self.approved if self.awaited else ())
         ]
+
+    @property
+    def awaited(self) -> str:
+        """What approved releases wait for; '' for nothing here."""
+        if self.is_stopped:
+            return "the endpoint to be started"
+        if self.rollout is None:
+            return ""
+        return f"the {self.moving or 'rollout under way'} to end"
 
     @property
     def moving(self) -> str:

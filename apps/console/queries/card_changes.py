@@ -52,9 +52,10 @@ def _against(row: Release, before: Release | None, *, same: bool) -> str:
         return f"No other version was approved for {place} before: there is nothing to compare."
     if before.endpoint.name != row.endpoint.name:
         place = row.environment.name
-    last = f"{before.version}, which was approved for {place} last"
+    last = "before this release" if row.approved_at or row.ended_at else "last"
     if before.version_id == row.version_id:
-        return f"{row.version} itself was approved for {place} last: there is no other card."
+        return f"{row.version} itself was approved for {place} {last}: there is no other card."
+    last = f"{before.version}, which was approved for {place} {last}"
     said = f"The same card as of {last}." if same else f"Compared with {last}."
     return f"{said} Cards are compared as they are now."
 

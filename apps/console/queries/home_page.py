@@ -41,7 +41,13 @@ class PausedRow:
         row = self.rollout
         why = ", held" if row.paused_by else ", to be shipped" if row.waits_to_ship else ""
         why = ", a second person is asked" if self.is_asked else why
-        return f"{row.project.name}, release {row.release.number}{why}"
+        stopped = ", behind a stopped endpoint" if row.endpoint.is_stopped else ""
+        return f"{row.project.name}, release {row.release.number}{why}{stopped}"
+
+    @property
+    def traffic(self) -> int:
+        """The share of the requests that its revision gets, out of 10,000."""
+        return 0 if self.rollout.endpoint.is_stopped else self.rollout.to_revision.weight
 
 
 def paused_rows(actor: Actor) -> list[PausedRow]:

@@ -108,7 +108,7 @@ class PastRevision:
         stopped: datetime | None = self.stopped_at if self.row.weight else None
         if self.row.first_served_at is None and not self.row.weight:
             return stopped or self.row.ended_at or self.row.live_at
-        return stopped or self.row.last_served_at
+        return self.row.last_served_at or stopped
 
     @property
     def share(self) -> str:

@@ -1,5 +1,5 @@
-"""The page of how the build of a release behaved where it served before: in the environments before
-its own, and in its own by earlier revisions."""
+"""The page of how the build of a release behaved where it served: in the environments before its
+own, and in its own by earlier revisions and by the release itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,9 @@ from apps.monitoring.rules import WindowCounts, total
 from apps.registry.queries import large_of
 from apps.rollouts.models import Rollout
 from apps.rollouts.passed import PassedOver, passings_told, told_in
+from apps.rollouts.pauses import PAUSED
 from apps.rollouts.queries import disagreements
-from apps.rollouts.states import RolloutKind
+from apps.rollouts.states import ENDED_STATES, RolloutKind
 from apps.rollouts.steps import needs
 from apps.serving.models import Revision
 from apps.serving.windows import KEEP_DAYS, kept_period
@@ -84,6 +85,16 @@ class ServedBefore:
     def ended_badly(self) -> bool:
         """Whether its rollout did not reach its end."""
         return self.rollout.state in BADLY
+
+    @property
+    def state(self) -> str:
+        """How its rollout stands or ended; of one that reached its end how its release stands."""
+        row = self.rollout
+        if self.ended_badly:
+            return str(row.state)
+        if row.state not in ENDED_STATES and row.waits_for_person:
+            return PAUSED
+        return str(row.release.shown_state)
 
     @property
     def columns(self) -> list[FigureColumn]:
@@ -208,22 +219,24 @@ def release_behaviour_page(release_id: str, actor: Actor) -> ReleaseBehaviourPag
 
 def _rollouts(row: Release, earlier: QuerySet[Any, Any], actor: Actor) -> QuerySet[Rollout, Any]:
     """Return the rollouts of the release's Bento to the environments ``earlier``, and to its own of
-    no later release, but for the newest of the release itself, the newest first; each with the
-    newest outputs that were captured of both revisions, where ``actor`` may see any."""
+    no later release, the newest first; each with the newest outputs that were captured of both
+    revisions, where ``actor`` may see any."""
     here = Q(endpoint__environment=row.environment.name, release__number__lte=row.number)
     rows = Rollout.objects.filter(here | Q(endpoint__environment__in=earlier.order_by()))
     rows = rows.filter(
         project=row.project_id, kind=RolloutKind.RELEASE, to_revision__bento=row.bento_id
     )
-    own = Rollout.objects.filter(release=row.pk, kind=RolloutKind.RELEASE).order_by("-created_at")
-    rows = visible(rows, actor, view="rollout.view").exclude(pk__in=own.values("pk")[:1])
-    rows = rows.select_related(
-        "endpoint", "release__endpoint", "to_revision", "from_revision__bento__version__model"
-    ).defer(
-        "release__request_envelope",
-        "to_revision__permit",
-        "from_revision__permit",
-        *large_of("from_revision__bento__version"),
+    rows = (
+        visible(rows, actor, view="rollout.view")
+        .select_related(
+            "endpoint", "release__endpoint", "to_revision", "from_revision__bento__version__model"
+        )
+        .defer(
+            "release__request_envelope",
+            "to_revision__permit",
+            "from_revision__permit",
+            *large_of("from_revision__bento__version"),
+        )
     )
     rows = rows.annotate(passings_json=passings_told())
     if actor.can_somewhere("prediction.view"):

@@ -21,10 +21,11 @@ from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
 from apps.console.queries.promotions import with_promotion
 from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
+from apps.console.queries.under_way import with_moving
 from apps.console.templatetags.placet import ago
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
-from apps.governance.models import OPEN_STATES, Release
+from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.queries.people import NamedPerson, who_can_decide
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
 from apps.governance.queries.requested_changes import lifted_by
@@ -35,7 +36,6 @@ from apps.rollouts.attempts import rollback_of
 from apps.rollouts.models import Rollout
 from apps.rollouts.passed import PassedOver, passed_over_in, with_passed_over
 from apps.rollouts.queries import version_name, with_way_back
-from apps.rollouts.states import OPEN_STATES as UNDER_WAY
 from apps.serving.models import Revision
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
@@ -244,7 +244,7 @@ class ReleaseEnd:
     @property
     def bound_note(self) -> str:
         """What an approval is worth where what it is bound to changes."""
-        if not self.is_over and not self.release.live_at:
+        if self.release.state in UNFINISHED_STATES:
             return BOUND
         if self.release.approved_at:
             return "It was approved for exactly these."
@@ -327,24 +327,22 @@ def with_end(releases: QuerySet[Release], actor: Actor) -> QuerySet[Release, Any
     them, where a rollback from it would go, the rollout that took it back
     (``rollback``), the recall of what it runs that was withdrawn before it was decided
     (``recalled_before``), the recalls that revoked it (``recalled``), the name of who
-    stopped its endpoint (``stopper``), whether a rollout is under way there (``moving``), whether
-    that was stopped at the decision (``stopped_then``),
-    the standing recalls of its version (``version_recalls``), what is live there now
+    stopped its endpoint (``stopper``), the rollout under way there
+    (:func:`with_moving`), whether that was stopped at the decision (``stopped_then``), the
+    standing recalls of its version (``version_recalls``), what is live there now
     (:func:`with_live_now`), and what was and will be requested by itself
     (:func:`with_promotion`)."""
     recalls = RecallEffect.objects.filter(release=OuterRef("pk")).order_by("pk")
     columns = {name: f"recall__{name}" for name in ("project", "kind", "state")}
     columns |= {"at": "recall__created_at", "lifted": "recall__lifted_at"}
     columns |= {"by": "recall__recalled_by", "reason": "recall__reason_sealed"}
-    moving = Rollout.objects.filter(endpoint=OuterRef("endpoint"), state__in=UNDER_WAY)
     recall = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
     told = with_promotion(with_passed_over(with_live_now(with_way_back(releases)), actor))
-    return told.annotate(
+    return with_moving(told).annotate(
         rollback=rollback_of(),
         recalled_before=recall_before_the_decision(),
         recalled=ArraySubquery(recalls.values(json=recall)),
         stopper=stopper("endpoint"),
-        moving=Exists(moving),
         stopped_then=stopped_at_the_decision(),
         version_recalls=recalls_of_version("version__"),
     )

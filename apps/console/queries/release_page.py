@@ -16,6 +16,7 @@ from apps.console.queries.release_parts import (
     barred,
     compared_with,
     documents,
+    in_place,
     live_column,
     network,
     own_column,
@@ -169,11 +170,7 @@ class ReleasePage:
     @property
     def in_place(self) -> str:
         """Continues the sentence that says what would serve where: in place of what."""
-        if not self.is_open:
-            return ""
-        live = self.view.changes.compared_with
-        stopped = ", which is stopped" if self.view.is_stopped else ""
-        return f" (replaces {live}{stopped})" if live else " (nothing is live there)"
+        return in_place(self.view) if self.is_open else ""
 
     @property
     def network(self) -> Sign | None:

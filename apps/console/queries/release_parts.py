@@ -12,6 +12,7 @@ from apps.console.queries.release_outlook import waiting_signs
 from apps.console.queries.release_review import asking_sign
 from apps.console.queries.rollout_steps import state_of
 from apps.console.queries.stops import is_stopped_beside
+from apps.console.queries.under_way import rollout_before, rollout_named
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.events import RELEASE_DECIDED
 from apps.governance.models import Release
@@ -105,6 +106,15 @@ def compared_with(view: ReleaseView) -> str:
     return (
         f"compared with {live} ({live_word(view)} {when})" if live else f"nothing was live {when}"
     )
+
+
+def in_place(view: ReleaseView) -> str:
+    """Continue the sentence that says what would serve where: in place of what."""
+    if before := rollout_before(view.release):
+        return f" (replaces what is live once the {rollout_named(before)} has ended)"
+    live = view.changes.compared_with
+    stopped = ", which is stopped" if view.is_stopped else ""
+    return f" (replaces {live}{stopped})" if live else " (nothing is live there)"
 
 
 def documents(release: Release, *, may_export: bool) -> Iterator[Link]:

@@ -5,11 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
+from django.urls import reverse
+
+from apps.console.queries.page_parts import Link
 from apps.console.queries.promotions import PromotionLine, promotion_lines
 from apps.console.queries.release_end import has_ended
 from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import VERBS, LastWords, last_words, paused
 from apps.console.queries.stops import Stop, stop_told
+from apps.console.queries.under_way import is_aborting, rollout_before, rollout_named
 from apps.governance.models import OPEN_STATES
 from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.events import ROLLBACK_STARTED
@@ -28,8 +32,13 @@ class ReleaseStanding:
 
     @property
     def state(self) -> str:
-        """Its state, as people are told."""
-        return str(self.release.shown_state)
+        """Its state, as people are told; of what goes out that its rollout is being aborted."""
+        return str(RolloutState.ABORTING if self.is_aborting else self.release.shown_state)
+
+    @property
+    def is_aborting(self) -> bool:
+        """Whether its rollout is being aborted, which needs no start of its endpoint."""
+        return is_aborting(self.release)
 
     @property
     def mark(self) -> str:
@@ -49,9 +58,13 @@ class ReleaseStanding:
         return promotion_lines(self.release)
 
     @property
-    def is_behind(self) -> bool:
-        """Whether it is approved, and another rollout of its endpoint has to end before it."""
-        return bool(self.release.state == ReleaseState.APPROVED and self.release.moving)
+    def behind(self) -> Link | None:
+        """The rollout that has to end before it starts; ``None`` also where its endpoint has to be
+        started before that."""
+        before = rollout_before(self.release)
+        if before is None or self.release.endpoint.is_stopped:
+            return None
+        return Link(rollout_named(before), reverse("rollout", args=[before["id"]]))
 
     @property
     def can_start(self) -> bool:

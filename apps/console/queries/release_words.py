@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 
 from apps.console.queries.page_parts import Sign, in_a_row, people_of
 from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
+from apps.console.queries.under_way import rollout_before, rollout_named, with_moving
 from apps.governance import gates, rules
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Release
@@ -14,6 +15,7 @@ from apps.governance.queries.requested_changes import with_requests
 from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
 from apps.governance.rules import ReleaseState
 from apps.rollouts.pauses import PAUSED, stands, with_going
+from apps.rollouts.states import RolloutState
 
 BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
 _NEXT = SHOWN_STATES.index(ReleaseState.ROLLING_OUT) + 1
@@ -29,7 +31,7 @@ BEFORE = {  # by the word that is asked for: the state of what may be told by it
 def with_words(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     """Have releases, with their policy and environment, bring what :func:`listed_state` and
     :func:`~apps.rollouts.pauses.going` tell from, and who asked for changes."""
-    return with_going(with_clock(with_requests(releases)))
+    return with_moving(with_going(with_clock(with_requests(releases))))
 
 
 def listed_state(release: Release) -> str:
@@ -49,17 +51,24 @@ def listed_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:
         return shown_as(rows, state)
     few = rows.select_related(None).select_related("environment", "policy")
     asked = with_words(few.filter(state=BEFORE[state]))
-    found = Q(pk__in=[row.pk for row in asked if listed_state(row) == state])
+    words = {row.pk: listed_state(row) for row in asked}  # what is being aborted is still going out
+    going = (state, RolloutState.ABORTING) if state == ReleaseState.ROLLING_OUT else (state,)
+    found = Q(pk__in=[pk for pk, word in words.items() if word in going])
     return rows.filter(found | Q(state=state) if state == ReleaseState.FAILED else found)
 
 
 def gate_sign(release: Release) -> Sign | None:
-    """Say how the gates of a release that is not decided stood last, and of one that somebody has
-    to start who does; ``None`` of others."""
+    """Say how the gates of a release that is not decided stood last, and of one that is approved
+    which rollout has to end first, and who starts it where that is somebody; ``None`` of others."""
     if release.state not in UNFINISHED_STATES:
         return None
     if release.state == ReleaseState.APPROVED:
-        return None if release.plan.get("start") == "on_approval" else BY_HAND
+        by_hand = release.plan.get("start") != "on_approval"
+        if before := rollout_before(release):
+            then = ", then for an operator to start it" if by_hand else ""
+            text = f"Waits for the {rollout_named(before)} to end{then}"
+            return Sign("wait", "◷", text, wrap=True)
+        return BY_HAND if by_hand else None
     held = gates.holding_back(gates_now(release))
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)

@@ -179,6 +179,12 @@ def _left(release: Release, rollout: Rollout | None) -> tuple[str, str]:
     return settle, f"{old} {once_was_replaced(keep) if is_over else once_replaced(keep)}"
 
 
+def _alone(release: Release, rollout: Rollout | None) -> str:
+    """Say that it serves without another revision, or did until it was live no more."""
+    was_live = rollout is not None and rollout.state == RolloutState.DONE
+    return "served alone" if was_live and release.state != ReleaseState.LIVE else "serves alone"
+
+
 def _planned(release: Release, live: Release | None) -> Sequence[Step]:
     """Return the steps of the plan as they would be carried out: one where nothing gives way."""
     plan, kind = Plan.stored(release.plan), RolloutKind.RELEASE
@@ -195,7 +201,7 @@ def rollout_steps(
     count = len(rollout.steps if rollout else _planned(release, live))
     shift = AT_ONCE if count == 1 else f"{count} steps"
     replaces = rollout.from_revision_id if rollout else live
-    left = _left(release, rollout) if replaces else ("nothing to replace", "serves alone")
+    left = _left(release, rollout) if replaces else ("nothing to replace", _alone(release, rollout))
     goes_back = rollout is not None and rollout.kind != RolloutKind.RELEASE
     start = "replicas of the former revision" if goes_back else "new replicas, no traffic"
     phases = _phases(start, shift, *left)

@@ -206,6 +206,14 @@ class RolloutPage:
         return stop_told(row.endpoint, row.stopper, self.actor) if self.view.is_open else None
 
     @property
+    def while_stopped(self) -> str:
+        """What is so while its endpoint is stopped."""
+        nothing = f"Nothing is served at {self.rollout.endpoint.name}"
+        if self.rollout.state == RolloutState.ABORTING:
+            return f"{nothing} until it is started. The abort ends without that."
+        return f"{nothing}, and no step takes effect, until it is started."
+
+    @property
     def ended_badly(self) -> bool:
         """Whether its reason is one that people must see."""
         return self.rollout.state in BADLY

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.console.queries.stops import is_stopped_beside
+from apps.console.queries.under_way import is_aborting, rollout_before, rollout_named
 from apps.console.templatetags.placet import guarded
 from apps.governance.models import OPEN_STATES
 from apps.governance.queries.records import ReleaseRecord
@@ -37,24 +38,42 @@ def way_back(view: ReleaseView) -> WayBack | None:
     The release was read with :func:`apps.rollouts.queries.with_way_back`.
     """
     if view.release.state in OPEN_STATES:
-        return None if view.is_unknown else _foreseen(view, stopped=view.is_stopped)
+        if is_aborting(view.release):
+            return None  # what was live has all requests, or gets them
+        live = view.release.live_version  # type: ignore[attr-defined]
+        return _foreseen(view, live, stopped=view.is_stopped)
     then = "Not recorded."
     if not view.is_unknown:
-        then = _foreseen(view, stopped=is_stopped_beside(view)).sentence
+        live = view.changes.compared_with
+        then = _foreseen(view, live, stopped=is_stopped_beside(view)).sentence
     if view.release.state == ReleaseState.LIVE:
         return replace(_from_live(view), then=then)
     return WayBack("", "", "", then) if view.release.approved_at else None
 
 
-def _foreseen(view: ReleaseView, *, stopped: bool) -> WayBack:
-    if not view.changes.compared_with:
+def _foreseen(view: ReleaseView, live: str, *, stopped: bool) -> WayBack:
+    """Return where it would go back to from where ``live`` is live, now or at the decision."""
+    if before := rollout_before(view.release):
+        return _from_open(view, "what is live then", _behind(before, live, stopped=stopped))
+    if not live:
         return _first(view)
     goes_out = view.release.state == ReleaseState.ROLLING_OUT
-    live = view.changes.compared_with
     has_all = goes_out and view.release.live_weight == 0  # type: ignore[attr-defined]
     if has_all and not stopped:
-        return _from_open(view, f"The new replicas have all requests now. {live} serves no more")
-    return _from_open(view, _keeps(live, stopped=stopped, goes_out=goes_out))
+        keeps = f"The new replicas have all requests now. {live} serves no more"
+        return _from_open(view, live, keeps)
+    return _from_open(view, live, _keeps(live, stopped=stopped, goes_out=goes_out))
+
+
+def _behind(before: Mapping[str, Any], live: str, *, stopped: bool) -> str:
+    """Say what serves until it starts where the rollout ``before`` has to end first."""
+    serves = f"{live} serves what it leaves it until then" if live else "nothing is live until then"
+    if stopped:
+        serves = "the endpoint is stopped, so nothing is served and the rollout does not go on"
+    return (
+        f"The {rollout_named(before)} has to end first: {serves}. What is live then keeps serving "
+        "until the new replicas are ready"
+    )
 
 
 def _keeps(live: str, *, stopped: bool, goes_out: bool) -> str:
@@ -112,10 +131,11 @@ def _from_live(view: ReleaseView) -> WayBack:
     return WayBack(former, f"now to {former}", f"Rolling back to {former} {_ONE_CLICK}")
 
 
-def _from_open(view: ReleaseView, keeps: str) -> WayBack:
-    live, former = view.changes.compared_with, view.release.rollback_to  # type: ignore[attr-defined]
+def _from_open(view: ReleaseView, live: str, keeps: str) -> WayBack:
+    former = view.release.rollback_to  # type: ignore[attr-defined]
     unjustified = view.release.live_unjustified  # type: ignore[attr-defined]
-    if unjustified and view.release.state in OPEN_STATES:  # else something later is live by now
+    present = view.release.state in OPEN_STATES and live == view.release.live_version  # type: ignore[attr-defined]
+    if unjustified and present:  # else something later is live by now, or will be
         why = _unjustified(live)
         earlier = nowhere(not_back(view.release.passed_over))  # type: ignore[attr-defined]
         if former:

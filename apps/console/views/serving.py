@@ -188,7 +188,7 @@ def roll_back(request: PageRequest, endpoint_id: str) -> HttpResponse:
     done = rollback(row, reason=reason, number=number, actor=request.actor)
     went = f"Going back to revision {done.to_revision.number}."
     then = "once the endpoint is started, " if row.is_stopped else ""
-    aborted = f"The release is aborted: {then}all requests go to the revision that was live."
+    aborted = f"Aborting the release: {then}all requests go to the revision that was live."
     messages.success(request, went if done.kind == RolloutKind.ROLLBACK else aborted)
     return redirect("endpoint", row.pk)
 

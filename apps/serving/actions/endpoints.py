@@ -13,7 +13,7 @@ from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving import desired, hooks
 from apps.serving.actions.deletion import refuse_deleted
 from apps.serving.actions.locking import lock_endpoint, lock_target
-from apps.serving.actions.revisions import make_room
+from apps.serving.actions.revisions import count_again, make_room
 from apps.serving.capacity import lacking, occupants, running_mb
 from apps.serving.errors import (
     EndpointExists,
@@ -177,6 +177,7 @@ def _switch(
         move(row, expected=before, to=after, **changes)
         log.add(kind, row)
         if starts:
+            count_again(row, actor=actor)
             hooks.endpoint_started(row, actor)
         desired.publish(row.target_id)
     return row

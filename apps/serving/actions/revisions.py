@@ -213,16 +213,30 @@ def _follows(revision: Revision, after: str, weight: int) -> dict[str, Any]:
 def _served(revision: Revision, weight: int) -> dict[str, Any]:
     """Return what follows from the weight: from when until when it had requests, and how many.
 
-    Of one that had some before this was written down, since it went live.
+    Of one that had some before this was written down, since it went live. While its endpoint is
+    stopped none has any: :func:`count_again` sees to that as it is started.
     """
     if not weight and not revision.weight:
         return {}
     before = revision.live_at if revision.weight else None
+    stopped, served = revision.endpoint.is_stopped, revision.first_served_at or before
+    if stopped and (weight or not served or revision.last_served_at):
+        return {}
+    counted = stopped and revision.first_served_at  # else its weight may be from before that
     return {
-        "first_served_at": revision.first_served_at or before or now(),
+        "first_served_at": served or now(),
         "last_served_at": None if weight else _last_asked(revision),
-        "peak_weight": max(revision.peak_weight, revision.weight, weight),
+        "peak_weight": max(revision.peak_weight, 0 if counted else max(revision.weight, weight)),
     }
+
+
+def count_again(endpoint: Endpoint, *, actor: Actor) -> None:
+    """Write down what revisions get from now on, as ``endpoint`` was started, that they were given
+    while it was stopped."""
+    for revision in endpoint.revisions.filter(weight__gt=0):
+        known = _served(revision, revision.weight)
+        if any(getattr(revision, name) != value for name, value in known.items()):
+            set_revision(revision, warm_until=revision.warm_until, actor=actor)
 
 
 def _last_asked(revision: Revision) -> datetime:

@@ -49,7 +49,9 @@ class RevisionSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="When it first had a share of the requests, live or not"
     )
     last_served_at = serializers.DateTimeField(
-        allow_null=True, help_text="Since when it has none any more; null while it has some"
+        allow_null=True,
+        help_text="Since when it has none any more, such as since its endpoint was stopped; null "
+        "while it has some",
     )
     peak_weight = serializers.IntegerField(help_text="The largest weight it had, out of 10,000")
     phase = serializers.CharField(help_text="As the node reports it; empty when it does not")
@@ -96,7 +98,10 @@ def revision_body(
     """Return a revision of ``endpoint`` and what its node says of it; whether its rollout was
     aborted, whether a recall ended it, and what whoever asks is told of that."""
     revision = row.revision
-    times = ("live_at", "ended_at", "first_served_at", "last_served_at")
+    times = {name: getattr(revision, name) for name in ("live_at", "ended_at", "first_served_at")}
+    had_some = revision.weight and (revision.first_served_at or revision.live_at)
+    stopped = endpoint.stopped_at if endpoint.is_stopped and had_some else None
+    times["last_served_at"] = revision.last_served_at or stopped
     return {
         "id": revision.pk,
         "number": revision.number,
@@ -109,7 +114,7 @@ def revision_body(
         "max_replicas": serving_config(revision.serving).max_replicas,
         "memory_mb": revision.memory_mb,
         "created_at": rfc3339(revision.created_at),
-        **{name: rfc3339(at) if (at := getattr(revision, name)) else None for name in times},
+        **{name: rfc3339(at) if at else None for name, at in times.items()},
         "peak_weight": revision.peak_weight,
         "phase": row.phase,
         "ready_replicas": row.ready_replicas,

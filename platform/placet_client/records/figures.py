@@ -3,7 +3,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from placet_client.records.base import Record
 
@@ -21,12 +20,12 @@ class Taken(Record):
 class Stages(Record):
     """How long each part of the way took the releases that went live."""
 
-    lead: Any  # From registered to live, of versions that were new there
-    people: Any  # From requested to the last decision that counted
-    gates: Any  # From there to approved
-    start: Any  # From approved to the first rollout
-    rollout: Any  # From there to live
-    whole: Any  # From requested to live
+    lead: Taken  # From registered to live, of versions that were new there
+    people: Taken  # From requested to the last decision that counted
+    gates: Taken  # From there to approved
+    start: Taken  # From approved to the first rollout
+    rollout: Taken  # From there to live
+    whole: Taken  # From requested to live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

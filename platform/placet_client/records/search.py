@@ -3,7 +3,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from placet_client.records.base import Record
 
@@ -32,7 +31,7 @@ class Task(Record):
 
     # A release to decide on, one to start, a rollout that goes no further, a policy draft to
     # publish, a discussion in which you were mentioned
-    kind: Any
+    kind: str
     id: str
     title: str
     detail: str

@@ -87,7 +87,9 @@ class Revision(Record):
     live_at: datetime | None
     ended_at: datetime | None
     first_served_at: datetime | None  # When it first had a share of the requests, live or not
-    last_served_at: datetime | None  # Since when it has none any more; None while it has some
+    # Since when it has none any more, such as since its endpoint was stopped; None while it has
+    # some
+    last_served_at: datetime | None
     peak_weight: int  # The largest weight it had, out of 10,000
     phase: str  # As the node reports it; empty when it does not
     ready_replicas: int
@@ -124,7 +126,7 @@ class Endpoint(Record):
     # `degraded` while replicas are missing, an objective is not met or another alert than that it
     # is not measured is open; `starting` while no replica answers and its node was told to start
     # some moments ago; `down` while none answers; `unknown` while its node is silent
-    health: Any
+    health: str
     troubles: tuple[str, ...]  # What is wrong or not known, a sentence each
     isolation: str  # The weakest of what runs here
     api_key_required: bool

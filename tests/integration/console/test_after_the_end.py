@@ -199,6 +199,22 @@ def test_a_withdrawn_release_says_what_its_gates_were_when_last_checked(
     assert "It ended before every gate had passed." in said and "If any of these change" not in said
 
 
+def test_what_is_rolling_out_is_past_what_voids_an_approval_and_what_was_live_alone_served(
+    story: Story,
+) -> None:
+    first = story.live()
+    assert "serves alone" in page(story, f"/releases/{first.pk}/")
+    steps = [{"set_weight": 40}, {"pause": {}}]
+    canary = story.release("development", plan={"strategy": "canary", "steps": steps})
+    story.settle()
+    said = page(story, f"/releases/{canary.pk}/")
+    assert "It was approved for exactly these." in said and "If any of these change" not in said
+    actions.promote(story.rollout(canary), reason="sure", actor=story.otto)
+    story.settle()
+    said = page(story, f"/releases/{first.pk}/")
+    assert "served alone" in said and "serves alone" not in said
+
+
 def test_a_gate_that_would_have_passed_by_the_clock_no_longer_says_when(world: World) -> None:
     release = world.request("staging")
     waits = {"gate": "soaked", "title": "Soaked", "state": "waiting", "passed": False}

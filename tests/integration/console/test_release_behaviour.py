@@ -106,8 +106,37 @@ def test_later_environments_other_builds_and_its_own_rollout_are_no_part_of_it(
     bento = went_live.to_revision.bento
     other = story.world.bento(bento.version)
     assert "Nothing measured yet" in tab(story, story.release("staging", other))
+    first = story.world.request("development")
+    assert "No environment comes before development" in tab(story, first)
+
+
+def test_a_release_that_served_says_what_it_answered_itself(
+    story: Story, went_live: Rollout
+) -> None:
+    measured(went_live)
     own = Release.objects.get(pk=went_live.release_id)
-    assert "No environment comes before development" in tab(story, own)
+    said = tab(story, own)
+    assert "Nothing measured yet" not in said
+    assert "development / churn | ● Live" in said and "Requests | 500 | 1,500 | 7,000" in said
+    story.live(plan={"keep_warm_seconds": 600})
+    said = tab(story, own)
+    assert "development / churn | – Superseded" in said and "Requests | 500 | 1,500" in said
+
+
+def test_each_rollout_of_a_release_says_how_it_stands_itself(
+    story: Story, first_release: Release
+) -> None:
+    release = story.under_way(CANARY)
+    assert "development / churn | ‖ Paused" in tab(story, release)
+    actions.abort(story.rollout(release), reason="latency doubled", actor=story.otto)
+    story.settle()
+    assert "development / churn | ✕ Aborted" in tab(story, release)
+    actions.retry(story.rollout(release), reason="again", actor=story.otto)
+    story.settle()
+    said = tab(story, release)
+    paused, aborted = said.index("development / churn | ‖ Paused"), said.index("| ✕ Aborted")
+    assert paused < said.index("Rolling out revision 3") < aborted
+    assert aborted < said.index("Rollout of revision 2, to replace revision 1")
 
 
 def test_an_earlier_revision_in_the_same_environment_counts_too(
@@ -133,9 +162,9 @@ def test_each_of_two_revisions_in_a_row_counts_whole_and_later_ones_are_not_earl
     said = tab(story, story.release("staging", bento))
     assert "Requests | 0 | 40 | 0" in said
     assert "Requests | 500 | 1,500 | 7,040" in said
-    assert "revision 3, this build" not in tab(story, second)
+    assert tab(story, second).index("revision 3, this build") < said.index("revision 2, this build")
     own = Release.objects.get(pk=went_live.release_id)
-    assert "No environment comes before development" in tab(story, own)
+    assert "revision 2, this build" in tab(story, own)
 
 
 def test_the_last_word_of_each_analysis_is_said(story: Story, went_live: Rollout) -> None:

@@ -12,6 +12,7 @@ from apps.governance.models import Release
 from apps.registry.actions import add_evidence, set_card
 from apps.registry.models import Evidence
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.evidence import EVERY_KIND, add_every_kind
 from tests.support.factories import browser
@@ -168,6 +169,9 @@ def test_the_card_is_shown_with_what_changed_since_the_version_approved_before(
     assert "▲ Edited since the request" in said
     assert "edited since: this is the digest of an earlier one" in said
     assert "For everybody." in said
+    Release.objects.filter(pk=release.pk).update(approved_at=now())
+    before = "churn:1, which was approved for development / churn before this release."
+    assert f"Compared with {before}" in tab(world, release)
 
 
 def test_a_card_that_was_not_pinned_is_said_to_bind_nobody(world: World) -> None:
@@ -186,11 +190,10 @@ def test_a_card_is_compared_with_that_of_another_endpoint_where_this_one_is_new(
     world.live("development", world.bento(world.version(**same)), endpoint="first")
     release = world.request("development", world.bento(world.version(**same)), endpoint="second")
     said = tab(world, release)
-    assert "The same card as of churn:1, which was approved for development last." in said
+    same = "The same card as of churn:1, which was approved for development"
+    assert f"{same} before this release." in said
     again = world.request("development", release.bento, endpoint="first")
-    assert "The same card as of churn:1, which was approved for development / first last." in tab(
-        world, again
-    )
+    assert f"{same} / first before this release." in tab(world, again)
 
 
 def test_a_card_is_shown_as_far_as_the_page_goes_and_what_differs_too(world: World) -> None:

@@ -11,7 +11,7 @@ from apps.assurance.actions import recall
 from apps.audit.models import Event
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
-from apps.rollouts.actions import abort, pause, promote
+from apps.rollouts.actions import abort, pause, promote, retry
 from apps.serving.actions import stop_endpoint
 from apps.serving.models import Endpoint
 from placet.kernel.clock import now
@@ -36,6 +36,16 @@ def said(story: Story, path: str) -> str:
     """Return what the page of an endpoint says, on one line."""
     answer = browser(story.people["Otto"]).get(f"{path}/")
     return " | ".join(text_of(answer.content.decode()).splitlines())
+
+
+def raw(story: Story, path: str, who: str = "Otto") -> str:
+    """Return a page as it is sent."""
+    return browser(story.people[who]).get(f"{path.rstrip('/')}/").content.decode()
+
+
+def ada(story: Story, path: str) -> str:
+    """Return what a page says to who requests releases, on one line."""
+    return " | ".join(text_of(raw(story, path, "Ada")).splitlines())
 
 
 @pytest.mark.django_db
@@ -247,8 +257,55 @@ def test_a_release_that_goes_out_does_not_say_that_what_was_live_serves_alone(
     act(story, canary, "stop")
     assert f"Once it is started {left}" in said(story, f"/releases/{canary.pk}")
     waits = story.world.request("development")
-    other = "Once it is started churn:1 serves until the new replicas, or those of another rollout,"
-    assert other in said(story, f"/releases/{waits.pk}")
+    story.settle()
+    shown = said(story, f"/releases/{waits.pk}")
+    assert "The rollout of churn:2 has to end first: the endpoint is stopped, so nothing" in shown
+    assert "(replaces what is live once the rollout of churn:2 has ended)" in shown
+
+
+@pytest.mark.django_db
+def test_a_release_behind_another_rollout_names_that_and_not_what_is_live_before_it_ends(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    waits = story.world.request("development", plan={"keep_warm_seconds": 3600})
+    story.settle()
+    path = f"/releases/{waits.pk}"
+    shown = said(story, path)
+    assert "(replaces what is live once the rollout of churn:2 has ended)" in shown
+    assert "The rollout of churn:2 has to end first: churn:1 serves what it leaves it" in shown
+    assert "what is live then stays on standby" in shown and "(replaces churn:1)" not in shown
+    behind = "Waits for the rollout of churn:2 to end"
+    for listed in (path, "/releases", "/inbox", "/"):
+        assert behind in ada(story, listed), listed
+    assert f'<a href="/rollouts/{story.rollout(canary).pk}/">rollout of churn:2</a>' in raw(
+        story, path
+    )
+    shown = said(story, f"/endpoints/{canary.endpoint_id}")
+    waiting = "Approved, and waits for the rollout of revision 2 to end: release 3"
+    assert waiting in shown.replace(" | ", " "), shown[:1500]
+    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    story.settle()
+    assert story.state(canary) == "live" and behind not in said(story, path)
+
+
+@pytest.mark.django_db
+def test_a_release_that_is_retried_says_what_it_replaces_now(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    rollout = story.rollout(canary)
+    abort(rollout, reason="not now", actor=story.otto)
+    story.settle()
+    other = story.live()
+    rollout.refresh_from_db()
+    retry(rollout, reason="now", actor=story.otto)
+    story.settle()
+    assert story.state(canary) == "rolling_out"
+    shown = said(story, f"/releases/{canary.pk}")
+    assert f"{other.version} serves what the rollout leaves it" in shown
+    assert f"One click {other.version} stays on standby" in shown.replace(" | ", " ")
+    assert "churn:1 serves what" not in shown
 
 
 @pytest.mark.django_db
@@ -275,8 +332,8 @@ def test_a_rollout_is_offered_to_be_started_where_it_would_not_be_refused(
     canary = story.release("development", plan=CANARY)
     story.settle()
     assert story.state(canary) == "rolling_out" and not offered(waits)
-    behind = "Waiting for another rollout of churn to end: it can't be started before"
-    assert behind in said(story, f"/releases/{waits.pk}")
+    behind = "Waiting for the rollout of churn:3 to end: it can't be started before"
+    assert behind in said(story, f"/releases/{waits.pk}").replace(" | ", " ")
 
 
 @pytest.mark.django_db

@@ -18,7 +18,7 @@ from apps.console.queries.endpoints import endpoint_rows
 from apps.governance.models import Release
 from apps.monitoring.actions import set_objective
 from apps.monitoring.rules import ObjectiveTerms
-from apps.rollouts.actions import pause, schedule_drills
+from apps.rollouts.actions import abort, pause, promote, schedule_drills
 from apps.rollouts.models import Rollout
 from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint, Revision
@@ -477,6 +477,76 @@ def test_the_page_of_a_rollout_says_that_its_endpoint_is_stopped_and_what_an_abo
     sent = {"reason": "worse", "next": path}
     answer = browser(story.people["Otto"]).post(f"{path}abort", sent, follow=True)
     assert f"Aborted. {then}" in text_of(answer.content.decode())
+    said = page(story, path)
+    assert "Nothing is served at churn until it is started. The abort ends without that." in said
+    assert "no step takes effect" not in said
+    said = page(story, released)
+    assert "◷ Aborting" in said and "Rolling out" not in said and "Rollback plan" not in said
+    assert "Its rollout is being aborted, and ends without that." in said
+    assert "◷ Aborting" in page(story, "/releases/?state=rolling_out")
+
+
+def test_a_rollout_behind_a_stopped_endpoint_waits_for_a_person_with_no_requests(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way({"strategy": "canary", "steps": [{"set_weight": 40}, {"pause": {}}]})
+    assert "development | 40%" in page(story, "/inbox/")
+    stop_endpoint(canary.endpoint, reason=WHY, actor=story.otto)
+    for path in ("/inbox/", "/"):
+        said = page(story, path)
+        assert "behind a stopped endpoint" in said and "development | 0%" in said, said
+
+
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]}
+
+
+def test_what_a_revision_was_given_while_its_endpoint_was_stopped_it_never_had(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    stop_endpoint(canary.endpoint, reason=WHY, actor=story.otto)
+    story.settle()
+    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    story.settle()
+    assert story.states()[1][2] == 10_000
+    abort(story.rollout(canary), reason="not sure", actor=story.otto)
+    with time_machine.travel(now() + timedelta(minutes=2)):
+        story.settle()
+        at = Endpoint.objects.get().stopped_at
+        start_endpoint(canary.endpoint, actor=story.otto)
+        story.settle()
+    old, new = Revision.objects.order_by("number")
+    assert (new.peak_weight, new.last_served_at) == (1000, at)
+    assert (old.peak_weight, old.last_served_at) == (10_000, None)
+    assert "at most 10%" in page(story, f"/endpoints/{canary.endpoint_id}/revisions/")
+
+
+def test_what_a_revision_was_given_while_its_endpoint_was_stopped_it_has_once_that_is_started(
+    story: Story, first_release: Release
+) -> None:
+    canary = story.under_way(CANARY)
+    stop_endpoint(canary.endpoint, reason=WHY, actor=story.otto)
+    story.settle()
+    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    story.settle()
+    at = Endpoint.objects.get().stopped_at
+    old, new = Revision.objects.order_by("number")
+    assert (new.peak_weight, old.last_served_at) == (1000, at)
+    start_endpoint(canary.endpoint, actor=story.otto)
+    old, new = Revision.objects.order_by("number")
+    assert (new.peak_weight, new.last_served_at, old.last_served_at) == (10_000, None, at)
+
+
+def test_the_api_says_until_when_a_revision_behind_a_stopped_endpoint_had_requests(
+    story: Story, stopped: Release
+) -> None:
+    def told() -> Any:
+        path = f"/endpoints/{stopped.endpoint_id}/revisions"
+        return api(story.people["Otto"]).get(path).json()["items"][0]["last_served_at"]
+
+    assert told() == rfc3339(Endpoint.objects.get().stopped_at)
+    start_endpoint(stopped.endpoint, actor=story.otto)
+    assert told() is None
 
 
 @pytest.mark.parametrize("stopped", [False, True])

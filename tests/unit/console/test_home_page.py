@@ -122,19 +122,25 @@ def test_an_empty_page_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("paused_by", "ships", "said"),
+    ("paused_by", "ships", "stopped", "said"),
     [
-        ("", False, "Risk, release 3"),
-        ("per_1", False, "Risk, release 3, held"),
-        ("", True, "Risk, release 3, to be shipped"),
+        ("", False, False, "Risk, release 3"),
+        ("per_1", False, False, "Risk, release 3, held"),
+        ("", True, False, "Risk, release 3, to be shipped"),
+        ("per_1", False, True, "Risk, release 3, held, behind a stopped endpoint"),
     ],
 )
-def test_a_rollout_says_why_it_goes_no_further(paused_by: str, ships: bool, said: str) -> None:
+def test_a_rollout_says_why_it_goes_no_further_and_what_it_gets(
+    paused_by: str, ships: bool, stopped: bool, said: str
+) -> None:
     rollout: Any = SimpleNamespace(
         project=SimpleNamespace(name="Risk"),
         release=SimpleNamespace(number=3),
+        endpoint=SimpleNamespace(is_stopped=stopped),
+        to_revision=SimpleNamespace(weight=1000),
         paused_by=paused_by,
         waits_to_ship=ships,
     )
-    assert PausedRow(rollout).what == said
-    assert PausedRow(rollout, is_asked=True).what == "Risk, release 3, a second person is asked"
+    row = PausedRow(rollout)
+    assert (row.what, row.traffic) == (said, 0 if stopped else 1000)
+    assert "a second person is asked" in PausedRow(rollout, is_asked=True).what

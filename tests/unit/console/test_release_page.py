@@ -37,7 +37,8 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
     """Return a view of a release beside what is live or nothing; ``back`` is where a rollback from
     what is live goes."""
     release = {"state": state, "plan": PLAN, "rollback_to": back, "live_unjustified": False}
-    release |= {"passed_over": None, "live_weight": 10_000}
+    release |= {"passed_over": None, "live_weight": 10_000, "live_version": compared_with}
+    release |= {"moving": None}
     release |= {"approved_at": now(), "stopped_then": False}
     changes = SimpleNamespace(compared_with=compared_with)
     decided = {"is_decided": state not in ("requested", "approved"), "is_unknown": False}
