@@ -61,8 +61,9 @@ def what_follows(view: ReleaseView, *, at_once: bool) -> str:
 
 
 def starts_alone(release: Release) -> bool:
-    """Tell whether its rollout starts without anybody once it is approved."""
-    return bool(release.plan.get("start") == "on_approval")
+    """Tell whether its rollout starts without anybody once it is approved, or did not yet."""
+    overtaken = getattr(release, "overtaken_by", None)  # read along with what it waits for
+    return release.plan.get("start") == "on_approval" and not overtaken
 
 
 def waiting_signs(view: ReleaseView) -> list[Sign]:

@@ -24,7 +24,7 @@ from apps.governance.models import (
 from apps.governance.queries.open_break_glasses import GLASS, VisibleBreakGlass, glasses_beside
 from apps.governance.queries.policy_history import with_ends
 from apps.governance.queries.standing import standings
-from apps.governance.queries.waiting import with_waiting
+from apps.governance.queries.waiting import overtaking, with_waiting
 from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import one_of, scope_of, visible
@@ -321,7 +321,8 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
 def is_startable(actor: Actor) -> Q:
     """Return the condition under which a release is approved and waits for ``actor`` to start its
     rollout, or its endpoint, which is stopped."""
-    by_hand = _in_reach(actor, {"rollout.start"}) & Q(plan__start="manual")
+    by_hand = _in_reach(actor, {"rollout.start"})
+    by_hand &= Q(plan__start="manual") | Exists(overtaking())
     halted = _in_reach(actor, {"endpoint.operate"}) & Q(endpoint__state=EndpointState.STOPPED)
     return Q(state=ReleaseState.APPROVED) & (by_hand | halted)
 

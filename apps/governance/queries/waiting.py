@@ -6,7 +6,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
+from apps.governance.models import FIRST_LIVE, OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.rules import ReleaseState
 from apps.jobs.models import Job
 from apps.jobs.queries import OPEN
@@ -19,13 +19,22 @@ from placet.kernel import clock
 START = "rollouts.start"  # the job that begins to roll a release out
 
 
+def overtaking() -> QuerySet[Release]:
+    """Return the newer releases to the endpoint of an approved one, which a query reads, that went
+    live since it was approved: those who approved it saw another one there.
+
+    What is started again, or gone back to, did not go live since.
+    """
+    behind = Release.objects.filter(endpoint=OuterRef("endpoint"), number__gt=OuterRef("number"))
+    return behind.alias(went_live=FIRST_LIVE).filter(went_live__gt=OuterRef("approved_at"))
+
+
 def to_start() -> QuerySet[Release]:
-    """Return the approved releases that start by themselves, where nothing newer was released and
-    nothing goes out."""
+    """Return the approved releases that start by themselves, where nothing newer went live since
+    and nothing goes out."""
     behind = Release.objects.filter(endpoint=OuterRef("endpoint"))
-    newer = behind.filter(number__gt=OuterRef("number"), live_at__isnull=False)
     return Release.objects.filter(
-        ~Exists(newer),
+        ~Exists(overtaking()),
         ~Exists(behind.filter(state=ReleaseState.ROLLING_OUT)),
         state=ReleaseState.APPROVED,
         not_after__gt=clock.now(),
@@ -48,6 +57,7 @@ def with_waiting(releases: QuerySet[Release]) -> QuerySet[Release]:
     )
     return releases.annotate(
         tried=Subquery(attempts[:1]),
+        overtaken_by=Subquery(overtaking().order_by("-number").values("number")[:1]),
         beside=occupying("endpoint__target"),
         listed=ArraySubquery(entries.values("environment")),
     )
@@ -62,6 +72,9 @@ def waits_for(release: Any) -> str:
         return ""
     if release.endpoint.state == EndpointState.STOPPED:
         return "The endpoint is stopped: nothing starts there before somebody starts the endpoint"
+    if release.state == ReleaseState.APPROVED and release.overtaken_by:
+        newer = f"Release {release.overtaken_by} went live since this one was approved"
+        return f"{newer}: it does not start by itself, an operator has to start it"
     if release.state == ReleaseState.APPROVED and release.tried:
         error = str(release.tried["error"])
         return error if release.tried["state"] in OPEN else f"It could not be started: {error}"

@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+from django.db.models import Exists
+
 from apps.governance.models import Release
+from apps.governance.queries.waiting import overtaking
 from apps.rollouts.actions.abort_and_rollback import abort
 from apps.rollouts.errors import NotAbortable
 from apps.rollouts.models import Rollout
@@ -20,8 +23,7 @@ def take_turn(release: Release) -> Turn:
     that is going out before it, never a rollback. ``never``, that is not by itself, once something
     newer went live while it waited.
     """
-    behind = Release.objects.filter(endpoint=release.endpoint_id, number__gt=release.number)
-    if behind.filter(live_at__gt=release.approved_at).exists():
+    if Release.objects.filter(Exists(overtaking()), pk=release.pk).exists():
         return "never"
     moving = Rollout.objects.filter(endpoint=release.endpoint_id, state__in=OPEN_STATES)
     before = moving.select_related("release").first()

@@ -394,3 +394,39 @@ def test_the_command_line_names_the_releases_that_start_once_it_is_started(
     then = "Release 1, which is approved, starts by itself, if every gate still passes."
     until = "clients get 503 until something is."
     assert f"Started. Nothing is live there yet: {until} {then}" in told
+
+
+@pytest.mark.django_db
+def test_what_was_approved_while_it_was_stopped_starts_though_a_newer_one_is_live_again(
+    story: Story,
+) -> None:
+    older = story.release("staging")
+    story.live("staging", story.world.bento(story.world.version()))
+    act(story, older, "stop")
+    story.settle()
+    story.approve(older)
+    then = "Release 1, which is approved, starts by itself, if every gate still passes."
+    assert then in act(story, older, "start")
+    story.settle()
+    assert story.state(older) == "live"
+
+
+@pytest.mark.django_db
+def test_what_was_overtaken_says_everywhere_that_an_operator_has_to_start_it(story: Story) -> None:
+    story.live("staging")
+    older = story.release("staging", story.world.bento(story.world.version()))
+    newer = story.release("staging", story.world.bento(story.world.version()), plan=CANARY)
+    story.approve(newer)
+    story.settle()
+    story.approve(older)
+    story.settle()
+    promote(story.rollout(newer), reason="good enough", actor=story.otto)
+    story.settle()
+    assert (story.state(older), story.state(newer)) == ("approved", "live")
+    otto = browser(story.people["Otto"])
+    page, inbox = (otto.get(path).content.decode() for path in (f"/releases/{older.pk}/", "/inbox/"))
+    shown = " | ".join(text_of(page).splitlines())
+    assert "Release 3 went live since this one was approved: it does not start by itself" in shown
+    assert "started by an operator" in shown
+    assert "starts on approval" not in shown
+    assert "Ready to roll out" in inbox
