@@ -216,8 +216,8 @@ def _is_denied(view: ReleaseDetail) -> bool:
 
 
 def failed(gates: tuple[Gate, ...]) -> list[Gate]:
-    """Return the gates that neither people nor time will open."""
-    return [gate for gate in gates if not gate.passed and gate.state != "waiting"]
+    """Return the gates that neither people nor time will open, nor an emergency passes over."""
+    return [g for g in gates if not g.passed and g.state not in ("waiting", "skipped")]
 
 
 def _gates(sentence: str, gates: list[Gate], view: ReleaseDetail) -> str:

@@ -125,7 +125,8 @@ def _beside(view: ReleaseDetail) -> str:
         return view.waits_for
     if isinstance(row.plan, Mapping) and row.plan.get("start") == "manual":
         return f"an operator starts it (placet release start {row.id})"
-    return "its rollout starts by itself" if all(gate.passed for gate in view.gates) else ""
+    passed = all(gate.passed or gate.state == "skipped" for gate in view.gates)
+    return "its rollout starts by itself" if passed else ""
 
 
 def gate_in_words(gate: Gate, view: ReleaseDetail) -> str:

@@ -14,6 +14,7 @@ from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_client.cli import main
+from tests.support.break_glass import broken, fragile
 from tests.support.commands import answer
 from tests.support.world import World
 
@@ -74,6 +75,18 @@ def test_missing_people_and_slow_machines_differ(
     assert answer(capsys)["accelerate"] is True
     assert main(["build", "start", asked[2]]) == 6, "one of the other choice is open"
     assert main([*build, "--wait", "--timeout", "0.2"]) == 5
+
+
+def test_what_an_emergency_passes_over_denies_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = fragile(world).request("staging")
+    broken(world, release)
+    assert "skipped" in {gate["state"] for gate in release.gates}
+    assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 5
+    said = capsys.readouterr().err
+    assert "still approved" in said and "its rollout starts by itself" in said
+    assert "Denied" not in said
 
 
 def test_each_state_that_it_comes_into_is_said_where_no_terminal_is(
