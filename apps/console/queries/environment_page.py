@@ -8,7 +8,7 @@ from django.urls import reverse
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines, with_use
 from apps.console.queries.links import sees
 from apps.console.queries.page_parts import Link, for_members
-from apps.console.queries.policies import gate_titles
+from apps.console.queries.policies import gate_titles, what_a_freeze_does
 from apps.console.queries.promotions import (
     PromotionSetting,
     promotion_setting,
@@ -44,6 +44,11 @@ class EnvironmentPage:
     def gates(self) -> list[str]:
         """What the policy in force asks, gate by gate."""
         return gate_titles(self.policy)
+
+    @property
+    def freeze_does(self) -> str:
+        """What a freeze does here."""
+        return what_a_freeze_does(self.policy)
 
     @property
     def no_policy(self) -> str:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from apps.console.queries.page_parts import for_members
 from apps.console.queries.passkeys import Signing, signing
 from apps.console.queries.plans import Picture, drawn
-from apps.console.queries.policies import gate_titles
+from apps.console.queries.policies import gate_titles, what_a_freeze_does
 from apps.console.queries.policy_changes import PolicyChanges, Question
 from apps.console.queries.policy_revision import PastPolicy, around
 from apps.console.queries.policy_trial import NOT_BEFORE, lacking, outdated, shortages
@@ -156,6 +156,11 @@ class PolicyPage:
     def source_title(self) -> str:
         """What stands above the field in which a draft is written."""
         return "Edit as new draft" if self.current else "New policy"
+
+    @property
+    def freeze_does(self) -> str:
+        """What a freeze does here."""
+        return what_a_freeze_does(self.current)
 
     @property
     def freeze_title(self) -> str:

@@ -8,6 +8,7 @@ import time_machine
 from apps.governance.actions import set_freeze
 from apps.governance.models import Release
 from placet.kernel.clock import now
+from tests.support.break_glass import fragile
 from tests.support.factories import browser
 from tests.support.page_text import text_of
 from tests.support.world import World
@@ -151,3 +152,20 @@ def test_a_freeze_that_ends_by_itself_is_waited_for_in_lists(world: World) -> No
     world.request("staging")
     said = text_of(browser(world.people["Ada"]).get("/releases/").content.decode())
     assert "◷ No freeze: passes" in said
+
+
+def test_what_a_freeze_does_is_said_by_the_policy_in_force(world: World) -> None:
+    otto = browser(world.people["Otto"])
+    paths = ("/policies/risk/staging/", "/projects/risk/environments/staging/")
+    set_freeze(world.environment("staging"), reason="Audit", actor=world.otto)
+
+    def said() -> list[str]:
+        return [" ".join(text_of(otto.get(path).content.decode()).split()) for path in paths]
+
+    world.policy("staging", "version: 1\ngates: [{gate: build}]\n")
+    assert all("has no gate “freeze”: rollouts start all the same." in page for page in said())
+    world.policy("staging", "version: 1\ngates: [{gate: freeze}, {gate: build}]\n")
+    stops = "No rollouts can start here until the freeze is lifted"
+    assert all(f"{stops}." in page for page in said())
+    fragile(world)
+    assert all(f"{stops}, but by an emergency release." in page for page in said())
