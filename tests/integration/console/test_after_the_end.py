@@ -209,7 +209,9 @@ def test_what_is_rolling_out_is_past_what_voids_an_approval_and_what_was_live_al
     story.settle()
     said = page(story, f"/releases/{canary.pk}/")
     assert "It was approved for exactly these." in said and "If any of these change" not in said
-    actions.promote(story.rollout(canary), reason="sure", actor=story.otto)
+    actions.promote(
+        story.rollout(canary), step=story.rollout(canary).step, reason="sure", actor=story.otto
+    )
     story.settle()
     said = page(story, f"/releases/{first.pk}/")
     assert "served alone" in said and "serves alone" not in said

@@ -284,7 +284,7 @@ def test_a_release_behind_another_rollout_names_that_and_not_what_is_live_before
     shown = said(story, f"/endpoints/{canary.endpoint_id}")
     waiting = "Approved, and waits for the rollout of revision 2 to end: release 3"
     assert waiting in shown.replace(" | ", " "), shown[:1500]
-    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    promote(story.rollout(canary), step=story.rollout(canary).step, reason="sure", actor=story.otto)
     story.settle()
     assert story.state(canary) == "live" and behind not in said(story, path)
 
@@ -420,7 +420,9 @@ def test_what_was_overtaken_says_everywhere_that_an_operator_has_to_start_it(sto
     story.settle()
     story.approve(older)
     story.settle()
-    promote(story.rollout(newer), step=-1, reason="good enough", actor=story.otto)
+    promote(
+        story.rollout(newer), step=story.rollout(newer).step, reason="good enough", actor=story.otto
+    )
     story.settle()
     assert (story.state(older), story.state(newer)) == ("approved", "live")
     otto = browser(story.people["Otto"])

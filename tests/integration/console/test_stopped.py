@@ -506,7 +506,7 @@ def test_what_a_revision_was_given_while_its_endpoint_was_stopped_it_never_had(
     canary = story.under_way(CANARY)
     stop_endpoint(canary.endpoint, reason=WHY, actor=story.otto)
     story.settle()
-    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    promote(story.rollout(canary), step=story.rollout(canary).step, reason="sure", actor=story.otto)
     story.settle()
     assert story.states()[1][2] == 10_000
     abort(story.rollout(canary), reason="not sure", actor=story.otto)
@@ -527,7 +527,7 @@ def test_what_a_revision_was_given_while_its_endpoint_was_stopped_it_has_once_th
     canary = story.under_way(CANARY)
     stop_endpoint(canary.endpoint, reason=WHY, actor=story.otto)
     story.settle()
-    promote(story.rollout(canary), reason="sure", actor=story.otto)
+    promote(story.rollout(canary), step=story.rollout(canary).step, reason="sure", actor=story.otto)
     story.settle()
     at = Endpoint.objects.get().stopped_at
     old, new = Revision.objects.order_by("number")
