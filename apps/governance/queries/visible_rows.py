@@ -322,7 +322,7 @@ def is_startable(actor: Actor) -> Q:
     """Return the condition under which a release is approved and waits for ``actor`` to start its
     rollout, or its endpoint, which is stopped."""
     by_hand = _in_reach(actor, {"rollout.start"})
-    by_hand &= Q(plan__start="manual") | Exists(overtaking())
+    by_hand &= Q(plan__start="manual") | Q(Exists(overtaking()))
     halted = _in_reach(actor, {"endpoint.operate"}) & Q(endpoint__state=EndpointState.STOPPED)
     return Q(state=ReleaseState.APPROVED) & (by_hand | halted)
 

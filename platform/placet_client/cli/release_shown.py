@@ -37,8 +37,8 @@ def show_release(
     }
     if attempts.worst:
         say(attempts.worst)
-    for one in passed.passed_over:
-        say(one.sentence)
+    for gone_past in passed.passed_over:
+        say(gone_past.sentence)
     show_one(view.release.raw | told, output, SHOWN)
     if view.shared_network:
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
