@@ -12,7 +12,7 @@ from apps.registry.queries import large_of
 from apps.serving import queries
 from apps.serving.api.fields import ToldRecallSerializer, isolation_field
 from apps.serving.hooks import keeper, mover
-from apps.serving.models import Endpoint
+from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import RevisionStatus
 from apps.serving.rules import ENDED, PRESENT, serving_config
 from placet.kernel.api.lists import ListView, page_of
@@ -98,10 +98,6 @@ def revision_body(
     """Return a revision of ``endpoint`` and what its node says of it; whether its rollout was
     aborted, whether a recall ended it, and what whoever asks is told of that."""
     revision = row.revision
-    times = {name: getattr(revision, name) for name in ("live_at", "ended_at", "first_served_at")}
-    had_some = revision.weight and (revision.first_served_at or revision.live_at)
-    stopped = endpoint.stopped_at if endpoint.is_stopped and had_some else None
-    times["last_served_at"] = revision.last_served_at or stopped
     return {
         "id": revision.pk,
         "number": revision.number,
@@ -114,7 +110,7 @@ def revision_body(
         "max_replicas": serving_config(revision.serving).max_replicas,
         "memory_mb": revision.memory_mb,
         "created_at": rfc3339(revision.created_at),
-        **{name: rfc3339(at) if at else None for name, at in times.items()},
+        **_times(revision, endpoint),
         "peak_weight": revision.peak_weight,
         "phase": row.phase,
         "ready_replicas": row.ready_replicas,
@@ -130,6 +126,15 @@ def revision_body(
         "recalled": recalled,
         "recall": recall,
     }
+
+
+def _times(revision: Revision, endpoint: Endpoint) -> dict[str, str | None]:
+    """Return when a revision was what; it had its last requests as its endpoint was stopped."""
+    had_some = revision.weight and (revision.first_served_at or revision.live_at)
+    stopped = endpoint.stopped_at if endpoint.is_stopped and had_some else None
+    times = {name: getattr(revision, name) for name in ("live_at", "ended_at", "first_served_at")}
+    times["last_served_at"] = revision.last_served_at or stopped
+    return {name: rfc3339(at) if at else None for name, at in times.items()}
 
 
 class RevisionList(ListView):
