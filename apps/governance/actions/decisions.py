@@ -272,9 +272,7 @@ def _in_place_of(replaces: str, deciding: _Deciding) -> _Deciding:
     return replace(deciding, former=own)
 
 
-def _follow(
-    deciding: _Deciding, decision: Decision, shown: DecisionRecord, log: Recorder
-) -> None:
+def _follow(deciding: _Deciding, decision: Decision, shown: DecisionRecord, log: Recorder) -> None:
     release = deciding.release
     results = store_gates(release)
     if deciding.former is not None:
