@@ -207,11 +207,10 @@ class RolloutPage:
 
     @property
     def while_stopped(self) -> str:
-        """What is so while its endpoint is stopped."""
-        nothing = f"Nothing is served at {self.rollout.endpoint.name}"
+        """Continues that nothing is served: until when, and what goes on without that."""
         if self.rollout.state == RolloutState.ABORTING:
-            return f"{nothing} until it is started. The abort ends without that."
-        return f"{nothing}, and no step takes effect, until it is started."
+            return " until it is started. The abort ends without that."
+        return ", and no step takes effect, until it is started."
 
     @property
     def ended_badly(self) -> bool:
