@@ -33,10 +33,10 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
 from apps.rollouts.rules import STEPPING, RolloutSnapshot
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
-from apps.rollouts.states import RolloutKind, RolloutState
+from apps.rollouts.states import PAUSED_AT, RolloutKind, RolloutState
 from apps.rollouts.steps import untested
 from placet.kernel.actor import Actor
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.states import move
 
 
@@ -48,7 +48,8 @@ def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
         if row.paused_by and (row.paused_by, row.reason) != (actor.id, text):
             raise AlreadyPaused  # only a second click finds it done: another reason would be lost
         if not row.paused_by:
-            _note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text)
+            times = {**row.phase_times, PAUSED_AT: rfc3339(now())}
+            _note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text, phase_times=times)
     return row
 
 

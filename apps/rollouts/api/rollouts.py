@@ -59,7 +59,10 @@ class RolloutSerializer(serializers.Serializer[Any]):
         help_text="Who, or what in its plan, has paused it, in words; '' where it goes on by itself"
     )
     promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
-    phase_times = serializers.DictField(child=serializers.CharField())
+    phase_times = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="When it came into each state; `paused`: when somebody paused it last",
+    )
     deadline = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
