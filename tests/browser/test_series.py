@@ -195,6 +195,9 @@ def test_a_rollout_that_is_over_says_that_its_figures_are_those_of_its_end(
     page = open_as(story.people["Otto"])
     page.goto(f"/rollouts/{canary.rollout.pk}/")
     page.get_by_text("at the end: planned 0%").wait_for()
+    requests = page.locator("[data-panel=requests] figcaption span")
+    assert "last counted" in (requests.text_content() or "")
+    assert "at the end" not in (requests.text_content() or "")
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,7 @@ class Rollout(Record):
     paused: bool  # Somebody holds it: no step begins
     waits: str  # Who, or what in its plan, has paused it, in words; '' where it goes on by itself
     promoted: bool  # Somebody sent it to the end
+    # When it came into each state; `paused`: when somebody paused it last
     phase_times: dict[str, str]
     deadline: datetime
     created_at: datetime
