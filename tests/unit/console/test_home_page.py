@@ -132,3 +132,11 @@ def test_a_rollout_says_why_it_goes_no_further(paused_by: str, ships: bool, said
         waits_to_ship=ships,
     )
     assert PausedRow(rollout).what == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "1 discussion to read that mentions you"), (2, "2 discussions to read that mention you")],
+)
+def test_discussions_that_mention_the_reader_are_counted(count: int, said: str) -> None:
+    assert said in page(mentions=[None] * count).lead
