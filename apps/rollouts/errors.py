@@ -4,7 +4,7 @@ from placet.kernel.problems import Conflict, Forbidden
 
 
 class RolloutOpen(Conflict):
-    """Another rollout of the endpoint is under way."""
+    """A rollout of the endpoint is under way: another one, where it does not say otherwise."""
 
     code, title = "rollout_open", "Another rollout of this endpoint is under way"
 

@@ -87,7 +87,7 @@ COPIES_SET = event_kind(
     "rollout.copies_set", "Copied {percent}% of the requests to the new revision"
 )
 ENTERED: dict[str, EventKind] = {
-    RolloutState.SHIFTING: event_kind("rollout.shifting", "Shifted all requests"),
+    RolloutState.SHIFTING: event_kind("rollout.shifting", "Began to shift all requests"),
     RolloutState.DRAINING: event_kind("rollout.draining", "Went live"),
     RolloutState.RETURNING: event_kind(
         "rollout.returning", "Returned all requests to the live revision after the rollback test"

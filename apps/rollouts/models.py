@@ -13,6 +13,7 @@ from apps.rollouts.rules import steps_for
 from apps.rollouts.states import (
     ENDED_STATES,
     HOLDING,
+    PAUSED_AT,
     STEPPING,
     PassingState,
     RolloutKind,
@@ -55,7 +56,8 @@ class Rollout(Audited):
     step = models.IntegerField(default=-1, db_default=-1)  # of its plan; -1 before the first
     step_times = models.JSONField(default=dict, db_default={})  # index → RFC 3339 time of entry
     deadline = models.DateTimeField()
-    phase_times = models.JSONField(default=dict)  # state → RFC 3339 time of entry
+    # state → RFC 3339 time of entry; PAUSED_AT → that of the last pause by a person
+    phase_times = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     commanded = models.IntegerField(default=-1)  # the last generation that the driver was told
@@ -86,6 +88,12 @@ class Rollout(Audited):
         if self.judged_step not in (None, self.step):
             text = self.step_times.get(str(self.judged_step))
         return datetime.fromisoformat(text) if text else self.created_at
+
+    @property
+    def stands_since(self) -> datetime:
+        """Since when somebody has paused it, or else it is in its present state."""
+        text = self.phase_times.get(PAUSED_AT) if self.paused_by else None
+        return datetime.fromisoformat(text) if text else self.entered_at
 
     @property
     def judged_step(self) -> int | None:

@@ -40,6 +40,8 @@ class PassingState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+PAUSED_AT = "paused"  # beside the states in ``phase_times``: a rollout is paused in any of several
+
 # A step that holds the present weight: for a time, for a person, or until something is shown.
 HOLDING = (RolloutState.WAITING, RolloutState.ANALYSING)
 AT_A_STEP = (RolloutState.SHIFTING, *HOLDING)

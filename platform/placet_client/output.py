@@ -64,8 +64,7 @@ def show_list(
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        label = name.rsplit(".", 1)[-1].replace("_", " ").upper()
+    for label in _headings(columns):
         table.add_column(label, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell(reach(row, name))) for name in columns))
@@ -73,6 +72,16 @@ def show_list(
         _draw(table)
     else:
         console.print(none)
+
+
+def _headings(columns: Sequence[str]) -> list[str]:
+    """Return what stands above ``columns``: their last parts, or the whole of those that share
+    one."""
+    short = [name.rsplit(".", 1)[-1] for name in columns]
+    names = [
+        whole if short.count(last) > 1 else last for whole, last in zip(columns, short, strict=True)
+    ]
+    return [re.sub(r"[._]", " ", name).upper() for name in names]
 
 
 def show_one(item: Item, form: Form, brief: Sequence[str] = ()) -> None:
@@ -91,7 +100,7 @@ def show_one(item: Item, form: Form, brief: Sequence[str] = ()) -> None:
         body = {name: body[name] for name in brief if body.get(name) not in (None, "", [], {})}
     for name, value in body.items():
         if isinstance(value, dict | list) and len(json.dumps(value)) > 200:
-            value = f"{len(value)} entries (see -o json)"
+            value = f"{len(value)} {'entry' if len(value) == 1 else 'entries'} (see -o json)"
         table.add_row(Text(plain(name.replace("_", " "))), Text(cell(value)))
     _draw(table)
 

@@ -226,6 +226,9 @@ def test_a_stretch_that_began_before_the_weight_was_applied_does_not_measure_it(
     page = open_as(canary.story.people["Otto"])
     page.goto(f"/rollouts/{row.pk}/")
     page.get_by_text(says).wait_for()
+    requests = page.locator("[data-panel=requests] figcaption span").text_content() or ""
+    assert ("last counted" in requests) is ended, "which lies before the end"
+    assert "at the end" not in requests and requests.endswith("old 1 /s, new 1 /s")
 
 
 def test_the_target_of_a_stretch_in_which_it_changed_says_both(

@@ -18,7 +18,15 @@ from apps.identity.whole_projects import sees_whole
 from placet.kernel.actor import Actor, Scope
 
 PAGE = 50
-NARROWS = ("releases", "serving", "models", "recalls", "alerts", "people")  # groups of kinds
+NARROWS = (
+    "releases",
+    "discussions",
+    "serving",
+    "models",
+    "recalls",
+    "alerts",
+    "people",
+)  # groups of kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,11 @@ class Shown:
     permission: str
     about: str
     families: tuple[str, ...]
+    besides: tuple[str, ...] = ()  # permissions that it needs as well
+
+    def seen_by(self, actor: Actor, project: Project) -> bool:
+        """Tell whether ``actor`` sees those of a project."""
+        return all(sees_whole(project.pk, one, actor) for one in (self.permission, *self.besides))
 
 
 # Whoever sees an object sees what happened to it. A family that is not here is for auditors.
@@ -47,6 +60,12 @@ SHOWN = (
     Shown("build.view", "builds", ("build", "bento", "runtime")),
     Shown("release.view", "releases", ("release", "break_glass", "prefetch")),
     Shown("policy.view", "policies", ("policy",)),
+    Shown(  # whatever one of them is about
+        "release.view",
+        "discussions",
+        ("discussion",),
+        besides=("version.view", "policy.view", "alert.view"),
+    ),
     Shown("endpoint.view", "endpoints", ("endpoint", "revision", "objective")),
     Shown("rollout.view", "rollouts", ("rollout", "drill")),
     Shown("alert.view", "alerts", ("alert",)),
@@ -100,7 +119,7 @@ class ActivityPage:
 
     def _seen(self, seen: bool) -> Iterator[Shown]:
         project, actor = self.head.project, self.head.actor
-        return (shown for shown in SHOWN if sees_whole(project.pk, shown.permission, actor) is seen)
+        return (shown for shown in SHOWN if shown.seen_by(actor, project) is seen)
 
 
 def group_choices() -> list[tuple[str, str]]:
@@ -149,10 +168,5 @@ def _without_hidden_names(lines: list[EventLine], actor: Actor) -> list[EventLin
 
 def _families(project: Project, actor: Actor, group: str) -> list[str]:
     """Return the families of kinds that ``actor`` sees the events of, as far as in ``group``."""
-    mine = [
-        family
-        for s in SHOWN
-        if sees_whole(project.pk, s.permission, actor)
-        for family in s.families
-    ]
+    mine = [family for s in SHOWN if s.seen_by(actor, project) for family in s.families]
     return [family for family in mine if not group or family in GROUPS[group].families]

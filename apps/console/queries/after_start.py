@@ -117,7 +117,7 @@ class AfterStart:
     def stop_says(self) -> str:
         """What the dialog says that stops it."""
         if self.moving and (self.live or self.share):
-            stays = f"The {self.moving} stays open: then requests are sent as it has it by then"
+            stays = f"The {self.moving} stays open, and requests are sent as it says by then"
             return f"Clients get 503 until somebody starts it again. {stays}; {KEPT}"
         if self.live:
             return f"Clients get 503 until somebody starts it again; {KEPT}"

@@ -188,7 +188,7 @@ class BreakGlassPage(ShownBreakGlass):
     def review_by(self) -> str:
         """Who closes its review, once it has ended."""
         who = f"by someone with the role {REVIEWERS} who was not involved in this release"
-        begins = "Closed" if self.glass.ended_at else "Can be reviewed once it has ended,"
+        begins = "To be closed" if self.glass.ended_at else "Can be reviewed once it has ended,"
         return f"{begins} {who}; {'is' if self.view.review == ReviewState.OPEN else 'was'} due"
 
     @property

@@ -228,6 +228,19 @@ class DeploymentListPage:
         return [DeploymentRow(row, self.actor) for row in self.found if row.history]
 
     @property
+    def nothing(self) -> str:
+        """What is said where there was no endpoint at the instant."""
+        there = " there" if self.project or self.environment else ""
+        if not self.typed:
+            return f"No endpoint that you may see exists{there} now"
+        return f"No endpoint that you may see existed{there} then"
+
+    @property
+    def other(self) -> str:
+        """Which other instant may say more."""
+        return "Choose another time" if self.typed else "Choose an earlier time"
+
+    @property
     def value(self) -> str:
         """The instant as the field holds it."""
         return f"{self.at:%Y-%m-%dT%H:%M:%S}" if self.at else self.typed

@@ -124,7 +124,8 @@ class HomePage:
                 wait = "waits" if len(rows) == 1 else "wait"
                 said.append(f"{counted(len(rows), what)} {wait} {then}")
         if self.mentions:
-            said.append(f"{counted(len(self.mentions), 'discussion')} to read that mention you")
+            mention = "mentions" if len(self.mentions) == 1 else "mention"
+            said.append(f"{counted(len(self.mentions), 'discussion')} to read that {mention} you")
         return said
 
     @property

@@ -101,8 +101,8 @@ class OwnRequest:
         row = self.release
         if row.is_stopped and row.endpoint.stopped_at:
             return row.endpoint.stopped_at
-        if self._rollout:
-            return self._rollout.created_at
+        if rollout := self._rollout:
+            return rollout.stands_since if self.paused else rollout.created_at
         return row.ended_at or row.live_at or row.approved_at or row.created_at
 
 

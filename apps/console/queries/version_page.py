@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -101,6 +102,11 @@ class VersionPage:
     def newest_built(self) -> Any:
         """The newest build that made a Bento; ``None`` where none did."""
         return next((b for b in self.builds if b.state == BuildState.SUCCEEDED), None)
+
+    @property
+    def dated(self) -> datetime:
+        """When it was registered, or a draft that is none yet was started."""
+        return self.version.finalised_at or self.version.created_at
 
     @property
     def author(self) -> str:

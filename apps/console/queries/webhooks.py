@@ -107,6 +107,11 @@ class DeliveryLine:
         """Whether it is tried again by itself."""
         return self.delivery.state == WebhookDeliveryState.WAITING
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether that is some time away."""
+        return self.waits and self.delivery.next_at > now()
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookPage:
@@ -204,8 +209,20 @@ class AttemptRow:
         return Sign("fail", "✕", str(status) if status else "No answer")
 
     @property
+    def details(self) -> str:
+        """What is folded away of it."""
+        return "Request headers and answer" if self.attempt.status else "Request headers"
+
+    @property
+    def said(self) -> str:
+        """What is said in place of an answer's text."""
+        if self.attempt.status:
+            return "The answer was empty."
+        return "No answer came, and the receiver may not have been reached."
+
+    @property
     def sent(self) -> str:
-        """The headers that were sent, one on a line."""
+        """The headers of the request, one on a line."""
         return "\n".join(f"{name}: {value}" for name, value in self.attempt.headers.items())
 
 

@@ -71,7 +71,7 @@ def retry(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
 def _begin(release: Release, keys: KeyRing, log: Recorder, reason: str = "") -> Rollout:
     actor = log.actor
     _lock(release)
-    refuse_open(release.endpoint)
+    refuse_open(release.endpoint, release)
     begun = governance.begin_rollout(release, ring=keys, actor=actor)
     endpoint = _active_endpoint(begun)
     revision = serving.add_revision(
@@ -130,10 +130,16 @@ def _check_target(release: Release) -> None:
         raise DoesNotFit("; ".join(problems))
 
 
-def refuse_open(endpoint: Endpoint) -> None:
-    """Raise :class:`RolloutOpen` when the endpoint is being moved already."""
-    if rollout_under_way(endpoint) is not None:
-        raise RolloutOpen
+def refuse_open(endpoint: Endpoint, release: Release | None = None) -> None:
+    """Raise :class:`RolloutOpen` when the endpoint is being moved already, perhaps by ``release``
+    itself."""
+    open_ = rollout_under_way(endpoint)
+    if open_ is None:
+        return
+    goes_out = open_.kind == RolloutKind.RELEASE
+    if release is not None and goes_out and open_.release_id == release.pk:
+        raise RolloutOpen("The rollout of this release is under way already")
+    raise RolloutOpen
 
 
 def insert_rollout(rollout: Rollout) -> Rollout:

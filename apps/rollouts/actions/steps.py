@@ -30,8 +30,10 @@ from apps.rollouts.events import ROLLOUT_PAUSED, ROLLOUT_RESUMED, ROLLOUT_SHIPPE
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import last_look
 from apps.rollouts.rules import PROMOTE, SKIP
+from apps.rollouts.states import PAUSED_AT
 from apps.rollouts.steps import untested
 from placet.kernel.actor import Actor
+from placet.kernel.clock import now, rfc3339
 
 
 def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
@@ -42,7 +44,8 @@ def pause(rollout: Rollout, *, reason: str, actor: Actor) -> Rollout:
         if row.paused_by and (row.paused_by, row.reason) != (actor.id, text):
             raise AlreadyPaused  # only a second click finds it done: another reason would be lost
         if not row.paused_by:
-            note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text)
+            times = {**row.phase_times, PAUSED_AT: rfc3339(now())}
+            note(log, row, ROLLOUT_PAUSED, paused_by=actor.id, reason=text, phase_times=times)
     return row
 
 

@@ -36,7 +36,7 @@ def split(candidate: int, stable: int, share: float, counted: Counted) -> str:
 def _counted(finding: MetricFinding) -> str:
     candidate, stable, bad = finding.candidate, finding.stable, finding.metric.bad
     if candidate.rate is None:
-        return "The new revision has answered no request yet."
+        return "No request of the new revision was counted yet."
     text = f"{percent(candidate.rate)} of {many(candidate.trials, finding.counted)} {bad}"
     if stable is not None:
         compared = percent(stable.rate) if stable.rate is not None else "nothing"

@@ -62,7 +62,10 @@ class RolloutSerializer(serializers.Serializer[Any]):
     asked = serializers.BooleanField(
         help_text="A second person is asked to confirm a skip or a promotion: see passing"
     )
-    phase_times = serializers.DictField(child=serializers.CharField())
+    phase_times = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="When it came into each state; `paused`: when somebody paused it last",
+    )
     deadline = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)

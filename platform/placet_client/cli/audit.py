@@ -28,7 +28,8 @@ KindOption = Annotated[str, typer.Option(help="e.g. release.approved")]
 GroupOption = Annotated[
     str,
     typer.Option(
-        help="releases, serving, models, recalls, people, targets, alerts, log or platform"
+        help="releases, discussions, serving, models, recalls, people, targets, alerts, log or "
+        "platform"
     ),
 ]
 TextOption = Annotated[str, typer.Option(help="words of what events say, not of reasons: rollback")]

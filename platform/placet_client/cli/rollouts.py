@@ -1,7 +1,7 @@
 """rollout."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from placet_client.records import (
 )
 
 rollout = typer.Typer(help="Rollouts of releases", no_args_is_help=True)
+FEWEST = 20  # of fewer requests pages show no percentile: it would mean nothing
 BRIEF = ["id", "kind", "environment", "endpoint_name", "state", "step", "reason"]
 
 
@@ -93,7 +94,18 @@ def rollout_series(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
             return
         of_each = ("requests", "error_rate", "p95_ms")
         columns = [f"{side}.{name}" for side in ("new", "old") for name in of_each]
-        show_list(map(measured, series.points), ["at", "share", *columns], output)
+        rows = map(measured, map(_without_few, series.points))
+        show_list(rows, ["at", "share", *columns], output)
+
+
+def _without_few(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stretch without percentiles of so few requests that they mean nothing."""
+
+    def shown(side: Any) -> Any:
+        few = isinstance(side, dict) and side["requests"] < FEWEST
+        return side | {"p95_ms": None} if few else side
+
+    return {name: shown(side) for name, side in point.items()}
 
 
 @rollout.command("disagreements")

@@ -266,8 +266,12 @@ def endpoint_stop(
 ) -> None:
     """Stop an endpoint; clients get 503."""
     with connected() as client:
-        stopped = client.endpoints.stop(id_of(client, reference), reason=reason)
-        _show_changed(client, stopped, output)
+        found = client.endpoints.get(id_of(client, reference))
+        if found.state == "stopped":
+            say("Already stopped: nothing was changed.")
+        else:
+            found = client.endpoints.stop(found.id, reason=reason)
+        _show_changed(client, found, output)
 
 
 @endpoint.command("start")

@@ -223,6 +223,7 @@ class Rollout(Record):
     waits: str  # Who, or what in its plan, has paused it, in words; '' where it goes on by itself
     promoted: bool  # Somebody sent it to the end
     asked: bool  # A second person is asked to confirm a skip or a promotion: see passing
+    # When it came into each state; `paused`: when somebody paused it last
     phase_times: dict[str, str]
     deadline: datetime
     created_at: datetime

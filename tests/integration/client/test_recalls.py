@@ -216,6 +216,9 @@ def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
     release = story.live()
     become(story.world, "Otto", live_server.url, monkeypatch)
     assert main(["endpoint", "stop", release.endpoint_id]) == 0
+    assert "nothing was changed" not in capsys.readouterr().err
+    assert main(["endpoint", "stop", release.endpoint_id]) == 0
+    assert "Already stopped: nothing was changed." in capsys.readouterr().err
     assert main(["endpoint", "start", release.endpoint_id]) == 0
     assert "Nothing is live" not in "".join(capsys.readouterr())
     what = {"kind": "version", "what": release.version_id, "reason": "leak"}

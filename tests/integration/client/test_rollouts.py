@@ -169,7 +169,9 @@ def test_what_was_measured_over_time_is_listed(
         )
     capsys.readouterr()
     assert main(["rollout", "series", rollout.pk]) == 0
-    assert "25%" in capsys.readouterr().out
+    head, *_, line = capsys.readouterr().out.splitlines()
+    assert "NEW REQUESTS" in head and "OLD P95 MS" in head, "which is which"
+    assert "25%" in line and "–" in line, "a percentile of so few means nothing"
     assert main(["rollout", "series", rollout.pk, "-o", "json"]) == 0
     assert [row["weight"] for row in answer(capsys)["planned"]] == [0, 2500, 10_000]
 

@@ -414,6 +414,7 @@ def test_an_endpoint_that_a_rejected_release_left_says_that_it_never_served(worl
     generation = release.endpoint.generation
     otto.post(f"{path}delete", {"generation": generation})
     assert "It was deleted: its address leads to nothing." in page(world, path, who="Otto")
+    assert "shows how programs call it" not in page(world, f"{path}test/", who="Otto")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_who_serves_again_after_another_did_has_served_with_gaps(
     actions.rollback(second.endpoint, reason="worse", actor=story.otto)
     story.settle()
     said = page(story, path)
-    assert "Odd revisions are dark, even ones pale" in said
+    assert "Odd revisions are strong in colour, even ones faint" in said
     assert "first (ago) , still (with gaps)" in said and said.count("with gaps") == 2
     client = browser(story.people["Otto"])
     for place in ("/", path):
@@ -196,7 +196,7 @@ def test_the_page_of_a_rollback_calls_nothing_new_that_comes_back(
     said = page(story, f"/rollouts/{went.pk}/")
     assert "Back to churn:1 from churn:2 at churn" in said
     assert "1 former | 2 newer" in said and "Share of the former revision" in said
-    assert "Went live by Placet" in said and "Shifted all requests by Placet" in said
+    assert "Went live by Placet" in said and "Began to shift all requests by Placet" in said
     for word in ("new revision", "old revision", "replaces"):
         assert word not in said
     said = page(story, f"/releases/{first_release.pk}/")

@@ -12,7 +12,8 @@ from apps.governance.actions import withdraw
 from apps.governance.models import Release
 from apps.rollouts.actions import abort, pause, retry
 from apps.rollouts.models import Rollout
-from placet.kernel.clock import now
+from apps.rollouts.states import PAUSED_AT
+from placet.kernel.clock import now, rfc3339
 from tests.support.factories import api, browser
 from tests.support.story import Story
 from tests.support.world import World
@@ -184,15 +185,20 @@ def test_who_asked_reads_since_when_the_present_rollout_runs_and_who_paused_it(
     abort(rollout, reason="Once more", actor=story.otto)
     story.settle()
     again = retry(rollout, reason="Now it is mended", actor=story.otto)
-    story.settle()
     began = now() - timedelta(minutes=3)
     Rollout.objects.filter(pk=again.pk).update(created_at=began)
     Rollout.objects.filter(pk=rollout.pk).update(created_at=began - timedelta(minutes=4))
     Release.objects.filter(pk=release.pk).update(approved_at=began - timedelta(minutes=5))
+    assert "3 min ago" in own(story.world, "Ada", path)
     pause(again, reason="A moment", actor=story.otto)
+    again.refresh_from_db()
+    times = again.phase_times | {PAUSED_AT: rfc3339(now() - timedelta(minutes=2))}
+    Rollout.objects.filter(pk=again.pk).update(phase_times=times)
     shown = own(story.world, "Ada", path)
-    assert "3 min ago" in shown
     assert "Paused by Otto risk" in shown
+    assert "2 min ago" in shown and "3 min ago" not in shown
+    tasks = api(story.people["Otto"]).get("/inbox/tasks").json()["items"]
+    assert [t["since"] for t in tasks if t["id"] == again.pk] == [times[PAUSED_AT]]
     client = browser(story.people["Ada"])
     with CaptureQueriesContext(connection) as caught:
         client.get(path)

@@ -221,7 +221,7 @@ def test_who_stops_or_starts_an_endpoint_with_a_canary_is_told_what_becomes_of_i
 ) -> None:
     canary = story.under_way(CANARY)
     path = f"/endpoints/{canary.endpoint_id}"
-    stays = "The rollout of revision 2 stays open: then requests are sent as it has it by then"
+    stays = "The rollout of revision 2 stays open, and requests are sent as it says by then"
     assert f"until somebody starts it again. {stays}" in said(story, path)
     assert "The rollout of revision 2 stays open." in act(story, canary, "stop")
     story.settle()

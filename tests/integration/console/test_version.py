@@ -1,12 +1,15 @@
 """The pages about one version: what its builds came to, and which evidence counts."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from apps.builds.models import Runtime
 from apps.registry.actions import add_evidence
+from apps.registry.models import ModelVersion
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support.factories import browser
 from tests.support.world import World
 
@@ -152,3 +155,14 @@ def compared(world: World, url: str) -> dict[str, tuple[str, ...]]:
     cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
     plain = [[" ".join(re.sub("<[^>]*>", " ", cell).split()) for cell in row] for row in cells]
     return {row[0]: (row[1], row[2], row[3].split()[-1]) for row in plain}
+
+
+def test_a_version_is_registered_when_it_is_finalised(world: World) -> None:
+    version = world.version()
+    ago = now() - timedelta(minutes=7)
+    ModelVersion.objects.filter(pk=version.pk).update(
+        created_at=ago - timedelta(minutes=30), finalised_at=ago
+    )
+    url = f"/models/{version.project.slug}/{version.model.name}/{version.number}/"
+    heading = read(world, url).split("registered by")[1].split("</span>")[0]
+    assert ">7 min ago<" in heading

@@ -9,7 +9,14 @@ from apps.governance import actions as governance
 from apps.governance.errors import Expired, GatesFailed, WrongState
 from apps.governance.models import Release
 from apps.rollouts import actions
-from apps.rollouts.errors import AlreadyPaused, NotRetryable, NotSkippable, PastSteps, StepMoved
+from apps.rollouts.errors import (
+    AlreadyPaused,
+    NotRetryable,
+    NotSkippable,
+    PastSteps,
+    RolloutOpen,
+    StepMoved,
+)
 from apps.rollouts.models import Rollout
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
@@ -120,6 +127,15 @@ def test_what_is_not_ready_has_no_step_to_skip(story: Story) -> None:
     rollout = actions.start_rollout(release, actor=story.otto)
     with pytest.raises(NotSkippable):
         actions.skip(rollout, step=-1, reason="now", actor=story.otto)
+
+
+def test_who_starts_what_somebody_has_just_started_is_told_that_it_is_this_release(
+    story: Story,
+) -> None:
+    release = story.release("development", plan=CANARY | {"start": "manual"})
+    actions.start_rollout(release, actor=story.otto)
+    with pytest.raises(RolloutOpen, match="The rollout of this release is under way already"):
+        actions.start_rollout(release, actor=story.otto)
 
 
 def test_promoting_sends_everything_at_once_and_ends_the_rollout(

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from apps.monitoring import rules
+from placet_client.cli.rollouts import FEWEST
 from placet_client.output import Form, cell, measured, plain, progress, say, show_list, show_one
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 a\rb\x9b31m \u202egnp.exe\x7f \ud800 tab\there"
@@ -79,3 +81,24 @@ def test_what_was_measured_has_as_many_digits_as_pages_write(
     row: dict[str, Any], shown: object
 ) -> None:
     assert measured(row) == shown
+
+
+def test_columns_of_one_name_say_what_they_are_of(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"at": 1, "new": {"p95_ms": 2, "share": 3}, "old": {"p95_ms": 4}}
+    show_list([row], ["at", "new.p95_ms", "new.share", "old.p95_ms"], Form.TABLE)
+    assert capsys.readouterr().out.splitlines()[0].split("  ") == [
+        "AT",
+        "NEW P95 MS",
+        "SHARE",
+        "OLD P95 MS",
+    ]
+
+
+def test_what_is_too_long_for_a_line_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    show_one({"one": ["x" * 300], "two": ["x" * 300] * 2}, Form.TABLE)
+    said = capsys.readouterr().out
+    assert "1 entry (see -o json)" in said and "2 entries (see -o json)" in said
+
+
+def test_percentiles_are_left_out_of_as_few_requests_as_pages_leave_them_out() -> None:
+    assert FEWEST == rules.FEWEST

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from django.template.loader import render_to_string
 
 from apps.console.queries.break_glass_page import BreakGlassBanner, BreakGlassPage, SignerRow
 from apps.console.queries.break_glasses import BreakGlassListPage, BreakGlassRow
@@ -149,7 +150,7 @@ def test_its_review_says_which_roles_close_it_and_when() -> None:
     who = "by someone with the role approver or auditor who was not involved in this release"
     active = page(view("open", confirmed_at=AT))
     assert active.review_by == f"Can be reviewed once it has ended, {who}; is due"
-    assert page(view("overdue", ended_at=AT)).review_by == f"Closed {who}; was due"
+    assert page(view("overdue", ended_at=AT)).review_by == f"To be closed {who}; was due"
 
 
 def test_what_a_signature_is_worth_is_said() -> None:
@@ -242,3 +243,17 @@ def test_what_it_did_not_start_may_still_come_while_it_is_open(
     glass: dict[str, Any], said: str
 ) -> None:
     assert page(view(**glass)).not_used == said
+
+
+@pytest.mark.parametrize(
+    ("glass", "carried"),
+    [({"confirmed_at": AT}, True), ({"confirmed_at": AT, "ended_at": AT}, False)],
+)
+def test_a_permit_is_not_said_to_carry_what_started_nothing(
+    glass: dict[str, Any], carried: bool
+) -> None:
+    shown = view(state="ended" if "ended_at" in glass else "confirmed", **glass)
+    told = {"page": page(shown), "glass": shown.glass, "release": shown.glass.release}
+    said = " ".join(render_to_string("console/break_glass/meaning.html", told).split())
+    assert ("The permit of the release carries" in said) is carried
+    assert ("Nothing was started by it." in said) is not carried

@@ -8,6 +8,7 @@ from apps.console.templatetags.components import choice, help
 from tests.architecture.test_docs import anchors
 from tests.architecture.test_layout import ROOT, tracked
 
+GUIDE = re.compile(r"""{% url 'guide' '([^']+)' %}(?:#([\w-]+))?""")
 ASKED = re.compile(r"""{% help "([\w-]+)" %}|\bterm="([\w-]+)\"""")
 
 SITES = [("edge", "At the edge"), ("cloud", "In a cloud")]
@@ -44,3 +45,23 @@ def test_a_question_mark_leads_to_the_word_and_is_named_after_it() -> None:
     shown = help("permit")
     assert 'href="/docs/glossary.html#permit"' in shown
     assert 'aria-label="What is a permit?"' in shown
+
+
+def test_every_guide_that_a_page_links_to_is_one() -> None:
+    linked = {
+        (path.name, *found)
+        for path in tracked("templates/**/*.html")
+        for found in GUIDE.findall(path.read_text())
+    }
+    assert ("secret.html", "webhooks.html", "verifying") in linked
+    for where, guide, heading in sorted(linked):
+        source = ROOT / "docs" / guide.replace(".html", ".md")
+        assert guide.endswith(".html") and source.is_file(), f"{where}: {guide}"
+        assert not heading or heading in anchors(source), f"{where}: {guide}#{heading}"
+
+
+def test_commands_that_pages_show_name_what_they_need() -> None:
+    for path in tracked("templates/**/*.html"):
+        for line in path.read_text().splitlines():
+            if "placet model register --" in line:
+                assert "--project" in line and "--name" in line and "--from" in line, path

@@ -98,3 +98,19 @@ def test_a_print_says_what_it_was_narrowed_to() -> None:
     assert DeploymentListPage([], NOON, "", "", actor).narrowed == "none"
     page = DeploymentListPage([], NOON, "", "", actor, "risk", "staging")
     assert page.narrowed == "project risk, environment staging"
+
+
+@pytest.mark.parametrize(
+    ("typed", "project", "said", "other"),
+    [
+        ("", "", "No endpoint that you may see exists now", "Choose an earlier time"),
+        ("", "risk", "No endpoint that you may see exists there now", "Choose an earlier time"),
+        ("2020-01-01", "", "No endpoint that you may see existed then", "Choose another time"),
+    ],
+)
+def test_where_there_was_no_endpoint_another_time_is_named_that_may_say_more(
+    typed: str, project: str, said: str, other: str
+) -> None:
+    reader: Any = Reader()
+    found = DeploymentListPage([], NOON, typed, "", reader, project)
+    assert (found.nothing, found.other) == (said, other)

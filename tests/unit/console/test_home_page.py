@@ -144,3 +144,11 @@ def test_a_rollout_says_why_it_goes_no_further_and_what_it_gets(
     row = PausedRow(rollout)
     assert (row.what, row.traffic) == (said, 0 if stopped else 1000)
     assert "a second person is asked" in PausedRow(rollout, is_asked=True).what
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "1 discussion to read that mentions you"), (2, "2 discussions to read that mention you")],
+)
+def test_discussions_that_mention_the_reader_are_counted(count: int, said: str) -> None:
+    assert said in page(mentions=[None] * count).lead

@@ -217,7 +217,7 @@ class TestVerdicts:
         measured = StepMeasurements(
             "new", "old", [], [window("old", 10)], NOON - timedelta(minutes=1), NOON, True
         )
-        assert judge(terms, measured).sentence == "The new revision has answered no request yet."
+        assert judge(terms, measured).sentence == "No request of the new revision was counted yet."
 
     def test_the_worst_metric_decides(self) -> None:
         slow = {"100": 800, "250": 0, "inf": 4200}

@@ -6,7 +6,27 @@ window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
   // what a rollback goes to is not new: the page says what both are called
   const { coming, leaving } = box.dataset;
   const dashes = [5, 4]; // the old revision is dashed: nobody has to tell colours apart
-  const when = (data) => (data.growing ? "" : "at the end: "); // what its figures are of
+  const when = (data) => (data.growing ? "" : "at the end: "); // what was planned
+  // the weight that a stretch began with, and each that it was changed to before it ended
+  const target = (data, at) => {
+    const end = Math.min(seconds(at) + data.seconds, seconds(data.until));
+    const known = data.planned.filter((p) => seconds(p.at) < end);
+    const before = known.filter((p) => seconds(p.at) <= seconds(at)).at(-1);
+    const during = known.filter((p) => seconds(p.at) > seconds(at));
+    const weights = [before?.weight ?? 0, ...during.map((p) => p.weight)];
+    return weights
+      .filter((weight, place) => weight !== weights[place - 1])
+      .map((weight) => show(weight / 100, "%"))
+      .join(" → ");
+  };
+  // What figures are of: of what is over the last stretch that was counted, which may lie before
+  // the end and have other weights than that.
+  const counted = (data) => {
+    const at = data.points.at(-1)?.at;
+    if (data.growing || !at) return "";
+    return `last counted ${placetTimes.local(at).slice(11)}, at ${target(data, at)}: `;
+  };
+  const latest = (data, values) => (data.growing ? last(values) : (values.at(-1) ?? null));
   const of = (data, side, get) => data.points.map((p) => (p[side] ? get(p[side]) : null));
 
   // Each panel: its unit, its least height, its lines, and the columns for them (times first).
@@ -18,7 +38,7 @@ window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
       // a newest stretch that began before the present weight was applied has a share of both
       const begun = Math.max(seconds(data.planned.at(-1).at), seconds(data.applied));
       const mixed = data.points.length > 0 && seconds(data.points.at(-1).at) < begun;
-      const unmeasured = data.growing ? "not measured yet" : "too short to measure";
+      const unmeasured = data.growing ? "not measured" : "too short to measure";
       const seen = mixed ? unmeasured : `measured ${show(last(measured), "%")}`;
       return {
         unit: "%",
@@ -63,10 +83,10 @@ window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
           label = `${words} ${name}`.trim();
         lines.push(line(label, colourName, dash, { width: name === "p50" ? 1 : 1.75 }));
         columns.push(values);
-        said.push(`${label} ${show(last(values), unit)}`);
+        said.push(`${label} ${show(latest(data, values), unit)}`);
       }
     }
-    return { unit, least, lines, columns, says: when(data) + said.join(", ") };
+    return { unit, least, lines, columns, says: counted(data) + said.join(", ") };
   };
 
   // The same for who does not see the lines: newest first, in words and numbers.
@@ -76,30 +96,17 @@ window.placetSeries(({ box, quantile, seconds, show, percent, last, line }) => {
     const errors = `${show(percent(m.error_rate), "%")} server errors`;
     return [`${m.requests} requests`, errors, ...latency].join(", ");
   };
-  const rows = (data) => {
-    // the weight that a stretch began with, and each that it was changed to before it ended
-    const target = (at) => {
-      const end = Math.min(seconds(at) + data.seconds, seconds(data.until));
-      const known = data.planned.filter((p) => seconds(p.at) < end);
-      const before = known.filter((p) => seconds(p.at) <= seconds(at)).at(-1);
-      const during = known.filter((p) => seconds(p.at) > seconds(at));
-      const weights = [before?.weight ?? 0, ...during.map((p) => p.weight)];
-      return weights
-        .filter((weight, place) => weight !== weights[place - 1])
-        .map((weight) => show(weight / 100, "%"))
-        .join(" → ");
-    };
-    return data.points
+  const rows = (data) =>
+    data.points
       .toReversed()
       .map((p) => [
         placetTimes.local(p.at).slice(11),
-        target(p.at),
+        target(data, p.at),
         show(percent(p.share), "%"),
         side(p.old),
         side(p.new),
         side(p.copies),
       ]);
-  };
   const times = (data) => {
     const until = seconds(data.until);
     return data.points.map((p) => Math.min(seconds(p.at) + data.seconds / 2, until));

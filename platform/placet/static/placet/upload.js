@@ -275,6 +275,11 @@
   document.addEventListener("htmx:afterSwap", (event) => typed.delete(event.target.id));
   const same = (element) =>
     `[aria-label="${CSS.escape(element.getAttribute("aria-label") || "")}"]`;
+  // What was said of a file is not so any more once somebody takes files away.
+  document.addEventListener("submit", (event) => {
+    if (event.target.closest("#stored")) sent.textContent = "";
+  });
+
   const renew = async () => {
     try {
       const answer = await fetch(document.getElementById("draft").dataset.draft);
