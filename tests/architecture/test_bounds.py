@@ -33,6 +33,7 @@ OWN = {
     "apps/console/queries/event_page.py": "statements of ours, and receipts that were checked",
     "apps/governance/actions/*": "requests and provenance that we signed",
     "apps/governance/api/exports.py": "writes",
+    "apps/governance/queries/records.py": "what it wrote itself, within a bound of its own",
     "apps/identity/*": "sessions, caches and positions of our own; passkeys go through webauthn.py",
     "apps/assurance/recall_register.py": "statements that we signed",
     "apps/integrations/senders.py": "nothing: what a receiver says is thrown away, within 12 s",

@@ -44,13 +44,7 @@ def show_release(
         say(f"Its replicas would not be kept from the network: {view.shared_network}")
     for mark in view.egress_marks:
         say(f"It may reach: {mark}")
-    for one in view.answers:
-        where = f"release {one.number}, which is {one.state.replace('_', ' ')}"
-        words = f": “{one.comment}”" if one.comment else ""
-        say(f"It answers changes requested by {one.name} (as {one.role}) on {where}{words}")
-    if view.answered_by and any(gate.gate == "changes" for gate in view.gates):
-        newer = view.answered_by
-        say(f"Release {newer.number} of version {newer.version} answers what was requested on it")
+    _say_answers(view)
     if view.waits_for:
         say(f"Beside its gates it waits: {view.waits_for}")
     if view.release.state not in ("requested", "approved"):
@@ -62,6 +56,17 @@ def show_release(
     if attempts.items:
         say("Earlier attempts to release this version:")
         show_list(attempts.items, ATTEMPT, output)
+
+
+def _say_answers(view: ReleaseDetail) -> None:
+    """Say which requests for changes it answers, and what answers those on it."""
+    for one in view.answers:
+        where = f"release {one.number}, which is {one.state.replace('_', ' ')}"
+        words = f": “{one.comment}”" if one.comment else ""
+        say(f"It answers changes requested by {one.name} (as {one.role}) on {where}{words}")
+    if view.answered_by and any(gate.gate == "changes" for gate in view.gates):
+        newer = view.answered_by
+        say(f"Release {newer.number} of version {newer.version} answers what was requested on it")
 
 
 def show_decision(made: DecisionDetail, output: Form) -> None:

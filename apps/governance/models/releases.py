@@ -1,6 +1,4 @@
-"""Environments, policies, releases, decisions, comments and freezes."""
-
-from functools import cached_property
+"""Releases, what people decided and said on them, and what opens by itself."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,112 +6,25 @@ from django.db.models.functions import Coalesce
 
 from apps.audit.models import Audited
 from apps.builds.models import Bento
-from apps.governance.approvals import ApprovalPolicy, Decider, Parties
-from apps.governance.passing_over import passing_over
+from apps.governance.approvals import Decider, Parties
+from apps.governance.models.environments import Environment, PolicyRevision
 from apps.governance.rules import (
-    GLASS_OPEN,
-    BreakGlassState,
-    PolicyState,
     ReleaseState,
     shown_state,
 )
 from apps.identity.models import Project
 from apps.registry.models import ModelVersion
-from apps.serving.models import Endpoint, Target
+from apps.serving.models import Endpoint
 from apps.serving.rules import EndpointState
 from placet.kernel.ids import IdField
 from placet.kernel.states import choices_of
-from placet_verify.permit.break_glass import BreakGlassRule, break_glass_rule
 from placet_verify.permit.standing import Standing
-
-
-class Environment(Audited):
-    """An ordered place to release to, with a policy and targets."""
-
-    id = IdField("env")
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="environments")
-    name = models.SlugField(max_length=40)
-    position = models.IntegerField()
-    targets = models.ManyToManyField(Target, related_name="environments")
-    on_state_expired = models.CharField(max_length=5, default="serve")  # serve, stop
-    # when what is live is recalled: fall_back, stop
-    on_recall = models.CharField(max_length=9, default="fall_back", db_default="fall_back")
-    plans = models.JSONField(default=dict, db_default={})  # ready to be chosen, by name
-    # what soaked here opens a request there, with this plan of it ('': the usual one)
-    promote_to = models.ForeignKey(
-        "self", on_delete=models.PROTECT, related_name="+", null=True, blank=True
-    )
-    promote_plan = models.CharField(max_length=40, blank=True, default="", db_default="")
-    promote_set_by = models.CharField(max_length=40, blank=True, default="", db_default="")
-    created_at = models.DateTimeField(auto_now_add=True)
-    revision = models.IntegerField(default=1)
-
-    class Meta:
-        ordering = ["position"]
-        constraints = [
-            models.UniqueConstraint(fields=["project", "name"], name="governance_environment_name")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def environment_scope(self) -> str | None:
-        """An environment belongs to itself."""
-        return self.name
-
-
-class PolicyRevision(Audited):
-    """A numbered policy document of one environment: ``draft → published | withdrawn``, both
-    final. The log keeps the source sealed: comments in it may name people."""
-
-    LOG_SEALED = frozenset({"source"})
-
-    id = IdField("pol")
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="policies")
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    number = models.IntegerField()
-    state = models.CharField(max_length=10, default=PolicyState.DRAFT)
-    generation = models.IntegerField(default=0)
-    source = models.TextField()  # YAML as written
-    document = models.JSONField()  # validated, with defaults filled in
-    digest = models.CharField(max_length=71)  # of the canonical document
-    envelope = models.TextField(blank=True)  # DSSE by the decision key, when published
-    assertion = models.JSONField(null=True, blank=True)  # over the same, by the publisher's passkey
-    drafted_by = models.CharField(max_length=40)
-    published_by = models.CharField(max_length=40, blank=True)
-    published_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["environment", "number"], name="governance_policy_number"
-            )
-        ]
-
-    def environment_scope(self) -> str | None:
-        """A policy belongs to its environment."""
-        return self.environment.name
-
-    @cached_property
-    def approvals(self) -> ApprovalPolicy:
-        """What it asks of those who decide."""
-        return ApprovalPolicy.of(self.document)
-
-    @cached_property
-    def break_glass(self) -> BreakGlassRule | None:
-        """What it says of breaking the glass; ``None`` where nobody may."""
-        return break_glass_rule(self.document)
-
-    @property
-    def passing_over(self) -> str:
-        """What it says of passing over analyses: ``allow``, ``second_person`` or ``forbid``."""
-        return passing_over(self.document)
-
 
 # not started: a new policy still reaches them
 UNFINISHED_STATES = (ReleaseState.REQUESTED, ReleaseState.APPROVED)
+
 OPEN_STATES = (ReleaseState.REQUESTED, ReleaseState.APPROVED, ReleaseState.ROLLING_OUT)
+
 # as a column; what an earlier release of Placet made live during the upgrade has the second alone
 FIRST_LIVE = Coalesce("first_live_at", "live_at")
 
@@ -303,84 +214,6 @@ class Promotion(Audited):
         return self.environment.name
 
 
-class BreakGlass(Audited):
-    """An exception for one release: ``opened → confirmed → ended``, or ``opened → lapsed``.
-
-    One person opens it, others confirm it; what was confirmed is reviewed afterwards, by somebody
-    else, whether it was used or not. Whether it counts anywhere says the permit, not this row.
-    """
-
-    id = IdField("bgl")
-    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="break_glasses")
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    state = models.CharField(max_length=9, default=BreakGlassState.OPENED)
-    generation = models.IntegerField(default=0)
-    statement_digest = models.CharField(max_length=71)  # the request statement that was shown
-    opening_digest = models.CharField(max_length=71)  # of the statement that opened it
-    reason_sealed = models.CharField(max_length=71)
-    people = models.IntegerField()  # how many the policy demands
-    review_days = models.IntegerField()  # as the policy says
-    opened_by = models.CharField(max_length=40)
-    opened_at = models.DateTimeField()
-    until = models.DateTimeField()
-    confirmed_at = models.DateTimeField(null=True, blank=True)
-    used_at = models.DateTimeField(null=True, blank=True)  # a rollout was started by it
-    ended_at = models.DateTimeField(null=True, blank=True)
-    review_due_at = models.DateTimeField(null=True, blank=True)  # null: nothing to review
-    reviewed_at = models.DateTimeField(null=True, blank=True)
-    reviewed_by = models.CharField(max_length=40, blank=True)
-    finding = models.CharField(max_length=13, blank=True)  # justified, not_justified
-    findings_sealed = models.CharField(max_length=71, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["release"],
-                condition=Q(state__in=GLASS_OPEN),
-                name="governance_one_glass",
-            )
-        ]
-        indexes = [
-            models.Index(
-                fields=["until"],
-                condition=Q(state__in=GLASS_OPEN),
-                name="governance_glass_open",
-            ),
-            models.Index(
-                fields=["project", "review_due_at"],
-                condition=Q(review_due_at__isnull=False, reviewed_at__isnull=True),
-                name="governance_glass_review",
-            ),
-        ]
-
-    def environment_scope(self) -> str | None:
-        """A break-glass belongs to its release's environment."""
-        return self.release.environment.name
-
-
-class BreakGlassSignature(Audited):
-    """What one person signed to open or confirm a break-glass. Never edited."""
-
-    id = IdField("bgs")
-    glass = models.ForeignKey(BreakGlass, on_delete=models.PROTECT, related_name="signatures")
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    person = models.CharField(max_length=40)
-    role = models.CharField(max_length=20)  # responder, approver
-    comment_sealed = models.CharField(max_length=71, blank=True)
-    envelope = models.TextField()  # DSSE by the decision key
-    assertion = models.JSONField(null=True, blank=True)  # over the same, by the person's passkey
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["glass", "person"], name="governance_one_glass_each")
-        ]
-
-    def environment_scope(self) -> str | None:
-        """A signature belongs to the environment of the release."""
-        return self.glass.release.environment.name
-
-
 class Comment(Audited):
     """A remark on a release; the text itself is sealed."""
 
@@ -394,23 +227,3 @@ class Comment(Audited):
     def environment_scope(self) -> str | None:
         """A comment belongs to its release's environment."""
         return self.release.environment.name
-
-
-class Freeze(Audited):
-    """A stretch of time in which nothing new starts in an environment."""
-
-    LOG_SEALED = frozenset({"reason"})
-
-    id = IdField("frz")
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="freezes")
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    reason = models.TextField()
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, blank=True)
-    created_by = models.CharField(max_length=40)
-    created_at = models.DateTimeField(auto_now_add=True)
-    lifted_at = models.DateTimeField(null=True, blank=True)
-
-    def environment_scope(self) -> str | None:
-        """A freeze belongs to its environment."""
-        return self.environment.name

@@ -1,0 +1,30 @@
+"""Environments, policies, releases, decisions, comments and freezes."""
+
+from apps.governance.models.break_glass import BreakGlass, BreakGlassSignature
+from apps.governance.models.environments import Environment, Freeze, PolicyRevision
+from apps.governance.models.releases import (
+    FIRST_LIVE,
+    OPEN_STATES,
+    UNFINISHED_STATES,
+    Comment,
+    Decision,
+    DecisionRecord,
+    Promotion,
+    Release,
+)
+
+__all__ = [
+    "FIRST_LIVE",
+    "OPEN_STATES",
+    "UNFINISHED_STATES",
+    "BreakGlass",
+    "BreakGlassSignature",
+    "Comment",
+    "Decision",
+    "DecisionRecord",
+    "Environment",
+    "Freeze",
+    "PolicyRevision",
+    "Promotion",
+    "Release",
+]
