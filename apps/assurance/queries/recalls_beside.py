@@ -136,6 +136,7 @@ def reached_by() -> ArraySubquery:
     effect = JSONObject(
         recall="recall",
         project="recall__project",
+        kind="recall__kind",
         action="action",
         back="back",
         state="state",
