@@ -331,7 +331,7 @@ def present(gate: GateResult, people: Sequence[NamedPerson], asking: str = "") -
     """Return what a gate says now; ``people`` are those whose approval it lacks, and ``asking`` is
     what is said of who asked for changes."""
     who = asking if gate["gate"] == CHANGES else ""
-    if gate["gate"] == "approvals" and gate["facts"].get("missing"):
+    if gate["state"] != "skipped" and gate["gate"] == "approvals" and gate["facts"].get("missing"):
         who = who_can_decide(people, NAMED)
     return GateLine(gate["state"], gate["title"], gate["reason"], who)
 
