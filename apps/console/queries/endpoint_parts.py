@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from apps.assurance.models import OF_DECISIONS, EffectAction, EffectState, RecallKind
-from apps.assurance.queries.ways_back import fell_back
+from apps.assurance.queries.ways_back import STAYED_STOPPED, fell_back
 from apps.console.queries.approvers import approval
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Sign, counted, either, listed
@@ -110,12 +110,15 @@ class EndpointRecall:
     is_past: bool = False  # because another revision went live; else a later recall took it off
     back: Mapping[str, Any] | None = None  # as ``way_back`` reads it
     kind: str = RecallKind.VERSION
+    was_stopped: bool = False  # before, by somebody
 
     @property
     def what(self) -> str:
         """What was done."""
         stopped = self.action == EffectAction.STOPPED
         ended = "endpoint stopped" if stopped else fell_back(self.back)
+        if stopped and self.was_stopped:
+            ended = STAYED_STOPPED
         if self.kind in OF_DECISIONS:
             return f"The decisions on what was live here were recalled, and the {ended}."
         return f"What was live here was recalled, and the {ended}."
@@ -151,7 +154,7 @@ def endpoint_recall(row: Mapping[str, Any], actor: Actor) -> EndpointRecall:
     url = recall_url(row["recall"], row["project"], actor)
     over = row["is_past"] or row["is_followed"]
     since = datetime.fromisoformat(row["at"]) if over else None
-    told = (row["is_past"], row["back"], row["kind"])
+    told = (row["is_past"], row["back"], row["kind"], row["was_stopped"])
     return EndpointRecall(url, row["action"], row["state"], since, *told)
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from apps.assurance.actions import recall
+from apps.assurance.models import Recall
 from apps.governance.models import Release
 from apps.rollouts import actions
-from apps.serving.actions import stop_endpoint
+from apps.serving.actions import start_endpoint, stop_endpoint
 from tests.support import factories
 from tests.support.factories import browser
 from tests.support.page_text import text_of
@@ -58,6 +59,18 @@ def test_an_endpoint_says_that_the_decisions_on_what_was_live_were_recalled(stor
     said = page(story, f"/endpoints/{first.endpoint_id}/")
     told = "The decisions on what was live here were recalled, and the endpoint stopped."
     assert told in said and "What was live here was recalled" not in said
+
+
+def test_a_recall_stops_no_endpoint_that_somebody_had_stopped_before(story: Story) -> None:
+    first = released(story, "Rex")
+    stop_endpoint(first.endpoint, actor=story.otto)
+    decisions_recalled(story, "Rex")
+    said = page(story, f"/recalls/{Recall.objects.get().pk}/", who="Olga")
+    assert "Revoked, endpoint stayed stopped" in said and "endpoint stopped" not in said
+    path = f"/endpoints/{first.endpoint_id}/"
+    assert "were recalled, and the endpoint stayed stopped." in page(story, path)
+    start_endpoint(first.endpoint, actor=story.otto)
+    assert "were recalled, and the endpoint stayed stopped." in page(story, path)
 
 
 def test_what_was_rolled_back_can_be_requested_again_where_only_its_decisions_are_recalled(
