@@ -23,6 +23,9 @@ class RecallKind(models.TextChoices):
     PERSON = "person", "A person's decisions"
 
 
+OF_DECISIONS = (RecallKind.PASSKEY, RecallKind.PERSON)  # what was decided on is not recalled itself
+
+
 class RecallState(models.TextChoices):
     """``standing → lifted``. The releases that it revoked stay revoked."""
 

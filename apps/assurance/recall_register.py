@@ -78,9 +78,10 @@ class RecallKeeper:
         """Return the condition that somebody's decisions were recalled."""
         return Exists(standing_recalls().filter(kind=RecallKind.PERSON, what=person))
 
-    def took_back(self) -> Subquery:
+    def took_back(self, *, standing: bool = False) -> Subquery:
         """Return the first recall that took back what somebody had signed before."""
-        return first_recall(JSONObject(id="pk", project="project", at="created_at"))
+        told = JSONObject(id="pk", project="project", at="created_at")
+        return first_recall(told, standing=standing)
 
     def told(self, target: Target) -> dict[str, list[Any]]:
         """Return the Bentos that must not run on a target, and the signed recalls and lifts of the

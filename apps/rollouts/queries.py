@@ -28,6 +28,7 @@ from apps.registry.queries import large_of
 from apps.rollouts.models import Drill, DrillSchedule, DrillState, Look, Passing, Rollout
 from apps.rollouts.rules import OPEN_STATES, STEPPING
 from apps.rollouts.states import ENDED_STATES, HOLDING, PassingState, RolloutState
+from apps.serving.hooks import keeper
 from apps.serving.models import Endpoint, Revision, Target
 from apps.serving.rules import RevisionState
 from placet.kernel.actor import Actor, Scope
@@ -230,11 +231,14 @@ def version_name(revision: str = "") -> Concat:
 
 def passing_over() -> JSONObject:
     """Return, as a column of a query that reads revisions, what :func:`may_serve_again` asks of
-    each but for its Bento: its version, its state, that of its release, and whether the review of a
-    break-glass found that one unjustified."""
+    each but for its Bento: its version, its state, that of its release, the kind of the recall that
+    revoked it, and whether the review of a break-glass found that one unjustified."""
     release = Release.objects.filter(pk=OuterRef("release")).values("state")
+    recalled = Release.objects.filter(pk=OuterRef("release")).annotate(by=keeper().that_revoked())
     unjust = Case(When(Exists(unjustified().filter(release=OuterRef("release"))), then=True))
-    told = {"version": version_name(), "state": "state", "release": Subquery(release)}
+    told: dict[str, Any] = {"version": version_name(), "state": "state"}
+    told |= {"release": Subquery(release)}
+    told |= {"recall": Subquery(recalled.values(by_kind=F("by__kind")))}
     return JSONObject(**told, unjustified=unjust)
 
 

@@ -98,9 +98,10 @@ class Keeper(Protocol):
         """Return the condition that the decisions of a person do not count now, who is given by the
         expression for their id."""
 
-    def took_back(self) -> Subquery:
+    def took_back(self, *, standing: bool = False) -> Subquery:
         """Return the first recall that took back what somebody had signed before, with its ``id``,
-        ``project`` and when (``at``), as a column of a query that reads signatures."""
+        ``project`` and when (``at``), as a column of a query that reads signatures; of those alone
+        that nobody has withdrawn where it is to be ``standing``."""
 
     def told(self, target: Target) -> dict[str, list[Any]]:
         """Return what the node of ``target`` is told of recalls: members of its state."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from apps.assurance.events import RECALL_REACHED, RECALLED
 from apps.assurance.models import (
+    OF_DECISIONS,
     EffectAction,
     EffectState,
     Recall,
@@ -182,6 +183,8 @@ def _of_rollout(kind: str, releases: Iterable[Release]) -> str:
     versions = " and ".join(sorted({str(release.version) for release in releases}))
     if kind == RecallKind.VERSION:
         return f"{versions} was recalled"
+    if kind in OF_DECISIONS:
+        return f"The decisions of the release of {versions} were recalled"
     return f"A recall ({RecallKind(kind).label.lower()}) reached {versions}"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.assurance.models import EffectAction, RecallEffect, RecallState
 from apps.assurance.queries.recalls_beside import recall_that_revoked
-from apps.assurance.queries.ways_back import FELL_BACK, fell_back
+from apps.assurance.queries.ways_back import FELL_BACK, STAYED_STOPPED, fell_back
 from apps.governance.models import Release
 from apps.governance.rules import REVOCABLE, ReleaseState
 from apps.identity.queries import sees_in
@@ -73,6 +73,8 @@ def _ended(effect: RecallEffect) -> str:
     done, state = DONE.get(effect.action), effect.release.state
     if effect.action == EffectAction.FELL_BACK:
         done = fell_back(effect.back)  # type: ignore[attr-defined]
+    if effect.action == EffectAction.STOPPED and effect.was_stopped:  # type: ignore[attr-defined]
+        done = STAYED_STOPPED
     if state != ReleaseState.REVOKED or earlier(effect):
         return f"Already {_word(state)}{f', {done}' if done else ''}"
     return f"Revoked, {done}" if done else "Revoked (was not running)"

@@ -16,7 +16,7 @@ from apps.assurance.models import (
     RecallKind,
     RecallState,
 )
-from apps.assurance.queries.ways_back import way_back
+from apps.assurance.queries.ways_back import stopped_before, way_back
 from apps.audit.queries import unseal_many
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, sees_in
@@ -136,7 +136,9 @@ def reached_by() -> ArraySubquery:
     effect = JSONObject(
         recall="recall",
         project="recall__project",
+        kind="recall__kind",
         action="action",
+        was_stopped=stopped_before(),
         back="back",
         state="state",
         at="recall__created_at",

@@ -30,7 +30,7 @@ from apps.assurance.models import (
 from apps.assurance.queries.aborted_along import aborted_along
 from apps.assurance.queries.recalls_beside import recall_that_revoked
 from apps.assurance.queries.voided import voided_something
-from apps.assurance.queries.ways_back import way_back
+from apps.assurance.queries.ways_back import stopped_before, way_back
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import name_in, visible
 from apps.registry.queries import large_of
@@ -100,10 +100,13 @@ def effects_of(recall: Recall) -> QuerySet[RecallEffect]:
 
 def as_done(effects: QuerySet[RecallEffect]) -> QuerySet[RecallEffect]:
     """Add to effects what their outcome is read from: the recall that revoked the release
-    (``revoking``), the rollout of another one that ended with it (``along``), and how far its
-    endpoint is on its way back (``back``)."""
+    (``revoking``), the rollout of another one that ended with it (``along``), how far its endpoint
+    is on its way back (``back``), and whether that was stopped before (``was_stopped``)."""
     return effects.annotate(
-        revoking=recall_that_revoked("release"), along=aborted_along(), back=way_back()
+        revoking=recall_that_revoked("release"),
+        along=aborted_along(),
+        back=way_back(),
+        was_stopped=stopped_before(),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import BooleanField, Case, F, Func, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.fields.json import KeyTextTransform
 
-from apps.assurance.models import Recall, RecallEffect, RecallKind
+from apps.assurance.models import Recall, RecallEffect, RecallKind, RecallState
 from apps.assurance.rules import SIGNERS
 from apps.governance.models import BreakGlassSignature, Decision, Release
 from apps.governance.queries.uncounting import RECALLED
@@ -85,15 +85,17 @@ def _signatures() -> QuerySet[Any]:
     return rows.filter(recall__isnull=False)
 
 
-def first_recall(told: Any, until: str = "") -> Subquery:
+def first_recall(told: Any, until: str = "", *, standing: bool = False) -> Subquery:
     """Return what is ``told`` of the first recall that takes back what was signed, made at
-    ``until`` at the latest, as a column of a query that reads signatures."""
+    ``until`` at the latest, or that is ``standing``, as a column of a query that reads signatures.
+    """
     credential = KeyTextTransform("credential", OuterRef("assertion"))
     named = Func(
         F("names__passkeys"), credential, function="jsonb_exists", output_field=BooleanField()
     )
     rows = Recall.objects.filter(created_at__gte=OuterRef("created_at"), kind__in=SIGNERS)
     rows = rows.filter(created_at__lte=OuterRef(until)) if until else rows
+    rows = rows.filter(state=RecallState.STANDING) if standing else rows
     rows = rows.alias(named=named)
     own = Q(kind=RecallKind.PERSON, what=OuterRef("person"))
     return Subquery(rows.filter(own | Q(named=True)).order_by("pk").values(told=told)[:1])

@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Case, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import JSONObject
+from django.db.models import Case, DateTimeField, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Cast, JSONObject
+from django.db.models.lookups import Exact
 
+from apps.audit.models import Event
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import ENDED_BADLY, STEPPING, RolloutKind, RolloutState
+from apps.serving.events import ENDPOINT_STARTED, ENDPOINT_STOPPED
 from apps.serving.rules import EndpointState
 
 FELL_BACK = "endpoint fell back"
+STAYED_STOPPED = "endpoint stayed stopped"
 BADLY = (RolloutState.ABORTING, *ENDED_BADLY)
 
 
@@ -33,6 +37,19 @@ def way_back() -> Subquery:
         failed=Case(When(state__in=BADLY, then=Value(True)), default=Value(False)),
     )
     return Subquery(rows.order_by("-pk").values(json=told)[:1])
+
+
+def stopped_before() -> Case:
+    """Return whether somebody had stopped the endpoint before the recall, as a column of a query
+    for effects: the log says so, whatever became of it since."""
+    switched = Event.objects.filter(
+        subject=OuterRef("endpoint"), kind__in=(ENDPOINT_STARTED.name, ENDPOINT_STOPPED.name)
+    )
+    before = switched.alias(when=Cast(F("at"), DateTimeField()))
+    before = before.filter(when__lt=OuterRef("recall__created_at"))
+    last = Subquery(before.order_by("-index").values("kind")[:1])
+    stopped = Exact(last, Value(ENDPOINT_STOPPED.name))
+    return Case(When(stopped, then=Value(True)), default=Value(False))
 
 
 def fell_back(back: Mapping[str, Any] | None) -> str:

@@ -38,6 +38,11 @@ REVIEWERS = " or ".join(roles_with("break_glass.review"))
 HELD = "Changes were requested: no emergency release starts this until that is lifted"
 STOPPED = "is stopped with its endpoint"
 ONCE = "Once it is co-signed, the rollout can start until"
+RUNS: dict[str, str] = {ReleaseState.LIVE: "Serving", ReleaseState.ROLLING_OUT: "Rolling out"}
+HOW_BACK: dict[str, str] = {
+    ReleaseState.LIVE: "It keeps serving: roll back on",
+    ReleaseState.ROLLING_OUT: "It is not live yet: to keep it from that, abort its rollout on",
+}
 GOING: dict[str, str] = {ReleaseState.LIVE: "is live", ReleaseState.ROLLING_OUT: "is rolling out"}
 
 
@@ -113,6 +118,11 @@ class ShownBreakGlass:
         return [SignerRow(signer) for signer in self.view.signers]
 
     @property
+    def runs(self) -> str:
+        """How what was started by it stands, in a word or two; '' where it serves no more."""
+        return RUNS[self.glass.release.state] if self.view.running else ""
+
+    @property
     def has_review(self) -> bool:
         """Whether it must be reviewed."""
         return self.view.review != ReviewState.NONE
@@ -156,6 +166,11 @@ class BreakGlassPage(ShownBreakGlass):
     def and_now(self) -> str:
         """Continues the sentence on what was started by it while that serves."""
         return f", and {self.going}" if self.going else ""
+
+    @property
+    def how_back(self) -> str:
+        """Begins what can be done about what was started by it, on the page of its endpoint."""
+        return HOW_BACK[self.glass.release.state]
 
     @property
     def was_used(self) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from apps.assurance.models import EffectAction, EffectState
-from apps.assurance.queries.ways_back import fell_back
+from apps.assurance.models import OF_DECISIONS, EffectAction, EffectState, RecallKind
+from apps.assurance.queries.ways_back import STAYED_STOPPED, fell_back
 from apps.console.queries.approvers import approval
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Sign, counted, either, listed
@@ -109,12 +109,18 @@ class EndpointRecall:
     since: datetime | None = None  # when it was, where what served after it serves no more
     is_past: bool = False  # because another revision went live; else a later recall took it off
     back: Mapping[str, Any] | None = None  # as ``way_back`` reads it
+    kind: str = RecallKind.VERSION
+    was_stopped: bool = False  # before, by somebody
 
     @property
     def what(self) -> str:
         """What was done."""
         stopped = self.action == EffectAction.STOPPED
         ended = "endpoint stopped" if stopped else fell_back(self.back)
+        if stopped and self.was_stopped:
+            ended = STAYED_STOPPED
+        if self.kind in OF_DECISIONS:
+            return f"The decisions on what was live here were recalled, and the {ended}."
         return f"What was live here was recalled, and the {ended}."
 
     @property
@@ -133,10 +139,14 @@ class EndpointRecall:
     def news(self) -> str:
         """What its node says."""
         if self.is_confirmed:
-            return "The node has confirmed that what was recalled does not run."
+            return f"The node has confirmed that {self._taken} does not run."
         if self.state == EffectState.CONTRADICTED:
             return "The node contradicts its own receipt."
-        return "The node has not confirmed yet that what was recalled does not run."
+        return f"The node has not confirmed yet that {self._taken} does not run."
+
+    @property
+    def _taken(self) -> str:
+        return "what they released" if self.kind in OF_DECISIONS else "what was recalled"
 
 
 def endpoint_recall(row: Mapping[str, Any], actor: Actor) -> EndpointRecall:
@@ -144,7 +154,8 @@ def endpoint_recall(row: Mapping[str, Any], actor: Actor) -> EndpointRecall:
     url = recall_url(row["recall"], row["project"], actor)
     over = row["is_past"] or row["is_followed"]
     since = datetime.fromisoformat(row["at"]) if over else None
-    return EndpointRecall(url, row["action"], row["state"], since, row["is_past"], row["back"])
+    told = (row["is_past"], row["back"], row["kind"], row["was_stopped"])
+    return EndpointRecall(url, row["action"], row["state"], since, *told)
 
 
 @dataclass(frozen=True, slots=True)

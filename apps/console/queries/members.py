@@ -54,8 +54,15 @@ class MemberRow:
     name: str
     kind: str
     url: str
-    since: datetime
     roles: list[HeldRole] = field(default_factory=list)
+
+    @property
+    def since(self) -> list[tuple[str, datetime]]:
+        """Which role they hold since when, in the order of the roles; of one alone it needs no
+        name."""
+        several = len(self.roles) > 1
+        rows = (held.binding for held in self.roles)
+        return [(row.role if several else "", row.created_at) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +151,7 @@ def member_rows(bindings: Iterable[RoleBinding], actor: Actor) -> list[MemberRow
         row = rows.get(subject.pk)
         if row is None:
             url = person_url(subject.pk, actor)
-            row = rows[subject.pk] = MemberRow(
-                str(subject), _kind(binding), url, binding.created_at
-            )
+            row = rows[subject.pk] = MemberRow(str(subject), _kind(binding), url)
         may = actor.can("access.manage", scope_of(binding))
         row.roles.append(HeldRole(binding, may))
     return sorted(rows.values(), key=lambda row: row.name.lower())

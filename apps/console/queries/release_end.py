@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.assurance.models import RecallEffect, RecallKind, RecallState
+from apps.assurance.models import OF_DECISIONS, RecallEffect, RecallKind, RecallState
 from apps.assurance.queries.recalls_beside import RECALLED, recall_before_the_decision
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.audit.queries import unseal
@@ -43,6 +43,7 @@ from placet.kernel.clock import now
 
 UNSERVED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN, ReleaseState.EXPIRED)
 NAMED = 8  # people by name, then how many more
+AGAIN = "The version is not recalled: it can be requested again."
 BOUND = "If any of these change, the approval is void and nothing is deployed."
 
 
@@ -112,17 +113,28 @@ class ReleaseEnd:
         return any(row["state"] == RecallState.STANDING for row in self.release.recalled)
 
     @property
+    def _only_decisions(self) -> bool:
+        """Whether nothing of what it runs is recalled, only what was decided on it."""
+        of_decisions = all(row["kind"] in OF_DECISIONS for row in self.release.recalled)
+        return of_decisions and not self.is_barred
+
+    @property
     def _was_recalled(self) -> SafeString:
         """That what it runs was recalled, where that is withdrawn since."""
         if self._is_recalled or not self.release.recalled:
             return SafeString()
         last = self.release.recalled[-1]
         times = (ago(datetime.fromisoformat(last[name])) for name in ("at", "lifted"))
+        if last["kind"] in OF_DECISIONS:
+            said = "What was decided on it was recalled {}, which was withdrawn {}. "
+            return format_html(said, *times)
         return format_html("What it ran was recalled {}, which was withdrawn {}. ", *times)
 
     @property
     def _after_recall(self) -> str:
-        """What can be done where nothing that it runs is recalled any more; '' otherwise."""
+        """What can be done where nothing that it runs is recalled, or not any more; '' else."""
+        if self._is_recalled and self._only_decisions:
+            return f" {AGAIN}"
         if self._is_recalled or not self.release.recalled:
             return ""
         return " The recall was withdrawn since: request a new release to run it again."
@@ -259,12 +271,21 @@ class ReleaseEnd:
             "{}. {}It can't be rolled out again: request a release of another version{}",
             went_back(self.release.rollback, self.release.ended_reason.rstrip(".")),
             self._was_recalled,
-            ". What it runs is recalled." if self._is_recalled else ", or of this one again.",
+            self._or_again,
         )
         links = [Link(f"Versions of {self.release.version.model.name}", self._model_url)]
         if went := self.release.rollback:
             links.insert(0, Link("Open rollback", reverse("rollout", args=[went["id"]])))
         return Banner("warning", text, links)
+
+    @property
+    def _or_again(self) -> str:
+        """Continues that another version can be requested: whether this one can be as well."""
+        if not self._is_recalled:
+            return ", or of this one again."
+        if self._only_decisions:
+            return f". What was decided on it is recalled. {AGAIN}"
+        return ". What it runs is recalled."
 
     def retriable(self, rollout: Rollout | None) -> Banner | None:
         """How it can go out after all, where its ``rollout`` failed or was aborted, and who has it
@@ -310,7 +331,7 @@ def present(gate: GateResult, people: Sequence[NamedPerson], asking: str = "") -
     """Return what a gate says now; ``people`` are those whose approval it lacks, and ``asking`` is
     what is said of who asked for changes."""
     who = asking if gate["gate"] == CHANGES else ""
-    if gate["gate"] == "approvals" and gate["facts"].get("missing"):
+    if gate["state"] != "skipped" and gate["gate"] == "approvals" and gate["facts"].get("missing"):
         who = who_can_decide(people, NAMED)
     return GateLine(gate["state"], gate["title"], gate["reason"], who)
 

@@ -31,7 +31,7 @@ from apps.rollouts.states import RolloutKind, RolloutState
 from placet.kernel.actor import Actor
 
 # how the platform begins to say that a recall had it end a rollout, or go back
-RECALLED = re.compile(r" was recalled$|^A recall \(")
+RECALLED = re.compile(r" was recalled$|^A recall \(|^The decisions of .* were recalled$")
 VERBS = {  # what people do to a rollout with a reason, which stays in its row until the next one
     ROLLOUT_STARTED.name: "Started again",
     ROLLBACK_STARTED.name: "Rolled back",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from apps.assurance.models import OF_DECISIONS
 from apps.console.queries.stops import is_stopped_beside
 from apps.console.queries.under_way import is_aborting, rollout_before, rollout_named
 from apps.console.templatetags.placet import guarded
@@ -18,6 +19,7 @@ GONE: dict[str, str] = {  # what was live, and never is again
     ReleaseState.REVOKED: "was recalled",
     ReleaseState.ROLLED_BACK: "was rolled back",
 }
+DECISIONS_RECALLED = "the decisions of the release of {} were recalled"
 NOTHING_LIVE = "a failed start leaves nothing live"
 _ONE_CLICK = "is one click on the endpoint's page and needs no new approval."
 
@@ -105,6 +107,8 @@ def not_back(before: Mapping[str, Any] | None) -> str:
     if before is None:
         return ""
     version = before["version"]
+    if before["release"] == ReleaseState.REVOKED and before["recall"] in OF_DECISIONS:
+        return DECISIONS_RECALLED.format(version)
     if gone := GONE.get(before["release"]):
         return f"{version} {gone}"
     if before["unjustified"]:

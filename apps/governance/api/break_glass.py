@@ -45,7 +45,7 @@ class BreakGlassSerializer(serializers.Serializer[Any]):
     project = serializers.CharField(source="glass.project.slug")
     release = serializers.CharField(source="glass.release_id")
     release_number = serializers.IntegerField(source="glass.release.number")
-    release_state = serializers.CharField(source="glass.release.state")
+    release_state = serializers.CharField(source="glass.release.shown_state")
     environment = serializers.CharField(source="glass.release.environment.name")
     endpoint_name = serializers.CharField(source="glass.release.endpoint.name")
     state = serializers.ChoiceField(STATES, source="glass.state")

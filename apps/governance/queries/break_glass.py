@@ -31,7 +31,7 @@ class BreakGlassSigner:
     comment: str
     passkey: bool
     at: datetime
-    void: bool  # a recall took it back, and with that ended the emergency release or its release
+    void: bool  # a recall took it back that stands, or ended the emergency release or its release
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +137,12 @@ def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
 
 def _signed(glasses: Sequence[BreakGlass]) -> dict[str, list[Any]]:
     """Return what was signed, by the ids of what that is for, each with the first recall that took
-    it back (``taken_back``)."""
+    it back (``taken_back``), and the first of those that stand (``is_back``)."""
     signed: dict[str, list[Any]] = {row.pk: [] for row in glasses}
     rows = BreakGlassSignature.objects.filter(glass__in=list(signed))
-    rows = rows.annotate(taken_back=keeper().took_back()).order_by("created_at", "pk")
+    stands = keeper().took_back(standing=True)
+    rows = rows.annotate(taken_back=keeper().took_back(), is_back=stands)
+    rows = rows.order_by("created_at", "pk")
     for row in rows if signed else ():
         signed[row.glass_id].append(row)
     return signed
@@ -179,7 +181,7 @@ def _signer(
         texts.get(signature.comment_sealed, ""),
         signature.assertion is not None,
         signature.created_at,
-        void=fallen and signature.taken_back is not None,
+        void=bool(signature.is_back or (fallen and signature.taken_back)),
     )
 
 

@@ -26,8 +26,8 @@ from placet_verify.signing.keys import KeyRing
 from placet_verify.units import WHOLE
 
 NOTHING_LEFT = (
-    "What had the requests before was recalled: none can go back there. To serve nothing, stop the"
-    " endpoint"
+    "A recall took off what had the requests before: none can go back there. To serve nothing, stop"
+    " the endpoint"
 )
 
 

@@ -35,10 +35,10 @@ from placet_verify.signing.keys import KeyRing
 from placet_verify.units import WHOLE
 
 log_lines = structlog.get_logger(__name__)
-NOTHING_LEFT = "What was live here was recalled, and nothing else was to serve instead"
+NOTHING_LEFT = "{}, and nothing else was to serve instead"
 GOING_OUT = (
-    "Ended with what was live, which was recalled. An operator can retry it until it expires, if "
-    "its endpoint runs"
+    "Ended with what was live, which a recall took off. An operator can retry it until it expires, "
+    "if its endpoint runs"
 )
 
 
@@ -79,7 +79,7 @@ def take_off(
             return TakenOff(live.pk, "fell_back", back)
         _end_all(endpoint, reason, log)
         if endpoint.state == EndpointState.ACTIVE:
-            serving.stop_endpoint(endpoint, reason=NOTHING_LEFT, actor=SYSTEM)
+            serving.stop_endpoint(endpoint, reason=NOTHING_LEFT.format(reason), actor=SYSTEM)
         return TakenOff(live.pk, "stopped")
 
 

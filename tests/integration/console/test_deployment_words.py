@@ -96,7 +96,7 @@ def test_a_rollout_that_a_hidden_recall_began_says_of_which_side_alone(story: St
     recall(**what, reason="coerced", actor=factories.actor_of(olga))
     story.settle()
     back = Rollout.objects.get(endpoint=second.endpoint_id, kind="rollback")
-    told = f"A recall (a person's decisions) reached {second.version}"
+    told = f"The decisions of the release of {second.version} were recalled"
     seen = browser(olga).get(f"/rollouts/{back.pk}/").content.decode()
     assert f"{told} ( Olga (ago) ). Open recall" in text_of(seen)
     shown = page(story, f"/rollouts/{back.pk}/", who="Ada")

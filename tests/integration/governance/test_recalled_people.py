@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.assurance.actions import recall
+from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
 from apps.console.queries.duties import DutyRow
 from apps.governance.actions import draft_policy, end_break_glass, publish_policy
@@ -234,7 +234,8 @@ def test_an_emergency_release_that_the_recall_of_a_signer_ended_says_so_and_whos
         found = auditor.get(f"/break-glass/{glass.pk}/").content.decode()
         assert f'href="/recalls/{Recall.objects.order_by("-pk")[0].pk}/">Open recall' in found
         earlier = shown(world, "Ada", f"/break-glass/{ended.pk}/")
-        assert "Ended by a recall" not in earlier and "void" not in earlier
+        assert "Ended by a recall" not in earlier
+        assert earlier.count("void: recalled") == 1 and "0 of 2" in earlier
     assert shown(world, "Ada", "/break-glass/").count("Ended by a recall") == 2
 
 
@@ -250,7 +251,14 @@ def test_an_emergency_release_that_was_used_before_the_recall_of_a_signer_was_no
     taken_back(world.people["Rob"].pk, by="Olaf")
     end_break_glass(glass, actor=world.vito)
     page = shown(world, "Ada", f"/break-glass/{glass.pk}/")
-    assert "Ended by a recall" not in page and "void: recalled" not in page
+    assert "Ended by a recall" not in page
+    assert page.count("void: recalled") == 1 and "1 of 2" in page
+    seen = factories.api(world.people["Ada"]).get(f"/break-glass/{glass.pk}").json()
+    assert [signer["void"] for signer in seen["signers"]] == [True, False]
+    row = Recall.objects.latest("pk")
+    lift(row, reason="it was Rob", actor=factories.actor_of(User.objects.get(name="Oda")))
+    page = shown(world, "Ada", f"/break-glass/{glass.pk}/")
+    assert "void: recalled" not in page and "2 of 2" in page, "it ended nothing by itself"
 
 
 def test_the_preview_says_which_releases_lose_a_decision(world: World) -> None:

@@ -34,6 +34,7 @@ from tests.support.story import Story
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
+CANARY = {"strategy": "canary", "steps": [{"set_weight": 10}, {"pause": {}}]}
 
 
 @pytest.fixture
@@ -250,6 +251,33 @@ def test_what_is_live_by_it_is_said_to_be_stopped_while_its_endpoint_is(
     assert "is stopped with its endpoint, review due" in banner
     assert "It keeps serving" not in page and "is live" not in page
     assert "Serving" not in text_of(reader.get("/break-glass/").content.decode())
+    told = factories.api(story.world.people["Ada"]).get(f"/api/v1{path.rstrip('/')}").json()
+    assert told["release_state"] == "stopped"
+
+
+def test_while_it_is_rolling_out_nothing_is_said_to_be_rolled_back(story: Story) -> None:
+    story.live("staging")
+    release = fragile(story.world).request("staging", plan=CANARY)
+    broken(story.world, release)
+    story.settle()
+    assert story.state(release) == "rolling_out"
+    reader = browser(story.world.people["Ada"])
+    path = f"/break-glass/{BreakGlass.objects.get().pk}/"
+    page = " ".join(text_of(reader.get(path).content.decode()).split())
+    assert "is rolling out by this emergency release, and its review is still open." in page
+    back = "It is not live yet: to keep it from that, abort its rollout on the endpoint's page"
+    assert back in page and "It keeps serving" not in page
+    listed = text_of(reader.get("/break-glass/").content.decode())
+    assert "Rolling out with an open review" in listed and "Serving" not in listed
+
+
+def test_nobody_is_looked_for_where_a_gate_is_passed_over(world: World) -> None:
+    release = fragile(world).request("staging")
+    reader, path = browser(world.people["Ada"]), f"/releases/{release.pk}/"
+    assert "Can decide:" in text_of(reader.get(path).content.decode())
+    broken(world, release)
+    page = text_of(reader.get(path).content.decode())
+    assert "Bypassed by an emergency release" in page and "Nobody can decide" not in page
 
 
 def test_every_signer_who_was_recalled_since_it_let_something_serve_is_marked(

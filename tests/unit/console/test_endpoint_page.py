@@ -261,7 +261,7 @@ def test_what_a_rollback_goes_back_to() -> None:
 def test_a_rollback_is_offered_where_there_is_something_to_go_back_to(
     state: str, going_out: bool, former: list[Any], offered: bool, words: str
 ) -> None:
-    told = {"version": "churn:1", "release": "revoked"}
+    told = {"version": "churn:1", "release": "revoked", "recall": "version"}
     earlier, failed = row(number=2, live_at=1, passed_over=told), row(number=2, live_at=None)
     view = row(
         endpoint=row(state=state),

@@ -119,6 +119,7 @@ def test_an_effect_says_what_was_done_and_why_it_is_open(
         revoking={"id": "rcl_1"},
         along=None,
         back=None,
+        was_stopped=False,
     )
     row = EffectRow(found, alive, joined, NOBODY)
     assert row.earlier is None

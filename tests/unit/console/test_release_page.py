@@ -45,9 +45,12 @@ def placed(state: str, compared_with: str = "", back: str = "", **more: Any) -> 
     return view(release=SimpleNamespace(**release | more), changes=changes, **decided)
 
 
-def before(release: str = "superseded", state: str = "warm") -> dict[str, Any]:
+def before(
+    release: str = "superseded", state: str = "warm", recall: str = "version"
+) -> dict[str, Any]:
     """Return what was live before what is."""
-    return {"version": "churn:1", "state": state, "release": release, "unjustified": False}
+    told = {"version": "churn:1", "state": state, "release": release, "recall": recall}
+    return {**told, "unjustified": False}
 
 
 @pytest.mark.parametrize(
@@ -216,6 +219,12 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
             placed("live", passed_over=before("revoked")),
             ("None to go back to", "now: churn:1 was recalled"),
             "There is no earlier revision to go back to: churn:1 was recalled.",
+        ),
+        (
+            placed("live", passed_over=before("revoked", recall="person")),
+            ("None to go back to", "now: the decisions of the release of churn:1 were recalled"),
+            "There is no earlier revision to go back to: the decisions of the release of churn:1 "
+            "were recalled.",
         ),
         (
             placed("live", passed_over=before(state="draining")),
