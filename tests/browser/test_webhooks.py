@@ -96,7 +96,7 @@ def test_an_admin_adds_a_webhook_and_an_auditor_enables_it(
     page.get_by_role("button", name="Rotate", exact=True).click()
     page.get_by_text("it is shown only once").wait_for()
     page.get_by_role("link", name="I have copied it").click()
-    page.get_by_text("sign beside the new ones until").wait_for()
+    page.get_by_text("sign beside the new ones, and end").wait_for()
     page.get_by_role("button", name="Change…").click()
     page.get_by_label("The log itself").uncheck()
     page.get_by_role("button", name="Save").click()
