@@ -22,5 +22,5 @@ def test_figures_are_printed_by_model_and_environment(
     model, environment, _, whole, rollouts, wrong, back = line.split()
     assert (model, environment, rollouts, wrong, back) == ("churn", "development", "1", "0", "0")
     assert float(whole) >= 0
-    body = answer(capsys, "project", "figures", "risk", "-o", "json")
-    assert body["places"][0]["stages"]["whole"]["count"] == 1
+    assert main(["project", "figures", "risk", "-o", "json"]) == 0
+    assert answer(capsys)["places"][0]["stages"]["whole"]["count"] == 1
