@@ -7,7 +7,7 @@ for jobs of a queue of its own, in PostgreSQL, as workers look for theirs; of ma
 import threading
 
 import structlog
-from django.db import connections
+from django.db import OperationalError, connections
 
 from apps.jobs.actions import plan_due, run_due
 from apps.jobs.actions.schedule import ensure_schedules
@@ -34,7 +34,9 @@ def look_for_ever(stopping: threading.Event | None = None) -> None:
                 ensure_schedules()
                 known = True
             look()
-        except Exception:  # the database may be away for a while
+        except OperationalError as error:  # the database is away: all of the process says so
+            log.warning("web_jobs_wait", error=str(error).splitlines()[0])
+        except Exception:
             log.exception("web_jobs_failed")
         finally:
             connections.close_all()  # a look is short, and connections are few

@@ -5,31 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from apps.governance.models import Decision, Release
 from placet.kernel.keystore import ring
 from placet_verify.permit.permit import holds
+from tests.browser.test_kept_forms import checked
 from tests.browser.test_passkeys import errors_of, plug_in
 from tests.support.enrolment import Signers
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 OpenAs = Callable[..., Page]
 WHY = "Show the gap\nby age, please"
-
-
-def looked_at(page: Page, pictures: Path, name: str) -> None:
-    """Ask axe in both themes and at both widths, and keep pictures."""
-    page.emulate_media(reduced_motion="reduce")
-    for width, theme in ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate("theme => document.documentElement.dataset.bsTheme = theme", theme)
-        page.screenshot(path=pictures / f"{name}-{theme}-{width}.png")
-        faults = Axe().run(page).response["violations"]
-        assert [node["failureSummary"] for fault in faults for node in fault["nodes"]] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def finish(page: Page, way: str, comment: str = "") -> None:
@@ -51,20 +38,20 @@ def test_changes_are_requested_answered_by_a_newer_version_and_approved(
     finish(page, "Request changes")
     expect(page.get_by_role("dialog")).to_be_visible()  # it asks for a comment first
     assert not Decision.objects.exists()
-    looked_at(page, pictures, "finish-review")
+    checked(page, pictures, "finish-review")
     page.get_by_role("dialog").get_by_label("Comment").fill(WHY)
     page.get_by_role("dialog").get_by_role("button", name="Request changes").click()
     page.get_by_text("the release is held until you decide again").wait_for()
     expect(page.locator("[data-page-state]")).to_contain_text("Changes requested by Rex risk")
     page.get_by_text("Signed with a passkey.").wait_for()
-    looked_at(page, pictures, "held")
+    checked(page, pictures, "held")
     assert Decision.objects.get().assertion["credential"] == signers.keys["Rex"].credential
 
     author = open_as(signers.people["Alan"])
     author.goto("/inbox/")
     row = author.locator("tr", has_text="Show the gap")
     expect(row).to_contain_text("by Rex risk")
-    looked_at(author, pictures, "changes-to-make")
+    checked(author, pictures, "changes-to-make")
     row.get_by_role("link").first.click()
     author.get_by_text("Request a release of a newer version behind churn").wait_for()
 

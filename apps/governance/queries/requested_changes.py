@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import JSONObject
 
 from apps.governance.models import Decision, Release
@@ -85,8 +85,11 @@ def with_requests(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 def held_own(actor: Actor) -> Q:
     """Return the condition under which a release waits for ``actor``, who asked for it or made its
     version, since others asked for changes."""
-    own = Q(requester=actor.accountable) | Q(version__author=actor.accountable)
-    return own & Q(Exists(asked()), state=ReleaseState.REQUESTED)
+    me = actor.accountable
+    own = Q(release__requester=me) | Q(release__version__author=me)
+    held = Decision.objects.filter(own, voided_reason="", verdict=REQUEST_CHANGES)
+    # By what is held, which is little: either alternative alone would go through all versions.
+    return Q(pk__in=held.filter(release__state=ReleaseState.REQUESTED).values("release"))
 
 
 def releases_to_change(actor: Actor) -> QuerySet[Release]:
@@ -118,9 +121,9 @@ def with_answers(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 
 
 def with_answer(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
-    """Have each release bring the newest one of its model behind its endpoint, of no earlier
-    version, that was requested after it and is not over unserved (``answered_by``): it answers the
-    requests for changes on it."""
+    """Have each release on which changes are requested bring the newest one of its model behind
+    its endpoint, of no earlier version, that was requested after it and is not over unserved
+    (``answered_by``): it answers them."""
     newer = Release.objects.filter(
         endpoint=OuterRef("endpoint"),
         version__model=OuterRef("version__model"),
@@ -128,6 +131,5 @@ def with_answer(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
         version__number__gte=OuterRef("version__number"),
     ).exclude(state__in=UNANSWERED)
     answer = JSONObject(release="pk", number="number", version="version__number", state="state")
-    return releases.annotate(
-        answered_by=Subquery(newer.order_by("-number").values(json=answer)[:1])
-    )
+    newest = Subquery(newer.order_by("-number").values(json=answer)[:1])
+    return releases.annotate(answered_by=Case(When(Exists(asked()), then=newest)))

@@ -1,6 +1,9 @@
 """What is read does not grow with what there is, and a page says where it ends."""
 
+from contextlib import suppress
+
 import pytest
+from django.db import transaction
 
 from apps.console.queries import home_page, members, search
 from apps.console.queries.own_releases import followed
@@ -8,6 +11,7 @@ from apps.governance.models import Environment, Release
 from apps.governance.queries import visible_rows
 from apps.governance.queries.deciders import MOST, deciders, with_deciders
 from apps.governance.queries.people import people_around
+from apps.governance.rules import ReleaseState
 from apps.identity.models import RoleBinding
 from apps.identity.queries import held_grants
 from apps.registry.models import ModelVersion
@@ -20,6 +24,10 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 MANY = 30
+
+
+class Gone(Exception):
+    """Undoes what was written."""
 
 
 def test_roles_are_read_once_for_a_release_and_not_for_each_person(world: World) -> None:
@@ -61,6 +69,18 @@ def crowd(of: ModelVersion) -> None:
     )
 
 
+def bloat(of: Release) -> None:
+    """Leave the pages of many releases that are gone: a plan takes them for many that are there."""
+    fields = {f.attname: getattr(of, f.attname) for f in of._meta.concrete_fields}
+    fields["state"] = ReleaseState.WITHDRAWN
+    with suppress(Gone), transaction.atomic():
+        Release.objects.bulk_create(
+            Release(**fields | {"id": f"gone_{number}", "number": 1000 + number})
+            for number in range(3000)
+        )
+        raise Gone
+
+
 def test_what_waits_is_found_before_anything_stands_beside_it(world: World) -> None:
     waiting = [world.request("staging", endpoint=f"waits-{number}") for number in range(2)]
     for number in range(6):
@@ -78,6 +98,7 @@ def test_what_one_follows_is_found_before_anything_stands_beside_it(world: World
         other = world.request("staging", endpoint=f"other-{number}")
         Release.objects.filter(pk=other.pk).update(requester="per_other", requested_by="per_other")
     crowd(mine.version)
+    bloat(mine)
     with rows_read(by_keys=True) as read:
         found = followed(world.ada)
     assert [row.release.pk for row in found.own] == [mine.pk]

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from structlog.testing import capture_logs
 
 from apps.governance import actions
 from apps.governance.actions import promoting
@@ -85,6 +87,21 @@ def test_the_thread_of_a_web_process_does_it_and_workers_leave_it_alone(
     assert {job.queue for job in jobs} == {"web"}
     assert jobs.filter(state=JobState.SUCCEEDED).exists()
     connection.close()
+
+
+def test_while_the_database_is_away_the_thread_waits_and_says_so(
+    due: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACET_PROCESS", "web")
+    monkeypatch.setattr(web_jobs, "LOOK_EVERY", 0.01)
+    away = Mock(side_effect=[OperationalError("refused\nIs it running?")] * 3 + [None])
+    monkeypatch.setattr(web_jobs, "ensure_schedules", away)
+    stopping = threading.Event()
+    monkeypatch.setattr(web_jobs, "look", stopping.set)
+    with capture_logs() as said:
+        web_jobs.look_for_ever(stopping)
+    waits = {"event": "web_jobs_wait", "log_level": "warning", "error": "refused"}
+    assert said == [waits] * 3
 
 
 @pytest.mark.parametrize(("process", "looks"), [("web", True), ("manage", False)])

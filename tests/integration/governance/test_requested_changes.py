@@ -283,6 +283,7 @@ def test_what_answers_nothing_names_nothing(world: World) -> None:
     actions.withdraw_changes(asked, actor=world.rita)
     newer = world.request("staging")
     assert release_view(newer.pk, world.rex).answers == ()
+    assert release_view(first.pk, world.rex).answered_by is None
     actions.withdraw(newer, actor=world.ada)
     assert release_view(first.pk, world.rex).answered_by is None
     assert Decision.objects.count() == 1
