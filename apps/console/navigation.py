@@ -141,6 +141,7 @@ ADMINISTRATION = (
     Entry("Instance", "instance", ("access.manage",), everywhere=True),
 )
 ACCOUNT = (
+    Entry("Notifications", "notifications"),
     Entry("API tokens", "tokens"),
     Entry("Passkeys and second factor", "mfa_index"),
     Entry("Approvers' passkeys", "passkeys"),

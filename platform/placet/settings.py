@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "apps.rollouts",
     "apps.assurance",
     "apps.integrations",
+    "apps.notices",
     "apps.console",
     "apps.operations",
     "django.contrib.auth",
@@ -296,6 +297,9 @@ SPECTACULAR_SETTINGS = {
         "ThreadStateEnum": "apps.discussions.api.threads.STATES",
         "ThreadCommentStateEnum": "apps.discussions.api.comments.STATES",
         "DecisionRoleEnum": "apps.governance.api.decisions.ROLES",
+        "NoticeKindEnum": "apps.notices.api.preferences.KIND_NAMES",
+        "NoticeWayEnum": "apps.notices.api.preferences.WAY_NAMES",
+        "ChosenWayEnum": "apps.notices.api.preferences.CHOSEN_WAYS",
         "WitnessKindEnum": "apps.audit.models.WitnessKind.choices",
     },
     "APPEND_COMPONENTS": {

@@ -18,6 +18,7 @@ API = [
     path("", include("apps.rollouts.api.urls")),
     path("", include("apps.assurance.api.urls")),
     path("", include("apps.integrations.api.urls")),
+    path("", include("apps.notices.api.urls")),
     path("", include("apps.console.api.urls")),
 ]
 

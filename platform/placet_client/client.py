@@ -66,6 +66,7 @@ class Client:
         self.audit = nouns.Audit(self.http)
         self.retention = nouns.RetentionOfLog(self.http)
         self.streams, self.webhooks = nouns.Streams(self.http), nouns.Webhooks(self.http)
+        self.notices = nouns.Notices(self.http)
         self.everything, self.lists = nouns.Everything(self.http), nouns.Lists(self.http)
 
     def __enter__(self) -> "Client":

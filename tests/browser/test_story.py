@@ -209,6 +209,7 @@ PAGES = {
     "policy": ("approver", "/policies/clinic/production/"),
     "audit": ("auditor", "/audit/"),
     "audit-event": ("auditor", "event"),
+    "notifications": ("contributor", "/notifications/"),
     "tokens": ("contributor", "/tokens/"),
     "search": ("contributor", "/search/?q=credit"),
 }

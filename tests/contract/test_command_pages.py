@@ -58,6 +58,9 @@ PAGES = {
     "release request": ("release", f"{VERSION} --environment edge"),
     "release comment": ("release", "rel_1 x"),
     "inbox": ("inbox", ""),
+    "notices choose": ("notifications", "review daily"),
+    "notices watch": ("notifications", "risk"),
+    "notices unwatch": ("notifications", "rel_1"),
     "release withdraw": ("release", "rel_1"),
     "release start": ("rollout", "rel_1"),
     "rollout pause": ("rollout", "rol_1 --reason x"),
@@ -143,7 +146,7 @@ release show, release comments, release decisions, release decision, release per
 release bundle, release export-decision, rollout list, rollout show, rollout looks, rollout series,
 rollout disagreements, rollout passing, endpoint list, endpoint show, endpoint revisions, endpoint
 traffic, endpoint predict, endpoint key list,
-thread list,
+thread list, notices show, notices watches,
 deployment list, target list, target show, target uses, outcome list, prediction list,
 prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall
 preview, recall list, recall show, recall effects, recall receipts, recall report, recall ran,

@@ -110,6 +110,10 @@ BY_TEST = {
         "integrations.after_call",
         *pairs("integrations.spread_commit", "integrations.call_commit"),
     ),
+    "tests/integration/notices/test_killed.py": (
+        "notices.after_send",
+        *pairs("notices.spread_commit", "notices.settle_commit"),
+    ),
     "tests/integration/rollouts/test_killed_workers.py": around(
         "drill.started", "rollout.returning", "drill.finished", "drill.skipped"
     ),

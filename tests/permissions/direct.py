@@ -135,6 +135,9 @@ from apps.monitoring.actions import open_alert, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind, Objective
 from apps.monitoring.rules import ObjectiveTerms
+from apps.notices.actions import choose, watch_project, watch_release
+from apps.notices.models import Preference, Watch
+from apps.notices.queries import own_watches, project_preferences
 from apps.registry import actions as registered
 from apps.registry import queries as registry
 from apps.registry.models import (
@@ -235,6 +238,16 @@ class Things:
         self.release = Release.objects.get(pk=value["release"])
         self.decided = visible_rows.decision(value["decision"], SYSTEM).release
         self.version = ModelVersion.objects.get(pk=self.release.version_id)
+
+    def watched(self, who: Actor, release: Release | None = None) -> Watch:
+        """Something that they watched while they saw it."""
+        place = {"project": self.project, "release": release}
+        return Watch.objects.create(person_id=who.id, **place, created_at=now())
+
+    def mailed(self, who: Actor) -> Preference:
+        """What they chose for the project while they saw it."""
+        row = {"project": self.project, "kind": "review", "way": "now"}
+        return Preference.objects.create(person_id=who.id, **row)
 
     @property
     def glass(self) -> BreakGlass:
@@ -654,6 +667,42 @@ QUESTIONS = [
         "stranger",
         None,
         lambda t, who: with_last_words(t.reached, who).exclude(recalled=None),
+    ),
+    Direct(
+        "watch a project that one does not see",
+        "stranger",
+        NotFound,
+        lambda t, who: watch_project(t.project, is_on=True, actor=who),
+    ),
+    Direct(
+        "watch a release that one does not see",
+        "admin",
+        NotFound,
+        lambda t, who: watch_release(t.release, is_on=True, actor=who),
+    ),
+    Direct(
+        "be told of a project that one does not see",
+        "stranger",
+        NotFound,
+        lambda t, who: choose("review", way="now", project=t.project, actor=who),
+    ),
+    Direct(
+        "read of a project that one watched before",
+        "stranger",
+        None,
+        lambda t, who: own_watches(who) if t.watched(who) else [],
+    ),
+    Direct(
+        "read of a release that one watched before",
+        "admin",
+        None,
+        lambda t, who: own_watches(who) if t.watched(who, t.release) else [],
+    ),
+    Direct(
+        "read of a project that one chose mails of before",
+        "stranger",
+        None,
+        lambda t, who: project_preferences(who) if t.mailed(who) else [],
     ),
     Direct(
         "be offered to register a first model",

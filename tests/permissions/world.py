@@ -516,6 +516,17 @@ def integrations(world: World) -> None:
 
 
 @part
+def notices(world: World) -> None:
+    """What people choose of mails, and to watch."""
+    choice = {"kind": "review", "way": "daily"}
+    world.bodies |= {
+        "POST /api/v1/notices/preferences": choice,
+        "POST /api/v1/notices/watches": {"project": world.project.slug},
+        "POST /notifications/project": choice | {"project": world.project.slug},
+    }
+
+
+@part
 def assurance(world: World) -> None:
     """A recall of a Bento that a release of another endpoint waited with."""
     others = Governed(world.project.slug + "-more", existing=world.project)

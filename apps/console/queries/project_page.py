@@ -12,6 +12,7 @@ from apps.console.queries.alerts import AlertRow, shown_alerts, with_keeper
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_use
 from apps.console.queries.links import sees
 from apps.console.queries.models import ModelRow
+from apps.console.queries.notifications import watch_project_button
 from apps.console.queries.page_parts import Button
 from apps.console.queries.release_words import with_words
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
@@ -20,6 +21,7 @@ from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import visible
 from apps.monitoring.queries import unresolved_alerts
+from apps.notices.queries import watches_project
 from apps.registry.queries import models, with_latest
 from apps.serving.queries import visible_endpoints
 from placet.kernel.actor import Actor, Scope
@@ -68,6 +70,12 @@ class ProjectPage:
     endpoints: Sequence[EndpointRow]
     alerts: Sequence[AlertRow]
     environments: Sequence[EnvironmentRow]
+    is_watched: bool = False  # by its reader
+
+    @property
+    def watch(self) -> Button:
+        """What has its reader watch it, or no longer."""
+        return watch_project_button(self.head.project, self.is_watched)
 
     @property
     def sees_models(self) -> bool:
@@ -90,7 +98,7 @@ class ProjectPage:
 
 
 def project_page(project: Project, actor: Actor) -> ProjectPage:
-    """Return what the overview of a project shows, in seven queries."""
+    """Return what the overview of a project shows, in eight queries."""
     recent = list(
         with_words(releases(actor, project=project)).filter(
             state__in=[*OPEN_STATES, ReleaseState.LIVE]
@@ -105,6 +113,7 @@ def project_page(project: Project, actor: Actor) -> ProjectPage:
         endpoints=endpoint_rows(list(with_use(found)[:SHOWN])),
         alerts=shown_alerts(with_keeper(alerts)[:SHOWN], actor),
         environments=[EnvironmentRow(row, actor) for row in environments_in_force(project, actor)],
+        is_watched=watches_project(project, actor),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.urls import reverse
 
 from apps.console.queries.break_glasses import BreakGlassForm, break_glass_barred, break_glass_form
+from apps.console.queries.notifications import watch_release_button
 from apps.console.queries.page_parts import Banner, Button, Link, Sign, counted
 from apps.console.queries.passkeys import Signing
 from apps.console.queries.plans import Picture
@@ -40,6 +41,7 @@ from apps.governance.plan import Plan
 from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
+from apps.notices.queries import watches_release
 from apps.rollouts.attempts import WorstAttempt, with_attempts, worst_before
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
@@ -63,6 +65,7 @@ class ReleasePage:
     signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
     break_glass_form: BreakGlassForm | None  # where the reader may open a break-glass
     worst: WorstAttempt | None  # of the attempts before it
+    is_watched: bool = False  # whether its reader is told news of it
 
     @property
     def release(self) -> Release:
@@ -323,12 +326,14 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         signing=signing_of(view, actor),
         break_glass_form=break_glass_form(view.release, actor),
         worst=worst_before(view.release, actor),
+        is_watched=watches_release(view.release, actor),
     )
 
 
 def buttons(page: ReleasePage) -> Iterator[Button]:
     """Yield what the reader can do with the release now, the usual thing last."""
     release = page.release
+    yield watch_release_button(release, page.is_watched)
     if page.may_comment and not page.review.is_offered:
         yield Button("Comment…", dialog="comment")
     if page.may_withdraw:

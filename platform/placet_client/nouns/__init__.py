@@ -27,6 +27,7 @@ from placet_client.nouns.identity import (
 )
 from placet_client.nouns.lists import Lists
 from placet_client.nouns.monitoring import Alerts, Objectives, Outcomes, Predictions
+from placet_client.nouns.notices import Notices
 from placet_client.nouns.recalls import Recalls
 from placet_client.nouns.registry import (
     Aliases,
@@ -65,6 +66,7 @@ __all__ = [
     "Listing",
     "Lists",
     "Models",
+    "Notices",
     "Noun",
     "Objectives",
     "Outcomes",

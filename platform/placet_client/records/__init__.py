@@ -5,6 +5,8 @@ Times are aware ``datetime``; states and kinds are plain text, so that a newer s
 no error. What this release has no field for stands in ``raw``.
 """
 
+from placet_client.records.notices import NoticeChoice, NoticePreferences, ProjectChoice, Watch
+
 from placet_client.records.audit import (
     Actor,
     AuditEvent,
@@ -265,6 +267,8 @@ __all__ = [
     "Missing",
     "Model",
     "Node",
+    "NoticeChoice",
+    "NoticePreferences",
     "Objective",
     "OpenedThread",
     "Outcome",
@@ -283,6 +287,7 @@ __all__ = [
     "Preset",
     "Presets",
     "Project",
+    "ProjectChoice",
     "Readiness",
     "Recall",
     "RecallDetail",
@@ -342,6 +347,7 @@ __all__ = [
     "Version",
     "VersionSummary",
     "Voided",
+    "Watch",
     "Webhook",
     "WebhookAttempt",
     "WebhookDelivery",

@@ -30,11 +30,13 @@ from apps.identity.actions import begin_device_login
 from apps.integrations.actions import add_stream, add_webhook
 from apps.integrations.models import Stream, Webhook, WebhookAttempt, WebhookDelivery
 from apps.integrations.rules import StreamTerms, WebhookTerms
+from apps.notices.actions import choose, watch_release
+from apps.notices.rules import KINDS
 from apps.registry.actions import set_alias
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
 from apps.serving.actions import issue_endpoint_key
 from apps.serving.models import Revision
-from placet.kernel.actor import SYSTEM
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet_verify.log.checkpoint import verifier_key
 from placet_verify.signing.keys import PrivateKey
@@ -238,6 +240,9 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/deployments",
         "/targets/",
         "/policies/",
+        "/notifications/",
+        "/api/v1/notices/preferences",
+        "/api/v1/notices/watches",
         "/tokens/",
         "/administration/",
         "/administration/roles/",
@@ -286,6 +291,14 @@ def paths(release: Release) -> dict[str, str]:
     return named | {path: path for path in plain}
 
 
+def notified(world: World, who: Actor) -> None:
+    """Have somebody watch several releases, and choose mails."""
+    for row in Release.objects.order_by("pk")[:ROWS]:
+        watch_release(row, is_on=True, actor=who)
+    for kind in KINDS:
+        choose(kind, way="daily", project=world.project, actor=who)
+
+
 def visited(client: Client, path: str) -> tuple[int, str]:
     """Return how many queries a page takes, and what it says."""
     with CaptureQueriesContext(connection) as caught:
@@ -308,6 +321,7 @@ def test_no_page_takes_more_queries_than_it_did_or_says_something_else(world: Wo
     release = many(world)
     here = dict.fromkeys(("contributor", "reviewer", "approver"), world.project)
     eve = factories.person("Eve", roles={"auditor": None, **here})
+    notified(world, factories.actor_of(eve))
     client = browser(eve)
     seen = {name: visited(client, path) for name, path in sorted(paths(release).items())}
     now = {name: count for name, (count, _) in seen.items()}

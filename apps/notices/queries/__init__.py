@@ -1,0 +1,35 @@
+"""What is watched and chosen, whom events concern, and what is to be sent."""
+
+from apps.notices.queries.audience import Concerned, audience
+from apps.notices.queries.concerning import still_concerns
+from apps.notices.queries.due import due_notices, following, is_due, unread
+from apps.notices.queries.preferences import (
+    KindChoice,
+    KindPreference,
+    choices_of,
+    own_preferences,
+    own_watches,
+    project_preferences,
+    watches_project,
+    watches_release,
+    ways,
+)
+
+__all__ = [
+    "Concerned",
+    "KindChoice",
+    "KindPreference",
+    "audience",
+    "choices_of",
+    "due_notices",
+    "following",
+    "is_due",
+    "own_preferences",
+    "own_watches",
+    "project_preferences",
+    "still_concerns",
+    "unread",
+    "watches_project",
+    "watches_release",
+    "ways",
+]

@@ -1,0 +1,79 @@
+"""Whether a notice still concerns its person when it is sent: rights are asked again then."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet, Value
+
+from apps.audit.models import PersonKey
+from apps.builds.queries import builds
+from apps.discussions.queries import visible_threads
+from apps.governance.models import Decision
+from apps.governance.queries.standing import standings
+from apps.governance.queries.visible_rows import held_roles, publishable_drafts, releases
+from apps.governance.rules import ReleaseState
+from apps.identity.models import User
+from apps.identity.queries import own_tokens, scope_of
+from apps.monitoring.queries import unresolved_alerts
+from apps.notices.models import Notice
+from apps.notices.queries.preferences import wants
+from apps.rollouts.queries import visible_rollouts
+from apps.serving.hooks import keeper
+from placet.kernel.actor import Actor
+
+Rows = Callable[[Actor], QuerySet[Any]]
+Question = Callable[[Notice, Actor], bool]
+
+
+def may_be_mailed(person: User) -> bool:
+    """Tell whether mail to a person may go out: they may come in, and were not erased."""
+    return person.is_active and not PersonKey.objects.filter(pk=person.pk, key=b"").exists()
+
+
+def still_concerns(notice: Notice, actor: Actor) -> bool:
+    """Tell whether ``actor``, whose notice it is, may see what it leads to, wants mail of it, and
+    whether what waited for them still does."""
+    wanted = wants(notice.person_id, notice.kind, notice.project)
+    return wanted and _STILL[notice.kind](notice, actor)
+
+
+def _sees_release(notice: Notice, actor: Actor) -> bool:
+    if notice.subject.startswith("rlo_"):
+        return visible_rollouts(actor).filter(pk=notice.subject).exists()
+    return releases(actor).filter(pk=notice.subject).exists()
+
+
+def _decides(notice: Notice, actor: Actor) -> bool:
+    """Tell whether a release waits for a decision of theirs, as their inbox would."""
+    mine = Decision.objects.filter(person=actor.id, voided_reason="")
+    rows = releases(actor, state=ReleaseState.REQUESTED).filter(pk=notice.subject)
+    asked = rows.exclude(decisions__in=mine).defer(None)
+    row = asked.annotate(recalled=keeper().uncounts(Value(actor.id))).first()
+    if row is None:
+        return False
+    known = standings([row], [actor.id], [actor.id] if row.recalled else [])
+    decider = known.decider(row, actor.id)
+    return bool(decider.needed(held_roles(actor, scope_of(row)), row.gates))
+
+
+def _among(rows: Rows) -> Question:
+    return lambda notice, actor: rows(actor).filter(pk=notice.subject).exists()
+
+
+def _tokens(actor: Actor) -> QuerySet[Any]:
+    return own_tokens(actor).filter(revoked_at=None)
+
+
+_STILL: Mapping[str, Question] = {
+    "review": _decides,
+    "policy": _among(publishable_drafts),
+    "changes": _sees_release,
+    "decided": _sees_release,
+    "rollout": _sees_release,
+    "watched": _sees_release,
+    "build": _among(builds),
+    "token": _among(_tokens),
+    "mentioned": _among(visible_threads),
+    "replied": _among(visible_threads),
+    "alert": _among(unresolved_alerts),
+}

@@ -1,0 +1,65 @@
+"""Mailing people what they are to be told. Nothing is sent inside a transaction.
+
+Who sends a mail has what it tells by a lease. One that was sent and not written down, because its
+worker died in between, is sent again under the same id.
+"""
+
+import time
+from smtplib import SMTPException
+
+from apps.identity.models import User
+from apps.identity.queries import actor_for_user
+from apps.jobs.actions import enqueue
+from apps.jobs.handlers import LeasedJob
+from apps.notices import actions, queries
+from apps.notices.letters import letter
+from apps.notices.models import Notice
+from apps.notices.queries.concerning import may_be_mailed
+from placet.kernel.faults import crash_point
+
+SLICE = 6.0  # seconds in which one job begins to send
+
+
+def spread(job: LeasedJob) -> dict[str, int]:
+    """Write down who is to be told of what is new, and have sent what is due."""
+    made, due = actions.spread(job=job), queries.is_due()
+    if due:
+        enqueue("notices.send", key="mail")
+    return {"made": made, "due": int(due)}
+
+
+def send(job: LeasedJob) -> dict[str, int]:
+    """Send what is due, mail by mail, until all is sent or the time is up."""
+    end, sent = time.monotonic() + SLICE, 0
+    while time.monotonic() < end and not job.cancelled():
+        notices = actions.claim(job=job)
+        if not notices:
+            break
+        sent += _send(notices, job)
+    return {"sent": sent}
+
+
+def _send(notices: list[Notice], job: LeasedJob) -> int:
+    """Send one mail with those of ``notices`` that still concern their person."""
+    person = User.objects.get(pk=notices[0].person_id)
+    actor, reached = actor_for_user(person), may_be_mailed(person)
+    told = [one for one in notices if reached and queries.still_concerns(one, actor)]
+    dropped = [one for one in notices if one not in told]
+    if dropped:
+        actions.settle(dropped, "dropped", job=job)
+    if not told:
+        return 0
+    message = letter(told, person, actor)
+    try:
+        message.send()
+    except (OSError, SMTPException) as error:
+        actions.settle(told, "refused", error=type(error).__name__, job=job)
+        return 0
+    crash_point("notices.after_send")
+    actions.settle(told, "sent", job=job)
+    return 1
+
+
+def look_after(job: LeasedJob) -> dict[str, int]:
+    """Tell whose tokens expire soon, and forget what was told long ago."""
+    return {"expiring": actions.add_expiring(job=job), "removed": actions.forget_old(job=job)}

@@ -1,0 +1,273 @@
+"""What mails say, when they go out, and whom they do not reach any more."""
+
+import re
+import smtplib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.urls import resolve
+
+from apps.audit.actions import erase_person
+from apps.audit.hooks import followers
+from apps.audit.queries import log_size
+from apps.discussions.actions import open_thread, reply
+from apps.discussions.queries import get_subject
+from apps.governance.actions import draft_policy, withdraw
+from apps.governance.events import RELEASE_LIVE
+from apps.governance.models import Release
+from apps.identity.actions import deactivate_person, revoke_role, revoke_token
+from apps.identity.models import ApiToken, RoleBinding
+from apps.jobs.actions import enqueue
+from apps.notices.actions import choose, watch_project
+from apps.notices.models import Notice, NoticeState, Reading
+from apps.notices.rules import KINDS
+from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
+from placet.kernel.config import config
+from tests.integration.notices.conftest import Post
+from tests.support.factories import actor_of, service_account, token_for
+from tests.support.world import OPEN
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_mail_says_what_happened_where_it_is_and_how_to_stop(post: Post) -> None:
+    release = post.world.request("staging")
+    post.read()
+    subject = "[Placet] A release needs your review: release 1 of churn:1"
+    assert post.mails() == [("Rex", subject), ("Rita", subject)]
+    message = mail.outbox[0]
+    assert "Requested release 1 by Ada risk" in message.body
+    assert f"{config().public_url}/releases/{release.pk}/" in message.body
+    assert f"stop it: {config().public_url}/notifications/" in message.body
+    assert message.extra_headers["Auto-Submitted"] == "auto-generated"
+
+
+def test_every_link_of_a_mail_opens_a_page_and_decides_nothing(post: Post) -> None:
+    world = post.world
+    watch_project(world.project, is_on=True, actor=world.otto)
+    release = world.request("staging")
+    about = get_subject("release", release.pk, SYSTEM)
+    open_thread(about, text="Why, @otto.risk?", actor=world.rita)
+    draft_policy(world.environment("staging"), source=OPEN, actor=world.vera)
+    post.read()
+    links = {
+        link.removeprefix(config().public_url)
+        for message in mail.outbox
+        for link in re.findall(r"http\S+", str(message.body))
+    }
+    names = {resolve(link).url_name for link in links}
+    assert names == {"release", "thread", "policy", "notifications"}
+    assert all(getattr(resolve(link).func, "is_page", False) for link in links)
+
+
+def test_what_people_wrote_is_in_no_mail(post: Post) -> None:
+    world = post.world
+    release = world.request("staging", reason="A secret reason")
+    about = get_subject("release", release.pk, SYSTEM)
+    said = open_thread(about, text="A secret, @rita.risk", actor=world.rex).comment
+    reply(said.thread, text="Another secret", actor=world.vera)
+    world.decide(release, world.rita, "request_changes", comment="A secret comment")
+    post.told()
+    assert len(mail.outbox) >= 4
+    assert not [one for one in mail.outbox if "secret" in f"{one.subject} {one.body}".lower()]
+
+
+def test_much_at_once_is_one_mail(post: Post) -> None:
+    for name in ("one", "two", "three"):
+        post.world.request("staging", endpoint=name)
+    post.read()
+    assert post.mails() == [(who, "[Placet] 3 notices") for who in ("Rex", "Rita")]
+    assert mail.outbox[0].body.count("A release needs your review") == 3
+
+
+def test_a_digest_comes_once_a_day(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose("review", way="daily", actor=post.world.rex)
+    release = post.world.request("staging")
+    post.world.request("staging", endpoint="other")
+    post.read()
+    assert [who for who, _ in post.mails()] == ["Rita"]
+    row = Notice.objects.filter(person=post.world.rex.id).first()
+    assert row is not None
+    assert (row.next_at.hour, row.next_at > now()) == (7, True)
+    assert row.next_at - now() <= timedelta(days=1)
+    post.later(days=1)
+    assert post.mails()[1:] == [("Rex", "[Placet] Daily digest: 2 notices")]
+    assert f"/releases/{release.pk}/" in mail.outbox[1].body
+    post.later(days=1)
+    assert len(mail.outbox) == 2
+
+
+def test_who_wants_no_mail_of_a_kind_gets_none(post: Post) -> None:
+    choose("review", way="none", actor=post.world.rex)
+    choose("review", way="none", project=post.world.project, actor=post.world.rita)
+    post.world.request("staging")
+    assert post.told() == []
+
+
+def test_what_is_chosen_for_a_project_counts_there(post: Post) -> None:
+    choose("review", way="none", actor=post.world.rex)
+    choose("review", way="now", project=post.world.project, actor=post.world.rex)
+    post.world.request("staging")
+    assert post.told() == ["Rex review", "Rita review"]
+
+
+def waits(post: Post) -> Release:
+    """A release that waits, of which Rex is told in the next digest."""
+    choose("review", way="daily", actor=post.world.rex)
+    choose("review", way="none", actor=post.world.rita)
+    release = post.world.request("staging")
+    post.read()
+    assert Notice.objects.get().state == NoticeState.WAITING
+    return release
+
+
+def take_role(post: Post, release: Release) -> None:
+    revoke_role(RoleBinding.objects.get(person=post.people["Rex"]), actor=SYSTEM)
+
+
+def decide(post: Post, release: Release) -> None:
+    post.world.decide(release, post.world.rex)
+
+
+def leave(post: Post, release: Release) -> None:
+    deactivate_person(post.people["Rex"], actor=SYSTEM)
+
+
+def erase(post: Post, release: Release) -> None:
+    erase_person(post.people["Rex"].pk, actor=SYSTEM)
+
+
+def stop(post: Post, release: Release) -> None:
+    choose("review", way="none", actor=post.world.rex)
+
+
+def withdrawn(post: Post, release: Release) -> None:
+    withdraw(release, actor=post.world.ada)
+
+
+@pytest.mark.parametrize("meanwhile", [take_role, decide, leave, erase, stop, withdrawn])
+def test_what_concerns_somebody_no_more_is_not_mailed(
+    post: Post, meanwhile: Callable[[Post, Release], None]
+) -> None:
+    meanwhile(post, waits(post))
+    row = Notice.objects.get()
+    row.next_at = now()
+    row.save()
+    post.read()
+    row.refresh_from_db()
+    assert row.state == NoticeState.DROPPED
+    assert "Rex" not in [who for who, _ in post.mails()]
+
+
+def test_who_left_a_project_hears_no_more_of_it(post: Post) -> None:
+    world = post.world
+    wes = post.newcomer("Wes", viewer=world.project)
+    watch_project(world.project, is_on=True, actor=wes)
+    choose("watched", way="now", actor=wes)
+    release = world.request("staging")
+    post.log(RELEASE_LIVE, release, number=1)
+    assert "Wes watched" in post.told()
+    revoke_role(RoleBinding.objects.get(person=post.people["Wes"]), actor=SYSTEM)
+    post.log(RELEASE_LIVE, release, number=1)
+    assert not [one for one in post.told() if one.startswith("Wes")]
+
+
+def test_without_a_mail_server_nobody_is_told_later_either(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config(), "email_url", "")
+    post.world.request("staging")
+    post.read()
+    monkeypatch.setattr(config(), "email_url", "smtp://mail.example:25")
+    assert post.told() == []
+
+
+def test_a_mail_server_that_refuses_is_asked_again_for_a_day(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose("review", way="none", actor=post.world.rita)
+    post.world.request("staging")
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise smtplib.SMTPServerDisconnected("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.EmailMessage.send", refuse)
+        post.read()
+        row = Notice.objects.get()
+        assert (row.state, row.error) == ("waiting", "SMTPServerDisconnected")
+        assert row.next_at > now()
+    post.later(minutes=5)
+    assert post.mails() == [("Rex", "[Placet] A release needs your review: release 1 of churn:1")]
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.EmailMessage.send", refuse)
+        post.world.request("staging", endpoint="other")
+        post.read()
+        post.later(days=2)
+        assert Notice.objects.order_by("-pk")[0].state == NoticeState.FAILED
+
+
+def test_a_token_that_expires_soon_is_told_its_holder_once(post: Post) -> None:
+    bot = service_account("bot", owner=post.people["Otto"], roles={})
+    token_for(post.people["Ada"])
+    token_for(bot)
+    token_for(post.people["Vera"])
+    revoke_token(ApiToken.objects.get(person=post.people["Vera"]), actor=SYSTEM)
+    ApiToken.objects.update(expires_at=now() + timedelta(days=3))
+    ApiToken.objects.update(created_at=now() - timedelta(days=30))
+    for _ in range(2):
+        enqueue("notices.look_after")
+        post.run_jobs("control")
+        post.read()
+    subject = "[Placet] An API token expires soon"
+    assert sorted(post.mails()) == [("Ada", subject), ("Otto", subject)]
+    token = ApiToken.objects.get(person=post.people["Ada"])
+    assert token.prefix in mail.outbox[0].body + mail.outbox[1].body
+    assert "/tokens/" in mail.outbox[0].body
+
+
+def test_old_notices_are_forgotten_and_those_that_wait_are_not(post: Post) -> None:
+    waits(post)
+    post.world.request("development", endpoint="x")
+    post.read()
+    Notice.objects.update(created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    sent = Notice.objects.get()
+    enqueue("notices.look_after")
+    post.run_jobs("control")
+    assert Notice.objects.filter(pk=sent.pk).exists(), "it waits"
+    Notice.objects.update(state=NoticeState.SENT)
+    enqueue("notices.look_after")
+    post.run_jobs("control")
+    assert not Notice.objects.exists()
+
+
+def test_the_log_is_archived_no_further_than_it_was_read(post: Post) -> None:
+    post.read()
+    cursor = Reading.objects.get().cursor
+    assert cursor == log_size()
+    post.world.request("staging")
+    assert ("mail to people", cursor) in [
+        (one.who, one.index) for some in followers() for one in some
+    ]
+
+
+def test_who_reads_the_log_first_begins_at_its_end(post: Post) -> None:
+    post.world.request("staging")
+    Reading.objects.all().delete()
+    assert post.told() == []
+
+
+def test_every_kind_has_a_headline_of_its_own() -> None:
+    assert len({kind.headline for kind in KINDS.values()}) == len(KINDS)
+
+
+def test_who_watches_by_a_token_or_is_told_is_the_same_person(post: Post) -> None:
+    ada = actor_of(post.people["Ada"])
+    watch_project(post.world.project, is_on=True, actor=ada)
+    watch_project(post.world.project, is_on=False, actor=ada)
+    post.log(RELEASE_LIVE, post.world.request("staging", actor=post.world.alan), number=1)
+    assert not [one for one in post.told() if one.startswith("Ada")]
