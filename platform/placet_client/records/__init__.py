@@ -5,8 +5,6 @@ Times are aware ``datetime``; states and kinds are plain text, so that a newer s
 no error. What this release has no field for stands in ``raw``.
 """
 
-from placet_client.records.notices import NoticeChoice, NoticePreferences, ProjectChoice, Watch
-
 from placet_client.records.audit import (
     Actor,
     AuditEvent,
@@ -119,6 +117,7 @@ from placet_client.records.monitoring import (
     OutcomeReceipt,
     Standing,
 )
+from placet_client.records.notices import NoticeChoice, NoticePreferences, ProjectChoice, Watch
 from placet_client.records.recalls import (
     Foreseen,
     Recall,
