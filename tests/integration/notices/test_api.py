@@ -42,6 +42,7 @@ def test_one_watches_and_no_longer(world: World) -> None:
         (PREFERENCES, {"kind": "news", "way": "now"}, ["/kind"]),
         (PREFERENCES, {"kind": "review", "way": "often"}, ["/way"]),
         (PREFERENCES, {"kind": "review", "way": "now", "project": "other"}, ["/project"]),
+        (PREFERENCES, {"kind": "token", "way": "now", "project": "risk"}, ["/project"]),
         (WATCHES, {}, ["/project", "/release"]),
         (WATCHES, {"project": "risk", "release": "rel_1"}, ["/project", "/release"]),
         (WATCHES, {"release": "rel_1"}, ["/release"]),
