@@ -14,7 +14,7 @@ from apps.audit.queries.events import entry_of
 from apps.governance.models import PolicyRevision
 from apps.identity.models import ApiToken, User
 from apps.notices.models import Notice
-from apps.notices.rules import DAILY, KINDS, TOKEN
+from apps.notices.rules import DAILY, EXPIRING, KINDS
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
 
@@ -120,7 +120,7 @@ def _policy_pages(notices: Sequence[Notice]) -> Mapping[str, str]:
 
 def _token_lines(notices: Sequence[Notice]) -> Mapping[str, str]:
     """Return what is said of the tokens among them: whose they are shows their beginning."""
-    ids = [notice.subject for notice in notices if notice.kind == TOKEN]
+    ids = [notice.subject for notice in notices if notice.kind == EXPIRING]
     rows = ApiToken.objects.filter(pk__in=ids) if ids else ApiToken.objects.none()
     return {token.pk: f"Token {token.prefix}… expires on {_at(token.expires_at)}" for token in rows}
 

@@ -11,7 +11,7 @@ DIGEST_HOUR = 7  # UTC
 EXPIRES_SOON = timedelta(days=7)  # so long before its end a token's holder is told
 NOW, DAILY, NONE = "now", "daily", "none"
 WAYS = {NOW: "At once", DAILY: "Daily digest", NONE: "No mail"}
-TOKEN = "token"  # the one kind that belongs to no project
+EXPIRING = "token"  # the one kind that belongs to no project
 USUAL = "usual"  # chosen again: what is usual for a kind, or what is chosen for all projects
 
 
@@ -56,7 +56,7 @@ KINDS: Mapping[str, NoticeKind] = {
             "rollout", "My rollouts that pause or end badly", "Your rollout needs a look", NOW
         ),
         NoticeKind("build", "My builds that fail", "Your build failed", NOW),
-        NoticeKind(TOKEN, "My API tokens that expire soon", "An API token expires soon", NOW),
+        NoticeKind(EXPIRING, "My API tokens that expire soon", "An API token expires soon", NOW),
         NoticeKind("mentioned", "Mentions of me", "You were mentioned", NOW),
         NoticeKind("replied", "Replies in my discussions", "New reply in a discussion", NOW),
         NoticeKind("alert", "Alerts in projects that I watch", "An alert was opened", NOW),

@@ -17,7 +17,7 @@ from apps.notices.queries import (
     own_watches,
     project_preferences,
 )
-from apps.notices.rules import DIGEST_HOUR, KINDS, TOKEN, USUAL, WAYS, ways_of
+from apps.notices.rules import DIGEST_HOUR, EXPIRING, KINDS, USUAL, WAYS, ways_of
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
 
@@ -104,7 +104,7 @@ class NotificationsPage:
     @property
     def kind_choices(self) -> list[tuple[str, str]]:
         """What can be chosen for one project."""
-        return [(kind.name, kind.title) for kind in KINDS.values() if kind.name != TOKEN]
+        return [(kind.name, kind.title) for kind in KINDS.values() if kind.name != EXPIRING]
 
     @property
     def way_choices(self) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from apps.identity.models import Project, User
 from apps.identity.queries import sees_in
 from apps.notices.errors import OnlyPeople
 from apps.notices.models import Preference, Watch
-from apps.notices.rules import KINDS, TOKEN, USUAL, WAYS
+from apps.notices.rules import EXPIRING, KINDS, USUAL, WAYS
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
@@ -21,7 +21,7 @@ def choose(kind: str, *, way: str, project: Project | None = None, actor: Actor)
     faults = [] if kind in KINDS else [FieldError("/kind", f"One of {', '.join(KINDS)}")]
     if way not in (*WAYS, USUAL):
         faults.append(FieldError("/way", f"One of {', '.join((*WAYS, USUAL))}"))
-    if kind == TOKEN and project is not None:
+    if kind == EXPIRING and project is not None:
         faults.append(FieldError("/project", "A token is told of everywhere or nowhere"))
     if faults:
         raise InvalidInput(errors=faults)

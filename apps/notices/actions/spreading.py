@@ -13,7 +13,7 @@ from apps.identity.models import ApiToken
 from apps.jobs.handlers import LeasedJob
 from apps.notices import queries
 from apps.notices.models import OPEN_NOTICES, Notice, Reading
-from apps.notices.rules import EXPIRES_SOON, NONE, TOKEN, due
+from apps.notices.rules import EXPIRES_SOON, EXPIRING, NONE, due
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.config import config
@@ -84,7 +84,7 @@ def add_expiring(*, job: LeasedJob) -> int:
         )
         ending = ending.filter(expires_at__gt=F("created_at") + EXPIRES_SOON)
         rows = list(_expiring(ending.values_list("pk", "person", "service_account__owner")))
-        known = Notice.objects.filter(index=None, kind=TOKEN)
+        known = Notice.objects.filter(index=None, kind=EXPIRING)
         before = known.count()
         Notice.objects.bulk_create(rows, ignore_conflicts=True)
         return known.count() - before
@@ -93,12 +93,12 @@ def add_expiring(*, job: LeasedJob) -> int:
 def _expiring(tokens: Iterable[tuple[str, str | None, str | None]]) -> Iterator[Notice]:
     at = now()
     holders = [(token, person or owner) for token, person, owner in tokens]
-    ways = queries.ways({pk for _, pk in holders if pk}, [TOKEN], "")
+    ways = queries.ways({pk for _, pk in holders if pk}, [EXPIRING], "")
     for token, person in holders:
-        if person and (way := ways[person][TOKEN]) != NONE:
+        if person and (way := ways[person][EXPIRING]) != NONE:
             yield Notice(
                 person_id=person,
-                kind=TOKEN,
+                kind=EXPIRING,
                 subject=token,
                 way=way,
                 created_at=at,
