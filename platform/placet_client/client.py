@@ -64,9 +64,8 @@ class Client:
         self.predictions = nouns.Predictions(self.http)
         self.outcomes = nouns.Outcomes(self.http)
         self.audit = nouns.Audit(self.http)
-        self.retention = nouns.RetentionOfLog(self.http)
+        self.retention, self.notices = nouns.RetentionOfLog(self.http), nouns.Notices(self.http)
         self.streams, self.webhooks = nouns.Streams(self.http), nouns.Webhooks(self.http)
-        self.notices = nouns.Notices(self.http)
         self.everything, self.lists = nouns.Everything(self.http), nouns.Lists(self.http)
 
     def __enter__(self) -> "Client":

@@ -34,7 +34,7 @@ TWO = "version: 1\ngates:\n  - {gate: build}\n  - {gate: approvals, role: review
 
 # What the platform logs about a release that Ada asked for and Rex decided on. Wes watches the
 # project, Mia was mentioned, Una wants no news of it though they watch the project too. Zoe
-# watches what she may not see any more, and Gus was asked for nothing.
+# watches what is not visible to them any more, and Gus was asked for nothing.
 ABOUT_RELEASES = {
     "release.approved.v1": "Ada decided, Mia watched, Rex watched, Wes watched",
     "release.rejected.v1": "Ada decided, Mia watched, Rex watched, Wes watched",
