@@ -101,6 +101,7 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
         "policy drafts that you may publish": frame.tasks.drafts,
         "discussions that mention you": frame.tasks.mentions,
         "releases of yours to change": frame.tasks.changes,
+        "emergency releases to co-sign or review": frame.tasks.glasses,
     }
     said = [what for what, count in inbox.items() if count]
     return {
@@ -132,6 +133,6 @@ def waiting(request: HttpRequest, actor: Actor, *, lists_all: bool = False) -> W
 
 def count_listed(request: HttpRequest, page: HomePage | InboxPage) -> None:
     """Have the menu count what a page lists that waits besides decisions: it is not read again."""
-    listed = (page.startable, page.paused, page.drafts, page.mentions, page.changes)
+    listed = (page.startable, page.paused, page.drafts, page.mentions, page.changes, page.glasses)
     counts = (len(rows) for rows in listed)
     setattr(request, "tasks", Tasks(*counts))  # noqa: B010  (a request has no such field)

@@ -88,6 +88,7 @@ urlpatterns = [
     path(PERSON + "roles/<str:role_id>/take", people.take_role, name="person-role-take"),
     path(PERSON + "sign-out", people.sign_out, name="person-sign-out"),
     path(PERSON + "deactivate", people.deactivate, name="person-deactivate"),
+    path(PERSON + "erase", people.erase, name="person-erase"),
     path(PERSON + "reactivate", people.reactivate, name="person-reactivate"),
     path(PERSON + "setup-link", people.send_setup_link, name="person-setup-link"),
     path("administration/", administration.people, name="administration"),

@@ -67,6 +67,18 @@ class Inactive(Conflict):
     code, title = "inactive", "The account is deactivated"
 
 
+class StillActive(Conflict):
+    """Only who cannot come in any more is erased."""
+
+    code, title = "still_active", "This person is active: deactivate them first"
+
+
+class ErasedPerson(Conflict):
+    """Nobody is left to be let in."""
+
+    code, title = "erased", "This person was erased: invite them anew"
+
+
 class HasPassword(Conflict):
     """A set-up link is only for a person who never set a password."""
 

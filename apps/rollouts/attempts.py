@@ -229,8 +229,6 @@ def worst_of(rows: Sequence[Attempt], release: Release) -> WorstAttempt | None:
 def _words(row: Attempt, release: Release) -> str:
     """Return the sentence about an attempt up to its time."""
     noun, did = next((noun, did) for noun, state, did in WORST if state == row.outcome)
-    if row.outcome == ReleaseState.REVOKED and row.by:
-        did = "was recalled"
     if row.outcome == ReleaseState.FAILED and not row.rollout:
         noun = "release"
     what = "this version" if row.is_same_build else "another build of this version"
@@ -240,6 +238,8 @@ def _words(row: Attempt, release: Release) -> str:
     if row.is_own:
         what, where = "this release", ""
     by = f" by {row.by_name}" if row.by else ""
+    if row.outcome == ReleaseState.REVOKED and row.by:  # of what, that may be of a signature alone
+        by = f" that {row.by_name} made"
     role = f" (as {row.role})" if row.role else ""
     return f"An earlier {noun} of {what}{where} {did}{by}{role}"
 

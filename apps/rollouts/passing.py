@@ -1,6 +1,7 @@
 """What skipping and promoting would go past now, and what waits for a second person: as pages, the
 API and the command line show it before anybody clicks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,10 @@ SECOND = (
 TO: dict[str, str] = {SKIP: "skip the step", PROMOTE: "promote"}
 
 
+def _many(analyses: Sequence[PassedAnalysis]) -> str:
+    return "1 analysis" if len(analyses) == 1 else f"{len(analyses)} analyses"
+
+
 @dataclass(frozen=True, slots=True)
 class VerbPasses:
     """What a verb would go past now; ``refusal`` says why the policy forbids that, '' where it does
@@ -46,9 +51,10 @@ class VerbPasses:
         """All of it in lines; '' for nothing."""
         if not self.analyses:
             return ""
-        many = len(self.analyses)
-        what = "1 analysis" if many == 1 else f"{many} analyses"
-        lines = [f"Passes over {what} that people signed:", *(one.ahead for one in self.analyses)]
+        lines = [
+            f"Passes over {_many(self.analyses)} that people signed:",
+            *(one.ahead for one in self.analyses),
+        ]
         if self.needs_second:
             lines.append(SECOND)
         return "\n".join(lines)
@@ -70,9 +76,7 @@ class AskedPassing:
     @property
     def wants(self) -> str:
         """What is asked for, in words."""
-        many = len(self.analyses)
-        what = "1 analysis" if many == 1 else f"{many} analyses"
-        return f"{TO[self.verb]}, passing over {what} that people signed"
+        return f"{TO[self.verb]}, passing over {_many(self.analyses)} that people signed"
 
     @property
     def says(self) -> str:

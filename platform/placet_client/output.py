@@ -193,9 +193,9 @@ def cell(value: Any) -> str:
     return f"{text[:15]}…{text[-4:]}" if re.fullmatch(r"sha256:[0-9a-f]{64}", text) else text
 
 
-def counted(count: int, one: str) -> str:
-    """Return how many there are of something: ``1 release``, ``2 releases``."""
-    return f"{count:,} {one if count == 1 else f'{one}s'}"
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return how many there are of something: ``1 release``, ``2 releases``, ``2 analyses``."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def _body(item: Item) -> dict[str, Any]:

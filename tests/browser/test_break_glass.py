@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from apps.governance.models import BreakGlass
 from tests.support import factories
@@ -50,7 +50,10 @@ def test_two_people_break_it_and_a_third_reviews_it(world: World, open_as: OpenA
     ada.get_by_text("the rollout can start without 2 of its gates").wait_for()
 
     vera.goto(f"/break-glass/{glass.pk}/")
-    vera.get_by_role("button", name="End now").click()
+    vera.get_by_role("button", name="End now…").click()
+    ending = vera.get_by_role("dialog")
+    expect(ending).to_contain_text("It starts nothing then")
+    ending.get_by_role("button", name="End now").click()
     vera.get_by_text("It can no longer start a rollout").wait_for()
     assert vera.get_by_role("button", name="Close review…").count() == 0
     vito = open_as(world.people["Vito"])

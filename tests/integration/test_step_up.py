@@ -181,6 +181,7 @@ FRESH: dict[str, Case] = {
     ),
     "identity.deactivate_person": Case("ann", lambda t: partial(access.deactivate_person, t.bob)),
     "identity.reactivate_person": Case("ann", lambda t: partial(access.reactivate_person, t.gone)),
+    "identity.erase_person": Case("ann", lambda t: partial(access.erase_person, t.gone)),
     "identity.setup_link": Case("ann", lambda t: partial(access.setup_link, t.bob)),
     "identity.end_sessions": Case("ann", lambda t: partial(access.end_sessions, t.bob)),
     "identity.invite_person": Case(
@@ -393,7 +394,7 @@ FRESH: dict[str, Case] = {
 # anything that is not served already; or the person's passkey signs them; or they take away what
 # may have fallen into wrong hands, which must never wait.
 SESSION = """
-audit.erase_person audit.export_folder audit.log_denied audit.log_export audit.log_export_of
+audit.erase_texts audit.export_folder audit.log_denied audit.log_export audit.log_export_of
 audit.record audit.row_state console.ask_to_verify jobs.cancel
 
 identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offer_passkey

@@ -27,7 +27,7 @@ from apps.assurance.queries.retention import (
 )
 from apps.assurance.rules import IN_PROJECT
 from apps.audit.actions.cosigning import forget_log, witness_log
-from apps.audit.actions.erasure import erase_person
+from apps.audit.actions.erasure import erase_texts
 from apps.audit.actions.export import export_folder
 from apps.audit.actions.witnesses import add_witness, remove_witness
 from apps.audit.models import ArchivedLeaf, Event
@@ -593,7 +593,7 @@ QUESTIONS = [
     # audit
     Direct("export the log", "viewer", Forbidden, lambda t, who: export_folder(ROOT, actor=who)),
     Direct(
-        "erase a person", "viewer", Forbidden, lambda t, who: erase_person(t.person.pk, actor=who)
+        "erase a person", "viewer", Forbidden, lambda t, who: erase_texts(t.person.pk, actor=who)
     ),
     Direct(
         "add a witness",

@@ -197,6 +197,7 @@ def identity(world: World) -> None:
         "POST /api/v1/second-factor-demands": {"role": "responder"},
         "PATCH /api/v1/people/{person}": {"name": "Newer"},
         "POST /api/v1/people/{person}/reactivate": None,
+        "POST /api/v1/people/{person}/erase": None,
         "PUT /api/v1/people/{person}/position": {"line": "second", "manager": bob.pk},
         "POST /api/v1/teams": {"name": "New"},
         "POST /api/v1/teams/{team}/members": {"person": bob.pk},

@@ -188,6 +188,15 @@ def _of_rollout(kind: str, releases: Iterable[Release]) -> str:
     return f"A recall ({RecallKind(kind).label.lower()}) reached {versions}"
 
 
+def _of_live(kind: str, version: str) -> str:
+    """Return what a recall did to the ``version`` that was live, to begin a sentence with."""
+    if kind == RecallKind.VERSION:
+        return f"{version}, which was live, was recalled"
+    if kind in OF_DECISIONS:
+        return f"The decisions of the release of {version}, which was live, were recalled"
+    return f"{version}, which was live, fell under a recall ({RecallKind(kind).label.lower()})"
+
+
 def _take_effect(
     row: Recall, reached: RecallReach, ring: KeyRing, log: Recorder
 ) -> list[RecallEffect]:
@@ -236,17 +245,13 @@ def _at_endpoint(
 def _tell_stopped(row: Recall, version: str, endpoint: Endpoint, *, stop: bool) -> None:
     """Open the alert that a recall stopped the ``version`` that served; nobody would know it
     else."""
-    itself = row.kind == RecallKind.VERSION
-    what = (
-        "was recalled" if itself else f"fell under a recall ({RecallKind(row.kind).label.lower()})"
-    )
     why = "its environment asks for that" if stop else "there was nothing to fall back to"
     open_alert(
         AlertFinding(
             AlertKind.RECALL_STOPPED,
             subject=endpoint.pk,
             about=name_of(endpoint),
-            summary=f"{version}, which was live, {what} and {why}: clients get 503",
+            summary=f"{_of_live(row.kind, version)} and {why}: clients get 503",
             endpoint=endpoint,
             owner=owner_of(endpoint),
         ),

@@ -2,7 +2,7 @@
 
 from apps.audit.actions.checkpoint import write_checkpoint
 from apps.audit.actions.denied import log_denied
-from apps.audit.actions.erasure import erase_person
+from apps.audit.actions.erasure import erase_texts
 from apps.audit.actions.export import export_folder, log_export, log_export_of
 from apps.audit.actions.record import Recorder, append, encode, record
 from apps.audit.actions.seal import commitment_of, fresh_salt, seal
@@ -17,7 +17,7 @@ __all__ = [
     "append",
     "commitment_of",
     "encode",
-    "erase_person",
+    "erase_texts",
     "export_folder",
     "fresh_salt",
     "log_denied",

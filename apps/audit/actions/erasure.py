@@ -8,13 +8,13 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import NeedsPermission, NotFound
 
 
-def erase_person(person_id: str, *, actor: Actor) -> None:
+def erase_texts(person_id: str, *, actor: Actor) -> None:
     """Destroy the key of a person's texts; every hash, signature and proof stays valid.
 
     Needs ``access.manage`` for the instance, and is never done to oneself. The names, addresses
     and comments that the log and the statements commit to can be read by nobody afterwards, and
-    text that is logged about the person later is kept nowhere. The person's own row is cleared
-    by ``identity``.
+    text that is logged about the person later is kept nowhere. What the tables themselves hold of
+    the person ``identity.actions.erase_person`` clears, which calls this.
     """
     with record(actor) as log:
         if not actor.can("access.manage"):

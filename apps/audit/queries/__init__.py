@@ -23,7 +23,7 @@ from apps.audit.queries.proofs import (
     tree,
 )
 from apps.audit.queries.replay import replay
-from apps.audit.queries.texts import ERASED, unseal, unseal_many
+from apps.audit.queries.texts import ERASED, erased_in, is_erased, unseal, unseal_many
 from apps.audit.queries.verify import Verification, verify_database
 
 __all__ = [
@@ -36,11 +36,13 @@ __all__ = [
     "TimelineEntry",
     "Verification",
     "consistency",
+    "erased_in",
     "event_detail",
     "events_about",
     "events_exportable",
     "events_visible",
     "inclusion",
+    "is_erased",
     "latest_checkpoint",
     "log_size",
     "log_standing",

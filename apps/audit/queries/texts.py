@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from apps.audit.entries import pending
 from apps.audit.models import PersonKey, SealedText
@@ -31,6 +31,16 @@ class _Opened:
         """Tell whether it was sealed for this column of this row, or, for '', by an action."""
         expected = column_salt(self.key, place, self.text)
         return not place or hmac.compare_digest(self.salt, expected)
+
+
+def erased_in(column: str) -> Exists:
+    """Return whether the person whose id a query has in this column was erased, as a condition."""
+    return Exists(PersonKey.objects.filter(pk=OuterRef(column), key=b""))
+
+
+def is_erased(person: str) -> bool:
+    """Tell whether nobody can read the texts of this person any more."""
+    return PersonKey.objects.filter(pk=person, key=b"").exists()
 
 
 def unseal_many(commitments: Iterable[str]) -> dict[str, str]:

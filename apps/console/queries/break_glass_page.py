@@ -40,7 +40,7 @@ STOPPED = "is stopped with its endpoint"
 ONCE = "Once it is co-signed, the rollout can start until"
 RUNS: dict[str, str] = {ReleaseState.LIVE: "Serving", ReleaseState.ROLLING_OUT: "Rolling out"}
 HOW_BACK: dict[str, str] = {
-    ReleaseState.LIVE: "It keeps serving: roll back on",
+    ReleaseState.LIVE: "It keeps serving: to end that, roll back or stop it on",
     ReleaseState.ROLLING_OUT: "It is not live yet: to keep it from that, abort its rollout on",
 }
 GOING: dict[str, str] = {ReleaseState.LIVE: "is live", ReleaseState.ROLLING_OUT: "is rolling out"}
@@ -250,6 +250,13 @@ class BreakGlassPage(ShownBreakGlass):
         return f" and these gates: {', '.join(skipped)}" if skipped else ""
 
     @property
+    def ending(self) -> str:
+        """What ending it now does."""
+        if self.was_used:
+            return "It starts nothing more. What it started goes on, and its review stays due."
+        return "It starts nothing then, and nobody can co-sign it any more."
+
+    @property
     def follows(self) -> str:
         """What a confirmation by the reader does."""
         if self.view.missing == 1:
@@ -332,10 +339,9 @@ def _barred(glass: Any) -> str:
 
 def buttons(page: BreakGlassPage) -> Iterator[Button]:
     """Yield what the reader can do with it now."""
-    pk = page.glass.pk
     yield Button("Open release", href=reverse("release", args=[page.glass.release_id]))
     if page.may_end:
-        yield Button("End now", post=reverse("glass-end", args=[pk]), tone="outline-danger")
+        yield Button("End now…", dialog="end", tone="outline-danger")
     if page.may_confirm:
         yield Button("Co-sign…", dialog="confirm", tone="danger")
     if page.may_review:

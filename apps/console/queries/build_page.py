@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
+
 from apps.builds.models import Build, BuildLine
 from apps.builds.rules import OPEN, BuildState
 from apps.console.queries.evidence_words import apart, found_by
-from apps.console.queries.page_parts import Sign, Tone, counted
+from apps.console.queries.page_parts import Button, Sign, Tone, counted
 from apps.console.queries.verdicts import (
     ICONS,
     SMOKE_WORDS,
@@ -85,6 +87,13 @@ class BuildPage:
         """Tell whether the reader holds ``permission`` at the build."""
         scope = Scope(self.build.project_scope(), self.build.environment_scope())
         return self.actor.can(permission, scope)
+
+    @property
+    def buttons(self) -> list[Button]:
+        """Where it goes on once it is built."""
+        version, project = self.build.version, self.build.project
+        at = [project.slug, version.model.name, version.number]
+        return [Button("Open version", href=reverse("version", args=at))]
 
     @property
     def is_open(self) -> bool:

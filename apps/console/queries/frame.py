@@ -12,6 +12,7 @@ from django.db.models.functions import JSONObject, RowNumber
 
 from apps.discussions.queries import awaited_threads
 from apps.governance.models import Release
+from apps.governance.queries.break_glass import glasses_awaiting
 from apps.governance.queries.requested_changes import releases_to_change
 from apps.governance.queries.visible_rows import is_startable, publishable_drafts
 from apps.identity.models import Project
@@ -42,6 +43,7 @@ class Tasks:
     drafts: int = 0  # of policies, to publish
     mentions: int = 0  # discussions in which they were mentioned
     changes: int = 0  # releases of theirs on which others requested changes
+    glasses: int = 0  # emergency releases to co-sign, or to review
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def _tasks(actor: Actor) -> JSONObject:
         drafts=_count(publishable_drafts(actor)),
         mentions=_count(awaited_threads(actor)),
         changes=_count(releases_to_change(actor)),
+        glasses=_count(glasses_awaiting(actor)),
     )
 
 
@@ -134,7 +137,7 @@ def _count(rows: QuerySet[Any]) -> Subquery:
 
 def _told(brought: Mapping[str, Any], actor: Actor) -> Tasks:
     paused = count_awaiting(brought.get("paused") or (), actor)
-    names = ("startable", "drafts", "mentions", "changes")
+    names = ("startable", "drafts", "mentions", "changes", "glasses")
     return Tasks(paused=paused, **{name: brought.get(name) or 0 for name in names})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -19,9 +20,11 @@ from apps.console.queries.own_releases import (
 )
 from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
 from apps.discussions.queries import listed_threads
-from apps.governance.models import PolicyRevision
+from apps.governance.models import BreakGlass, PolicyRevision
+from apps.governance.queries.break_glass import awaited_glasses
 from apps.governance.queries.standstill import Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
+from apps.governance.rules import BreakGlassState
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
@@ -57,6 +60,29 @@ def paused_rows(actor: Actor) -> list[PausedRow]:
 
 
 @dataclass(frozen=True, slots=True)
+class GlassTask:
+    """An emergency release that waits for its reader, and for what."""
+
+    glass: BreakGlass
+
+    @property
+    def what(self) -> str:
+        """What the reader is to do."""
+        return "Co-sign it" if self.glass.state == BreakGlassState.OPENED else "Close its review"
+
+    @property
+    def due(self) -> datetime | None:
+        """Until when."""
+        waits = self.glass.state == BreakGlassState.OPENED
+        return self.glass.until if waits else self.glass.review_due_at
+
+
+def glass_tasks(actor: Actor) -> list[GlassTask]:
+    """Return the emergency releases that wait for ``actor`` (one query)."""
+    return [GlassTask(row) for row in awaited_glasses(actor)]
+
+
+@dataclass(frozen=True, slots=True)
 class StuckRow:
     """An environment in which nobody can give the approvals that releases wait for."""
 
@@ -88,6 +114,7 @@ class HomePage:
     paused: list[PausedRow]
     drafts: list[PolicyRevision]  # of policies that the reader may publish
     mentions: list[Any]  # discussions in which the reader is mentioned
+    glasses: list[GlassTask]  # emergency releases to co-sign or review
     stuck: list[StuckRow]  # where the reader sees who has access
     knows_project: bool  # asked where nothing serves alone: an empty page says what to do
 
@@ -114,6 +141,7 @@ class HomePage:
         """What waits for the reader, of every kind."""
         said: list[str] = []
         for rows, what, then in (
+            (self.glasses, "emergency release", "for your co-signature or review"),
             (self.inbox.needed, "release", "for your decision"),
             (self.changes, "release", "for changes of yours"),
             (self.startable, "approved release", "to be rolled out"),
@@ -206,6 +234,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         paused=paused_rows(actor),
         drafts=still.drafts,
         mentions=listed_threads(actor),
+        glasses=glass_tasks(actor),
         stuck=[StuckRow(row) for row in still.stuck],
         knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

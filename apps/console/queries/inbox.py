@@ -1,5 +1,5 @@
-"""What waits for a person: releases to decide on, change or roll out, paused rollouts, policy
-drafts, mentions."""
+"""What waits for a person: emergencies to sign or review, releases to decide on, change or roll
+out, paused rollouts, policy drafts, mentions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.console.queries.home_page import PausedRow, paused_rows
+from apps.console.queries.home_page import GlassTask, PausedRow, glass_tasks, paused_rows
 from apps.console.queries.own_releases import (
     OwnRequest,
     Startable,
@@ -35,6 +35,7 @@ class InboxPage:
     paused: list[PausedRow]
     drafts: list[PolicyRevision]
     mentions: list[Any]  # threads, as listed_threads reads them
+    glasses: list[GlassTask]
     decides: bool  # whether the reader decides anywhere
 
     @property
@@ -53,7 +54,8 @@ class InboxPage:
     def size(self) -> int:
         """How many things there are that the reader can do now."""
         releases = len(self.inbox.needed) + len(self.startable) + len(self.changes)
-        return releases + len(self.paused) + len(self.drafts) + len(self.mentions)
+        others = (self.paused, self.drafts, self.mentions, self.glasses)
+        return releases + sum(len(rows) for rows in others)
 
     @property
     def is_empty(self) -> bool:
@@ -63,8 +65,8 @@ class InboxPage:
 
 
 def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
-    """Return what waits for ``actor`` and what became of their requests, in four queries beside
-    ``inbox``, or five."""
+    """Return what waits for ``actor`` and what became of their requests, in five queries beside
+    ``inbox``, or six."""
     releases = followed(actor)
     return InboxPage(
         inbox=inbox,
@@ -74,6 +76,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         paused=paused_rows(actor),
         drafts=publishable(actor),
         mentions=listed_threads(actor),
+        glasses=glass_tasks(actor),
         decides=any(actor.can_somewhere(permission) for permission in ROLE_OF),
     )
 
@@ -91,6 +94,7 @@ class Task:
 
 
 TASKS = {  # by their kinds: the permission that shows what they are about
+    "emergency": "release.view",
     "decision": "release.view",
     "changes": "release.view",
     "start": "release.view",
@@ -111,6 +115,12 @@ def tasks_of(actor: Actor) -> list[Task]:
 
 def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
     """Yield each task with the project that it is in."""
+    for waiting in page.glasses:
+        glass = waiting.glass
+        title = _title(glass.release.version, glass.release.environment.name)
+        detail = f"{glass.project.name}, emergency release: {waiting.what}"
+        url = reverse("glass", args=[glass.pk])
+        yield glass.project_id, Task("emergency", glass.pk, title, detail, glass.opened_at, url)
     for row in page.inbox.needed:
         yield row.project_id, _of_release("decision", row, "Needs your decision", row.created_at)
     for row, why in page.inbox.barred:

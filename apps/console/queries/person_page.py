@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from apps.assurance.models import RecallKind
 from apps.assurance.queries import standing_recalls
-from apps.audit.queries import EventFilter, newest, unseal
+from apps.audit.queries import EventFilter, erased_in, newest, unseal
 from apps.console.queries.events import EventLine, named_lines
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link, counted
@@ -52,7 +52,7 @@ class PersonPage:
     """Everything the page of a person shows of them to its reader."""
 
     # with ``teams``, the names of its ``services``, how many ``tokens`` it has, the types of its
-    # ``factors`` and when it was ``seen``
+    # ``factors``, when it was ``seen`` and whether it was ``erased``
     person: Any
     actor: Actor
     roles: Sequence[RolesAt]
@@ -69,6 +69,8 @@ class PersonPage:
     @property
     def standing(self) -> str:
         """Continues the line below their name: why they cannot come in, or have not come."""
+        if self.person.erased:
+            return "erased"
         if not self.person.is_active:
             return "deactivated"
         return not_signed_in(self.person.reactivated_at) if self.person.awaited else ""
@@ -114,7 +116,12 @@ class PersonPage:
     @property
     def may_reactivate(self) -> bool:
         """Whether the reader may let the person in again."""
-        return self.may_manage and not self.person.is_active
+        return self.may_manage and not self.person.is_active and not self.person.erased
+
+    @property
+    def may_erase(self) -> bool:
+        """Whether the reader may erase the person, who cannot come in any more."""
+        return self.may_reactivate and not self.is_self
 
     @property
     def may_sign_out(self) -> bool:
@@ -194,6 +201,7 @@ def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:
     ).values("person")
     return described(people).annotate(
         recall=_recall(),
+        erased=erased_in("pk"),
         teams=ArraySubquery(teams.order_by("name").values(json=JSONObject(id="pk", name="name"))),
         services=ArraySubquery(services.order_by("name").values("name")),
         tokens=Coalesce(Subquery(tokens.annotate(count=Count("pk")).values("count")), 0),

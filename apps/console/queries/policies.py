@@ -46,6 +46,11 @@ class PolicyRow:
         return counted(self.drafts, "draft") if self.drafts else ""
 
     @property
+    def freeze_does(self) -> str:
+        """What a freeze does here."""
+        return what_a_freeze_does(self.policy)
+
+    @property
     def passes_nothing(self) -> bool:
         """Whether there is no policy, as far as the reader may know."""
         return self.policy is None and self.readable

@@ -203,7 +203,8 @@ class ReleasePage:
             return "What you are signing"
         if any(not decision.voided_reason for decision in self.view.decisions):
             return "What was signed"
-        return "What was requested" if self.view.is_decided else "What will be signed"
+        open_still = self.release.state == ReleaseState.REQUESTED
+        return "What will be signed" if open_still else "What was requested"
 
     @property
     def evidence_label(self) -> str:

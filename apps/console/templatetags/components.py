@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.assurance.models import RecallKind
+from apps.assurance.models import OF_DECISIONS, RecallKind
 from apps.console.addresses import page_above
 from apps.console.glossary import TERMS
 from apps.console.queries.links import environment_url, person_url, project_url, recall_url
@@ -255,7 +255,9 @@ def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
         return linked("a recall")
     version, kind = f"{told['model']}:{told['number']}", RecallKind(told["kind"])
     said = f"recall of {version}"
-    if kind not in (RecallKind.VERSION, RecallKind.BENTO):
+    if kind in OF_DECISIONS:
+        said = f"recall of decisions on the release of {version}"
+    elif kind not in (RecallKind.VERSION, RecallKind.BENTO):
         said = f"recall ({kind.label.lower()}) that reached {version}"
     who = person_link(context, told["by"], told["name"])
     return format_html("the {} (by {})", linked(said, url), who)

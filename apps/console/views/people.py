@@ -11,6 +11,7 @@ from apps.governance.queries.lockouts import after_deactivating
 from apps.identity.actions import (
     deactivate_person,
     end_sessions,
+    erase_person,
     grant_role,
     reactivate_person,
     revoke_role,
@@ -114,6 +115,14 @@ def reactivate(request: PageRequest, person_id: str) -> HttpResponse:
     """Let a person in again."""
     row = reactivate_person(seen_person(person_id, request.actor), actor=request.actor)
     messages.success(request, f"{row} is active again. Send a set-up link: the password is gone.")
+    return back(request)
+
+
+@action
+def erase(request: PageRequest, person_id: str) -> HttpResponse:
+    """Erase a deactivated person."""
+    erase_person(seen_person(person_id, request.actor), actor=request.actor)
+    messages.success(request, "Erased. What this person did stays, under their id.")
     return back(request)
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
+from apps.governance.queries.requested_changes import asked
+from apps.governance.queries.visible_rows import INBOX_LIMIT, in_reach
 from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
 from apps.identity.queries import people_names, scope_of, visible
 from apps.registry.queries import large_of
@@ -183,6 +185,32 @@ def _signer(
         signature.created_at,
         void=bool(signature.is_back or (fallen and signature.taken_back)),
     )
+
+
+def glasses_awaiting(actor: Actor) -> QuerySet[BreakGlass]:
+    """Return the break-glasses that ``actor`` may confirm now, or whose review they may close."""
+    me, at = actor.accountable, "release__environment"
+    signed = BreakGlassSignature.objects.filter(glass=OuterRef("pk"), person=me)
+    part = Q(release__requester=me) | Q(release__version__author=me) | Q(Exists(signed))
+    confirm = in_reach(actor, {"release.approve"}, environment=at) & Q(
+        ~keeper().uncounts(Value(me)),
+        ~Exists(asked("release")),
+        state=BreakGlassState.OPENED,
+        until__gt=clock.now(),
+        release__state=ReleaseState.REQUESTED,
+    )
+    review = in_reach(actor, {"break_glass.review"}, environment=at)
+    review &= Q(state=BreakGlassState.ENDED)
+    return BreakGlass.objects.filter(~part, confirm | review)
+
+
+def awaited_glasses(actor: Actor) -> list[BreakGlass]:
+    """Return them with what a list shows, the one that ends or is due first (one query)."""
+    rows = glasses_awaiting(actor).select_related(
+        "project", "release__environment", "release__version__model"
+    )
+    rows = rows.defer(*large_of("release__version")).order_by("until")
+    return list(rows[:INBOX_LIMIT])
 
 
 def may_open(release: Release, actor: Actor) -> bool:

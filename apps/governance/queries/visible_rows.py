@@ -312,7 +312,7 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
         return Release.objects.none()
     return (
         releases(actor, state=ReleaseState.REQUESTED)
-        .filter(_in_reach(actor))
+        .filter(in_reach(actor))
         .exclude(decisions__in=Decision.objects.filter(person=actor.id, voided_reason=""))
         .order_by("created_at")
     )
@@ -321,9 +321,9 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
 def is_startable(actor: Actor) -> Q:
     """Return the condition under which a release is approved and waits for ``actor`` to start its
     rollout, or its endpoint, which is stopped."""
-    by_hand = _in_reach(actor, {"rollout.start"})
+    by_hand = in_reach(actor, {"rollout.start"})
     by_hand &= Q(plan__start="manual") | Q(Exists(overtaking()))
-    halted = _in_reach(actor, {"endpoint.operate"}) & Q(endpoint__state=EndpointState.STOPPED)
+    halted = in_reach(actor, {"endpoint.operate"}) & Q(endpoint__state=EndpointState.STOPPED)
     return Q(state=ReleaseState.APPROVED) & (by_hand | halted)
 
 
@@ -332,7 +332,7 @@ def publishable_drafts(actor: Actor) -> QuerySet[PolicyRevision]:
     force, and the decisions of ``actor`` were not recalled."""
     same = PolicyRevision.objects.filter(environment=OuterRef("environment"))
     in_force = same.filter(state=PolicyState.PUBLISHED, number__gt=OuterRef("number"))
-    reach = _in_reach(actor, frozenset({"policy.publish"}))
+    reach = in_reach(actor, frozenset({"policy.publish"}))
     rows = PolicyRevision.objects.filter(~Exists(in_force), reach, state=PolicyState.DRAFT)
     counts = ~keeper().uncounts(Value(actor.accountable))
     return rows.filter(counts).exclude(drafted_by=actor.accountable)
@@ -356,8 +356,14 @@ def held_roles(actor: Actor, scope: Scope) -> set[str]:
     return {role for permission, role in rules.ROLE_OF.items() if actor.can(permission, scope)}
 
 
-def _in_reach(actor: Actor, permissions: Container[str] = rules.ROLE_OF) -> Q:
-    """The projects and environments where ``actor`` may decide, or holds other ``permissions``."""
+def in_reach(
+    actor: Actor,
+    permissions: Container[str] = rules.ROLE_OF,
+    *,
+    environment: str = "environment",
+) -> Q:
+    """The projects and environments where ``actor`` may decide, or holds other ``permissions``;
+    ``environment`` is the lookup path to that."""
     reach = Q(pk__in=[])
     for grant in actor.grants:
         if grant.permission not in permissions:
@@ -366,6 +372,6 @@ def _in_reach(actor: Actor, permissions: Container[str] = rules.ROLE_OF) -> Q:
             return Q()
         here = Q(project=grant.scope.project)
         if grant.scope.environment is not None:
-            here &= Q(environment__name=grant.scope.environment)
+            here &= Q(**{f"{environment}__name": grant.scope.environment})
         reach |= here
     return reach

@@ -21,6 +21,7 @@ from apps.identity.actions.passkeys import (
 from apps.identity.actions.people import (
     create_person,
     deactivate_person,
+    erase_person,
     reactivate_person,
     setup_link,
     update_person,
@@ -67,6 +68,7 @@ __all__ = [
     "end_sessions",
     "enrol_by_root",
     "enrol_passkey",
+    "erase_person",
     "find_device_login",
     "forget_device_logins",
     "grant_role",

@@ -13,9 +13,10 @@ from django.db import connection
 from apps.audit.actions import Recorder, record, row_key
 from apps.audit.events import EventKind
 from apps.audit.models import Audited
+from apps.audit.queries import is_erased
 from apps.identity.actions.checks import unique
 from apps.identity.actions.devices import deny_confirmed
-from apps.identity.errors import Inactive, NotVouched
+from apps.identity.errors import ErasedPerson, Inactive, NotVouched
 from apps.identity.events import CREDENTIALS_CHANGED, CREDENTIALS_REHASHED, PASSWORD_CHANGED
 from apps.identity.models import User
 from apps.identity.trust.vouching import about, credentials, is_vouched, vouched_texts
@@ -52,12 +53,12 @@ def vouched(person: User) -> User:
     """Return the row of ``person`` as :func:`lock_credentials`, or refuse where the log does not
     vouch for it.
 
-    Every action that logs a person anew asks this first. What somebody wrote into the tables
-    would pass for good afterwards.
+    Whoever was erased is refused too. Every action that logs a person anew asks this first. What
+    somebody wrote into the tables would pass for good afterwards.
     """
     row = lock_credentials(person)
     if not is_vouched(row):
-        raise NotVouched
+        raise ErasedPerson if is_erased(row.pk) else NotVouched
     return row
 
 

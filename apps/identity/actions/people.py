@@ -1,11 +1,15 @@
 """Adding, changing and deactivating people."""
 
+from collections.abc import Iterator
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.urls import reverse
 
-from apps.audit.actions import record
+from apps.audit.actions import erase_texts, record
+from apps.audit.models import Audited
+from apps.audit.queries import ERASED, is_erased
 from apps.identity import hooks
 from apps.identity.actions.checks import authorize_access, by_person, unique
 from apps.identity.actions.credentials import (
@@ -18,7 +22,7 @@ from apps.identity.actions.credentials import (
 )
 from apps.identity.actions.devices import deny_confirmed
 from apps.identity.actions.passkeys import withdraw_of
-from apps.identity.errors import HasPassword, Inactive, SignsInOtherwise
+from apps.identity.errors import HasPassword, Inactive, SignsInOtherwise, StillActive
 from apps.identity.events import (
     PERSON_CREATED,
     PERSON_DEACTIVATED,
@@ -26,7 +30,7 @@ from apps.identity.events import (
     PERSON_UPDATED,
     SETUP_LINK_MADE,
 )
-from apps.identity.models import ApiToken, User
+from apps.identity.models import ApiToken, ApproverPasskey, User
 from apps.identity.sign_in.reset_tokens import ResetTokens
 from apps.identity.trust.vouching import is_vouched
 from placet.kernel.actor import SYSTEM, Actor
@@ -139,6 +143,39 @@ def reactivate_person(person: User, *, actor: Actor) -> User:
             row.save(update_fields=["is_active", "reactivated_at"])
         log_person(log, PERSON_REACTIVATED, row)
         return row
+
+
+def erase_person(person: User, *, actor: Actor) -> User:
+    """Erase a deactivated person: their name, their address, what they called their tokens and
+    passkeys, and with these every text of theirs that the log and signed statements commit to.
+
+    Their id stays where they acted, and every proof valid. Nothing brings the rest back, and
+    nobody lets them in again. Called twice it does nothing twice.
+    """
+    by_person(actor)
+    with record(actor) as log:
+        authorize_access(actor)
+        row = lock_credentials(person)
+        if row.is_active:
+            raise StillActive
+        if is_erased(row.pk):
+            return row
+        row.name, row.email = ERASED, f"{row.pk}@erased.invalid"
+        discard_credentials(row)
+        row.save(update_fields=["name", "email", "password"])
+        log_person(log, PERSON_UPDATED, row, *_without_names(row))
+        erase_texts(row.pk, actor=actor)
+        return row
+
+
+def _without_names(person: User) -> Iterator[Audited]:
+    """Take the names off what ``person`` acted by, and yield each of it."""
+    for table in (ApiToken, ApproverPasskey):
+        rows = table.objects.select_for_update(no_key=True).filter(person=person)
+        for row in rows.order_by("pk"):
+            row.name = ERASED
+            row.save(update_fields=["name"])
+            yield row
 
 
 def setup_link(person: User, *, actor: Actor = SYSTEM) -> str:

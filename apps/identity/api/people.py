@@ -125,6 +125,16 @@ class PersonReactivate(PlacetView):
         return person_answer(actions.reactivate_person(row, actor=self.actor))
 
 
+class PersonErase(PlacetView):
+    """Erasing a person."""
+
+    @extend_schema(operation_id="people_erase", request=None, responses=PersonSerializer)
+    def post(self, request: Request, person: str) -> Response:
+        """Erase a deactivated person: name, address, and every text of theirs. It is for ever."""
+        row = one(visible_people(self.actor), person)
+        return person_answer(actions.erase_person(row, actor=self.actor))
+
+
 class PersonEndSessions(PlacetView):
     """Signing a person out everywhere."""
 

@@ -30,6 +30,11 @@ urlpatterns = [
         name="api-people-deactivate",
     ),
     path(
+        "people/<str:person>/erase",
+        people.PersonErase.as_view(),
+        name="api-people-erase",
+    ),
+    path(
         "people/<str:person>/reactivate",
         people.PersonReactivate.as_view(),
         name="api-people-reactivate",

@@ -7,12 +7,12 @@ from datetime import timedelta
 from django.db.models import F, Q
 
 from apps.audit.actions import record
-from apps.audit.models import Event
+from apps.audit.models import Event, PersonKey
 from apps.audit.queries import log_size
 from apps.identity.models import ApiToken
 from apps.jobs.handlers import LeasedJob
 from apps.notices import queries
-from apps.notices.models import OPEN_NOTICES, Notice, Reading
+from apps.notices.models import OPEN_NOTICES, Notice, Preference, Reading, Watch
 from apps.notices.rules import EXPIRES_SOON, EXPIRING, NONE, due
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -108,8 +108,12 @@ def _expiring(tokens: Iterable[tuple[str, str | None, str | None]]) -> Iterator[
 
 
 def forget_old(*, job: LeasedJob) -> int:
-    """Delete what was settled a month ago; return how many."""
+    """Delete what was settled a month ago, and all that people chose who were erased; return how
+    many notices."""
     with record(SYSTEM):
         job.fence()
+        erased = PersonKey.objects.filter(key=b"").values("pk")
+        for chosen in (Watch, Preference):
+            chosen.objects.filter(person__in=erased).delete()
         old = Notice.objects.filter(~Q(state__in=OPEN_NOTICES), created_at__lt=now() - KEPT_FOR)
         return old.delete()[0]

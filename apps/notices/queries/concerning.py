@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Value
 
-from apps.audit.models import PersonKey
+from apps.audit.queries import is_erased
 from apps.builds.queries import builds
 from apps.discussions.queries import visible_threads
 from apps.governance.models import Decision
@@ -27,7 +27,7 @@ Question = Callable[[Notice, Actor], bool]
 
 def may_be_mailed(person: User) -> bool:
     """Tell whether mail to a person may go out: they may come in, and were not erased."""
-    return person.is_active and not PersonKey.objects.filter(pk=person.pk, key=b"").exists()
+    return person.is_active and not is_erased(person.pk)
 
 
 def still_concerns(notice: Notice, actor: Actor) -> bool:

@@ -8,7 +8,7 @@ import typer
 from placet_client.cli import release_names, serving
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
 from placet_client.client import Client
-from placet_client.output import Form, Item, measured, say, show_list, show_one, tell
+from placet_client.output import Form, Item, counted, measured, say, show_list, show_one, tell
 from placet_client.records import (
     AskedPassing,
     Look,
@@ -193,12 +193,12 @@ def rollout_passing(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
 def _asked(asked: AskedPassing) -> str:
     return (
         f"{asked.asked_by_name} asks a second person to {asked.verb}, passing over "
-        f"{_many(asked.analyses)}: “{asked.reason}” ({asked.digest})"
+        f"{_many(asked.analyses)}: “{asked.reason}” (--digest {asked.digest})"
     )
 
 
 def _many(analyses: Sequence[PassedAnalysis]) -> str:
-    return "1 analysis" if len(analyses) == 1 else f"{len(analyses)} analyses"
+    return counted(len(analyses), "analysis", "analyses")
 
 
 @rollout.command("skip")
@@ -224,55 +224,38 @@ def rollout_promote(
         _show_changed(client, changed, output)
 
 
-DigestOption = Annotated[
-    str, typer.Option(help="of what `passing` showed: anything else is refused")
-]
-
-
-def _digest(client: Client, rollout_id: str, digest: str) -> str:
-    """Return the digest that is answered, and say what that is; without one what waits now."""
-    asked = client.rollouts.passing(rollout_id).asked
-    if asked is not None:
-        say(_asked(asked))
-    return digest or (asked.digest if asked else "none")
+DigestOption = Annotated[str, typer.Option(help="as `passing` shows it: anything else is refused")]
 
 
 @rollout.command("confirm")
 def rollout_confirm(
-    rollout_id: str,
-    reason: ReasonOption,
-    digest: DigestOption = "",
-    output: OutputOption = Form.TABLE,
+    rollout_id: str, digest: DigestOption, reason: ReasonOption, output: OutputOption = Form.TABLE
 ) -> None:
-    """Confirm, as the second person, what somebody else asked for: it is done at once."""
+    """Confirm, as the second person, what `passing` shows that somebody else asked for: it is done
+    at once."""
     with connected() as client:
-        shown = _digest(client, rollout_id, digest)
-        changed = client.rollouts.confirm_passing(rollout_id, digest=shown, reason=reason)
+        changed = client.rollouts.confirm_passing(rollout_id, digest=digest, reason=reason)
         _show_changed(client, changed, output)
 
 
 @rollout.command("decline")
 def rollout_decline(
-    rollout_id: str,
-    reason: ReasonOption,
-    digest: DigestOption = "",
-    output: OutputOption = Form.TABLE,
+    rollout_id: str, digest: DigestOption, reason: ReasonOption, output: OutputOption = Form.TABLE
 ) -> None:
-    """Decline what somebody else asked a second person for; the rollout goes on as it was."""
+    """Decline what `passing` shows that somebody else asked a second person for; the rollout goes
+    on as it was."""
     with connected() as client:
-        shown = _digest(client, rollout_id, digest)
-        changed = client.rollouts.decline_passing(rollout_id, digest=shown, reason=reason)
+        changed = client.rollouts.decline_passing(rollout_id, digest=digest, reason=reason)
         _show_changed(client, changed, output)
 
 
 @rollout.command("withdraw")
 def rollout_withdraw(
-    rollout_id: str, digest: DigestOption = "", output: OutputOption = Form.TABLE
+    rollout_id: str, digest: DigestOption, output: OutputOption = Form.TABLE
 ) -> None:
     """Withdraw what you asked a second person for."""
     with connected() as client:
-        shown = _digest(client, rollout_id, digest)
-        changed = client.rollouts.withdraw_passing(rollout_id, digest=shown)
+        changed = client.rollouts.withdraw_passing(rollout_id, digest=digest)
         _show_changed(client, changed, output)
 
 

@@ -12,6 +12,7 @@ class Everything(Noun):
         return self._read(Search, "/search", q=text).items
 
     def tasks(self) -> tuple[Task, ...]:
-        """List all that waits for the token's owner, of what the token may see: releases to decide
-        on or to start, rollouts that a person has to let go on, policy drafts to publish."""
+        """List all that waits for the token's owner, of what the token may see: emergency releases
+        to co-sign or review, releases to decide on or to start, rollouts that a person has to let
+        go on, policy drafts to publish, discussions that mention them."""
         return self._read(TaskList, "/inbox/tasks").items

@@ -14,7 +14,7 @@ import pytest
 import rfc8785
 from django.db import IntegrityError, connection, connections, transaction
 
-from apps.audit.actions import erase_person, record, seal, write_checkpoint
+from apps.audit.actions import erase_texts, record, seal, write_checkpoint
 from apps.audit.errors import OwnErasure
 from apps.audit.events import event_kind
 from apps.audit.models import Event, LogHead, PersonKey, SealedText
@@ -286,7 +286,7 @@ def test_erasing_a_person_hides_the_texts_and_leaves_every_proof_valid(
     other = seal("Bob's words", person="per_bob")
     write_checkpoint()
     proof = inclusion(0)
-    erase_person("per_ada", actor=admin())
+    erase_texts("per_ada", actor=admin())
     assert unseal(commitment) == ERASED
     assert unseal(other) == "Bob's words"
     assert bytes(PersonKey.objects.get(pk="per_ada").key) == b""
@@ -307,9 +307,9 @@ def test_nobody_erases_themselves_or_without_the_permission() -> None:
     seal("x", person="per_eve")
     seal("x", person="per_ada")
     with pytest.raises(OwnErasure):
-        erase_person("per_eve", actor=admin())
+        erase_texts("per_eve", actor=admin())
     with pytest.raises(Forbidden):
-        erase_person("per_eve", actor=ADA)
+        erase_texts("per_eve", actor=ADA)
     assert unseal(seal("y", person="per_eve")) == "y"
 
 

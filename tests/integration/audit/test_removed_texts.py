@@ -8,7 +8,7 @@ from django.apps import apps as django_apps
 
 from apps.assurance.actions import archive_events, archiving, lift_hold, place_hold, set_retention
 from apps.assurance.models import LegalHold
-from apps.audit.actions import erase_person, record, write_checkpoint
+from apps.audit.actions import erase_texts, record, write_checkpoint
 from apps.audit.events import kinds
 from apps.audit.models import ArchivedLeaf, Audited, Event, PersonKey, SealedText
 from apps.audit.queries import replay
@@ -54,7 +54,7 @@ def said() -> dict[str, str]:
 
 
 def erase(who: User) -> None:
-    erase_person(who.pk, actor=SYSTEM)
+    erase_texts(who.pk, actor=SYSTEM)
 
 
 def removed(text: str) -> None:

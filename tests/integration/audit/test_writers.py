@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.audit.actions import erase_person, write_checkpoint
+from apps.audit.actions import erase_texts, write_checkpoint
 from apps.audit.actions.state import row_state
 from apps.audit.models import Event
 from apps.audit.queries.fsck import fsck
@@ -80,14 +80,14 @@ def test_what_nobody_changed_is_committed_to_as_before(
 
 
 def test_it_goes_with_who_wrote_it(risk: Project, ada: User, bob: User, texts: Texts) -> None:
-    erase_person(ada.pk, actor=SYSTEM)
+    erase_texts(ada.pk, actor=SYSTEM)
 
     assert WORDS not in texts(newest("project.updated.v1"))
 
 
 def test_it_stays_when_who_logged_it_goes(risk: Project, bob: User) -> None:
     sql("UPDATE identity_project SET description = 'Good for production' WHERE id = %s", risk.pk)
-    erase_person(bob.pk, actor=SYSTEM)
+    erase_texts(bob.pk, actor=SYSTEM)
     write_checkpoint()
 
     assert [f.sentence for f in fsck().faults if "Good for production" in f.sentence]
@@ -96,7 +96,7 @@ def test_it_stays_when_who_logged_it_goes(risk: Project, bob: User) -> None:
 def test_what_another_changed_is_theirs(risk: Project, ada: User, bob: User, texts: Texts) -> None:
     changed = Project.objects.get(pk=risk.pk)
     actions.update_project(changed, description="Bob's own words", actor=actor_of(bob))
-    erase_person(ada.pk, actor=SYSTEM)
+    erase_texts(ada.pk, actor=SYSTEM)
 
     assert "Bob's own words" in texts(newest("project.updated.v1"))
 
@@ -107,7 +107,7 @@ def test_who_writes_the_same_again_later_wrote_it(
     for words in ("", WORDS):
         again = Project.objects.get(pk=risk.pk)
         actions.update_project(again, description=words, actor=actor_of(bob))
-    erase_person(ada.pk, actor=SYSTEM)
+    erase_texts(ada.pk, actor=SYSTEM)
 
     assert WORDS in texts(newest("project.updated.v1"))
 
@@ -151,7 +151,7 @@ def test_the_names_of_a_leaver_s_tokens_go_with_them(
         actor=actor_of(ada),
     )
     actions.deactivate_person(ada, actor=actor_of(ann))
-    erase_person(ada.pk, actor=actor_of(ann))
+    erase_texts(ada.pk, actor=actor_of(ann))
     write_checkpoint()
 
     for kind in ("token.issued.v1", "person.deactivated.v1"):

@@ -232,12 +232,18 @@ def test_an_operator_reads_what_is_passed_over_and_a_second_one_confirms_it(
     said = capsys.readouterr().err
     assert "Passes over 2 of the analyses that people signed:" in said
     assert "A second person is asked" in said
-    assert main(["rollout", "confirm", rollout.pk, "--reason", "me too"]) == 3
+    assert main(["rollout", "passing", rollout.pk]) == 0
+    shown = capsys.readouterr().out
+    assert "Otto risk asks a second person to promote, passing over 2 analyses" in shown
+    confirm = ["rollout", "confirm", rollout.pk, "--reason", "I agree"]
+    assert main(confirm) == 2  # of what it must be said
+    confirm += ["--digest", shown.split("--digest ")[1].split(")")[0]]
+    assert main(confirm) == 3
     story.world.people["Olga"] = factories.person("Olga", roles={"operator": story.world.project})
     become(story.world, "Olga", live_server.url, monkeypatch)
     assert main(["rollout", "confirm", rollout.pk, "--reason", "ok", "--digest", "sha256:0"]) == 6
-    assert main(["rollout", "confirm", rollout.pk, "--reason", "I agree"]) == 0
-    assert "Otto risk asks a second person to promote" in capsys.readouterr().err
+    assert main(confirm) == 0
+    capsys.readouterr()
     assert Rollout.objects.get(pk=rollout.pk).promoted_by
     assert main(["release", "show", release.pk]) == 0
     said = capsys.readouterr().err
@@ -258,6 +264,9 @@ def test_a_request_to_pass_over_analyses_is_withdrawn_or_declined(
     for who, verb in (("Otto", ["withdraw"]), ("Olga", ["decline", "--reason", "no"])):
         become(story.world, "Otto", live_server.url, monkeypatch)
         assert main(["rollout", "skip", rollout, "--reason", "late"]) == 0
+        capsys.readouterr()
+        assert main(["rollout", "passing", rollout, "-o", "json"]) == 0
+        verb += ["--digest", answer(capsys)["asked"]["digest"]]
         become(story.world, who, live_server.url, monkeypatch)
         assert main(["rollout", verb[0], rollout, *verb[1:]]) == 0
         assert main(["rollout", verb[0], rollout, *verb[1:]]) == 6

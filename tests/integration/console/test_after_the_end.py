@@ -160,7 +160,7 @@ def test_a_recall_that_counts_everywhere_is_a_link_only_for_who_may_see_it(
         (endpoint, "The recall counts in all projects and is not visible to you."),
         (f"{endpoint}revisions/", "Stopped by a recall | of all projects, not visible to you"),
         (f"/releases/{release.pk}/", "The recall counts in all projects and is not visible"),
-        ("/alerts/", "fell under a recall"),
+        ("/alerts/", "The decisions of the release of churn:1, which was live, were recalled and"),
     ):
         shown = browser(story.people["Ada"]).get(path).content.decode()
         assert found.pk not in shown, path
@@ -168,6 +168,9 @@ def test_a_recall_that_counts_everywhere_is_a_link_only_for_who_may_see_it(
         shown = browser(olga).get(path).content.decode()
         assert link in shown, path
         assert "not visible to you" not in shown
+    assert "recall of decisions on the release of churn:1 (by Olga" in page(
+        story, endpoint, who="Olga"
+    )
     assert browser(story.people["Ada"]).get(f"/recalls/{found.pk}/").status_code == 404
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.audit.actions import erase_person
+from apps.audit.actions import erase_texts
 from apps.audit.models import Event
 from apps.audit.queries.wrong_rows import wrong_rows
 from apps.governance.models import Decision, DecisionRecord, Release
@@ -254,7 +254,7 @@ def test_the_record_outlives_the_words_of_who_decided(story: Story, waiting: Rel
     decision = world.decide(waiting, world.rex, comment="The gap is known")
     kept = then(world, decision)
     assert "The gap is known" in text_of(html(world, place(decision)))
-    erase_person(world.people["Rex"].pk, actor=SYSTEM)
+    erase_texts(world.people["Rex"].pk, actor=SYSTEM)
     assert then(world, decision) == kept
     said = text_of(html(world, place(decision)))
     assert "The gap is known" not in said and "[erased]" in said

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import recall
 from apps.assurance.models import Recall
-from apps.audit.actions.erasure import erase_person
+from apps.audit.actions.erasure import erase_texts
 from apps.builds.models import Bento
 from apps.governance.actions import withdraw
 from apps.governance.models import Release
@@ -123,7 +123,7 @@ def test_a_rejection_is_the_worst_only_where_nothing_worse_was(world: World) -> 
         "(as reviewer) (ago) : “Too late”"
     )
     assert sentence in said(world, again)
-    erase_person(world.people["Rex"].pk, actor=SYSTEM)
+    erase_texts(world.people["Rex"].pk, actor=SYSTEM)
     assert "(as reviewer) (ago) : “[erased]”" in said(world, again)
     assert "(as reviewer) (ago) : “[erased]”" in said(world, again, "attempts/")
 
@@ -195,7 +195,7 @@ def test_a_recall_says_by_whom_and_why_to_who_may_see_it(
     by: dict[str, Any] = {"kind": "bento", "what": first_release.bento_id}
     recall(**by, reason="leaky labels", project=first_release.project, actor=story.otto)
     again = story.release("staging", story.world.bento(first_release.version))
-    told = "of another build of this version to development was recalled by Otto risk (ago) : "
+    told = "this version to development was revoked by a recall that Otto risk made (ago) : "
     assert f"{told}“leaky labels”" in said(story, again)
     assert "Open recall" in said(story, again, "attempts/")
     Recall.objects.update(project=None)  # one that Rita may not see

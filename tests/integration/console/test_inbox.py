@@ -9,7 +9,12 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.assurance.actions import recall
 from apps.console.queries.frame import Frame, frame_of, with_frame
-from apps.governance.actions import draft_policy, publish_policy
+from apps.governance.actions import (
+    draft_policy,
+    end_break_glass,
+    publish_policy,
+    review_break_glass,
+)
 from apps.governance.models import PolicyRevision, Release
 from apps.governance.queries.visible_rows import publishable, waiting_on
 from apps.monitoring.actions import open_alert
@@ -18,6 +23,7 @@ from apps.monitoring.models import AlertKind
 from apps.rollouts.actions import resume
 from placet.kernel.actor import SYSTEM
 from tests.support import factories
+from tests.support.break_glass import confirmed, fragile, opened
 from tests.support.factories import ApiClient, actor_of, api, browser, grant, token_for
 from tests.support.story import Story
 from tests.support.world import OPEN, World
@@ -47,6 +53,42 @@ def test_a_draft_waits_for_others_who_may_publish_it(world: World) -> None:
     )
     stranger = World("other").people["Vito"]
     assert "Policy drafts" not in browser(stranger).get("/inbox/").content.decode()
+
+
+def test_an_emergency_waits_for_who_can_co_sign_it_and_then_for_who_can_review_it(
+    world: World,
+) -> None:
+    glass = opened(fragile(world), world.request("staging"))
+
+    def waiting(what: str) -> set[str]:
+        return {name for name in world.people if what in inbox(world, name)}
+
+    assert waiting("Co-sign it") == {"Vera", "Vito"}
+    home = browser(world.people["Vera"]).get("/").content.decode()
+    assert "1 emergency release waits for your co-signature or review" in home
+    menu = browser(world.people["Vera"]).get("/models/").content.decode()
+    assert "emergency releases to co-sign or review" in menu
+    assert ("emergency", glass.pk) in tasks(api(world.people["Vera"]))
+    stranger = World("other").people["Vito"]
+    assert "Co-sign it" not in browser(stranger).get("/inbox/").content.decode()
+    end_break_glass(confirmed(world, glass), actor=world.vera)
+    assert (waiting("Co-sign it"), waiting("Close its review")) == (set(), {"Vito"})
+    glass.refresh_from_db()
+    review_break_glass(glass, finding="justified", findings="It burnt", actor=world.vito)
+    assert waiting("Close its review") == set()
+
+
+def test_nobody_is_asked_to_co_sign_what_they_cannot(world: World) -> None:
+    held = world.request("staging")
+    opened(fragile(world), held)
+    assert "Co-sign it" in inbox(world, "Vito")
+    world.decide(held, world.vera, "request_changes", comment="Show the gap")
+    assert "Co-sign it" not in inbox(world, "Vito"), "while changes are requested"
+    world.decide(held, world.vera, "approve")
+    assert "Co-sign it" in inbox(world, "Vito")
+    taken: dict[str, Any] = {"kind": "person", "what": world.vito.id, "reason": "coerced"}
+    recall(**taken, actor=actor_of(factories.person("Olga", {"operator": None})))
+    assert "Co-sign it" not in inbox(world, "Vito"), "once their decisions were recalled"
 
 
 def tasks(client: ApiClient) -> list[tuple[str, str]]:

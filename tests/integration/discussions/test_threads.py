@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.audit.actions import erase_person, write_checkpoint
+from apps.audit.actions import erase_texts, write_checkpoint
 from apps.audit.models import Event
 from apps.audit.queries import verify_database
 from apps.audit.queries.fsck import fsck
@@ -111,9 +111,9 @@ def test_an_erased_person_leaves_a_thread_that_can_be_read_and_a_log_that_verifi
     thread = opened(subject, world.rex, "Hello @ada.risk", anchor="metrics/recall")
     actions.reply(thread, text="Ada's words", actor=world.ada)
     actions.reply(thread, text="Indeed", actor=world.rex)
-    erase_person(world.people["Ada"].pk, actor=SYSTEM)
+    erase_texts(world.people["Ada"].pk, actor=SYSTEM)
     assert texts(thread) == ["Hello @ada.risk", "erased", "Indeed"]
-    erase_person(world.people["Rex"].pk, actor=SYSTEM)
+    erase_texts(world.people["Rex"].pk, actor=SYSTEM)
     assert texts(thread) == ["erased", "erased", "erased"]
     assert read(thread)[0].mentioned == []
     actions.reply(thread, text="Who was here?", actor=world.vera)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from apps.assurance.actions import recall
-from apps.audit.actions import erase_person
+from apps.audit.actions import erase_texts
 from apps.audit.models import Event
 from apps.governance import actions, errors
 from apps.governance.models import Decision, Release
@@ -230,7 +230,7 @@ def test_it_stands_once_its_author_is_erased_without_their_words(world: World) -
     release = world.request("staging")
     world.decide(release, world.rita, ASKS, comment="Show the gap by age")
     deactivate_person(world.people["Rita"], actor=SYSTEM)
-    erase_person(world.people["Rita"].pk, actor=SYSTEM)
+    erase_texts(world.people["Rita"].pk, actor=SYSTEM)
     world.decide(release, world.rex)
     shown = release_view(release.pk, world.ada)
     assert state(release) == "requested"

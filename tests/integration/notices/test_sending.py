@@ -10,7 +10,6 @@ import pytest
 from django.core import mail
 from django.urls import resolve
 
-from apps.audit.actions import erase_person
 from apps.audit.hooks import followers
 from apps.audit.queries import log_size
 from apps.discussions.actions import open_thread, reply
@@ -18,11 +17,11 @@ from apps.discussions.queries import get_subject
 from apps.governance.actions import draft_policy, withdraw
 from apps.governance.events import RELEASE_LIVE
 from apps.governance.models import Release
-from apps.identity.actions import deactivate_person, revoke_role, revoke_token
+from apps.identity.actions import deactivate_person, erase_person, revoke_role, revoke_token
 from apps.identity.models import ApiToken, RoleBinding
 from apps.jobs.actions import enqueue
 from apps.notices.actions import choose, watch_project
-from apps.notices.models import Notice, NoticeState, Reading
+from apps.notices.models import Notice, NoticeState, Preference, Reading, Watch
 from apps.notices.rules import KINDS
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -138,7 +137,8 @@ def leave(post: Post, release: Release) -> None:
 
 
 def erase(post: Post, release: Release) -> None:
-    erase_person(post.people["Rex"].pk, actor=SYSTEM)
+    rex = post.people["Rex"]
+    erase_person(deactivate_person(rex, actor=SYSTEM), actor=SYSTEM)
 
 
 def stop(post: Post, release: Release) -> None:
@@ -243,6 +243,18 @@ def test_old_notices_are_forgotten_and_those_that_wait_are_not(post: Post) -> No
     enqueue("notices.look_after")
     post.run_jobs("control")
     assert not Notice.objects.exists()
+
+
+def test_what_an_erased_person_chose_goes(post: Post) -> None:
+    rex, rita = post.world.rex, post.world.rita
+    for who in (rex, rita):
+        choose("review", way="daily", actor=who)
+        watch_project(post.world.project, is_on=True, actor=who)
+    erase(post, post.world.request("staging"))
+    enqueue("notices.look_after")
+    post.run_jobs("control")
+    assert {*Preference.objects.values_list("person", flat=True)} == {rita.id}
+    assert {*Watch.objects.values_list("person", flat=True)} == {rita.id}
 
 
 def test_the_log_is_archived_no_further_than_it_was_read(post: Post) -> None:

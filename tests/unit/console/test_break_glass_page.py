@@ -91,7 +91,7 @@ def test_buttons_are_those_of_what_the_reader_may_do() -> None:
     assert [b.text for b in page(shown).buttons] == ["Open release"]
     every = page(shown, "may_end", "may_confirm", "may_review").buttons
     assert [(b.text, b.tone, b.dialog) for b in every[1:]] == [
-        ("End now", "outline-danger", ""),
+        ("End now…", "outline-danger", "end"),
         ("Co-sign…", "danger", "confirm"),
         ("Close review…", "primary", "review"),
     ]

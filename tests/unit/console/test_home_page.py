@@ -27,6 +27,7 @@ def page(
         "drafts": [],
         "mentions": [],
         "changes": [],
+        "glasses": [],
         "stuck": [],
         "knows_project": False,
     }
