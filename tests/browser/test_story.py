@@ -210,6 +210,7 @@ PAGES = {
     "audit": ("auditor", "/audit/"),
     "audit-event": ("auditor", "event"),
     "tokens": ("contributor", "/tokens/"),
+    "absence": ("approver", "/absence/"),
     "search": ("contributor", "/search/?q=credit"),
 }
 

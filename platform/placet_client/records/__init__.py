@@ -106,6 +106,7 @@ from placet_client.records.identity import (
     Token,
     Whoami,
 )
+from placet_client.records.inbox import WaitingRelease
 from placet_client.records.monitoring import (
     Alert,
     Captured,
@@ -147,6 +148,7 @@ from placet_client.records.registry import (
     VersionSummary,
 )
 from placet_client.records.retention import Archive, LegalHold, Retention
+from placet_client.records.reviews import Absence, Away, Deputy, OwnAbsence, Reviewer, Reviewers
 from placet_client.records.search import Hit, Search, Task, TaskList
 from placet_client.records.serving import (
     AskedPassing,
@@ -184,6 +186,7 @@ from placet_client.records.webhooks import (
 )
 
 __all__ = [
+    "Absence",
     "Actor",
     "Alert",
     "Alias",
@@ -198,6 +201,7 @@ __all__ = [
     "Attempts",
     "AuditEvent",
     "AuditEventDetail",
+    "Away",
     "Barred",
     "Bento",
     "Bound",
@@ -222,6 +226,7 @@ __all__ = [
     "Delivery",
     "Dependency",
     "Deployment",
+    "Deputy",
     "DeviceCode",
     "DeviceToken",
     "Disagreement",
@@ -269,6 +274,7 @@ __all__ = [
     "OpenedThread",
     "Outcome",
     "OutcomeReceipt",
+    "OwnAbsence",
     "PassedAnalysis",
     "PassedOver",
     "Passkey",
@@ -297,6 +303,8 @@ __all__ = [
     "ReleaseRecord",
     "RenderedCard",
     "Retention",
+    "Reviewer",
+    "Reviewers",
     "Revision",
     "Role",
     "Rollout",
@@ -342,6 +350,7 @@ __all__ = [
     "Version",
     "VersionSummary",
     "Voided",
+    "WaitingRelease",
     "Webhook",
     "WebhookAttempt",
     "WebhookDelivery",

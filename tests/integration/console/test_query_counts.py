@@ -239,6 +239,7 @@ def paths(release: Release) -> dict[str, str]:
         "/targets/",
         "/policies/",
         "/tokens/",
+        "/absence/",
         "/administration/",
         "/administration/roles/",
         "/administration/teams/",
