@@ -10,6 +10,7 @@ from placet.kernel.ids import is_id
 from placet_verify.log.seals import SEALED_KINDS
 
 NO_WORDS: Mapping[str, Iterable[str]] = {}
+NO_NAMES: Mapping[str, str] = {}
 _KINDS: dict[str, "EventKind"] = {}
 WORDS = {
     "sbom": "SBOM",
@@ -96,10 +97,16 @@ class EventKind:
         """Return what happened, with values as they were logged, and … for one that is missing."""
         return "".join(self.parts(data, write))
 
-    def line(self, data: Mapping[str, Any]) -> str:
-        """Return it as people read it: ids cut to their ends, one of a thing in the singular, and
-        weights, sizes and times in units of theirs."""
-        return self.sentence(data, readable)
+    def line(self, data: Mapping[str, Any], names: Mapping[str, str] = NO_NAMES) -> str:
+        """Return it as people read it: ids by their ``names`` where those have them, else cut to
+        their ends, one of a thing in the singular, and weights, sizes and times in units of
+        theirs."""
+
+        def write(value: Any, unit: str) -> str:
+            named = names.get(str(value)) if unit == "id" else None
+            return named or readable(value, unit)
+
+        return self.sentence(data, write)
 
     def parts(self, data: Mapping[str, Any], write: Callable[[Any, str], str]) -> Iterator[str]:
         """Yield the sentence piece by piece: words of ours, and values as ``write`` has them."""

@@ -145,6 +145,7 @@ ACCOUNT = (
     Entry("API tokens", "tokens"),
     Entry("Passkeys and second factor", "mfa_index"),
     Entry("Approvers' passkeys", "passkeys"),
+    Entry("Out of office", "absence"),
     Entry("Docs", "guides"),
     Entry("API reference", "api-docs"),
 )

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.console.views import (
+    absence,
     administration,
     alerts,
     audit,
@@ -28,6 +29,7 @@ from apps.console.views import (
     recalls,
     releases,
     retention,
+    reviewers,
     rollouts,
     search,
     serving,
@@ -170,6 +172,12 @@ urlpatterns = [
         releases.lift_changes,
         name="release-changes-withdraw",
     ),
+    path(RELEASE + "reviewers/ask", reviewers.ask_reviewers, name="release-reviewers"),
+    path(
+        RELEASE + "reviewers/<str:review>/remove",
+        reviewers.remove_reviewer,
+        name="release-reviewer-remove",
+    ),
     path(RELEASE + "watch", notifications.turn_release, {"is_on": True}, "release-watch"),
     path(RELEASE + "unwatch", notifications.turn_release, {"is_on": False}, "release-unwatch"),
     path("releases/<str:release_id>/start", releases.roll_out, name="release-start"),
@@ -275,6 +283,9 @@ urlpatterns = [
     path(SIGNERS + "trust", signing_keys.trust, name="signing-key-trust"),
     path(SIGNERS + "<str:signing_key>/revoke", signing_keys.revoke, name="signing-key-revoke"),
     path("duties/", duties.duties, name="duties"),
+    path("absence/", absence.absence, name="absence"),
+    path("absence/set", absence.go_away, name="absence-set"),
+    path("absence/clear", absence.come_back, name="absence-clear"),
     path("passkeys/", passkeys.passkeys, name="passkeys"),
     path("passkeys/offer", passkeys.offer, name="passkey-offer"),
     path("passkeys/<str:passkey_id>/enrol", passkeys.enrol, name="passkey-enrol"),

@@ -38,6 +38,25 @@ CHANGES_LIFTED = event_kind(
     "Lifted the request for changes on release {number}: {because:word}",
     words={"because": (DECIDED_AGAIN, TAKEN_BACK)},
 )
+REVIEW_REQUESTED = event_kind(
+    "release.review_requested",
+    "Requested a review of release {number} from {person:id}",
+    fuller=(
+        "Requested a review of release {number} from {person:id}, for whom {deputy:id} stands in",
+    ),
+)
+REVIEW_UNREQUESTED = event_kind(
+    "release.review_unrequested", "Took back the review request to {person:id} on release {number}"
+)
+REVIEW_OVERDUE = event_kind(
+    "release.review_overdue",
+    "The review of release {number} by {person:id} is overdue",
+    fuller=(
+        "The review of release {number} by {person:id}, for whom {deputy:id} stands in, is overdue",
+    ),
+)
+ABSENCE_SET = event_kind("person.absence_set", "Is away, and named {deputy:id} as deputy")
+ABSENCE_CLEARED = event_kind("person.absence_cleared", "Is back, and has no deputy any more")
 RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
 RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")
 RELEASE_EXPIRED = event_kind("release.expired", "Release {number} was not started in time")

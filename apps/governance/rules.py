@@ -58,6 +58,16 @@ class ReviewState(StrEnum):
     CLOSED = "closed"
 
 
+class ReviewRequestState(StrEnum):
+    """How it stands that somebody was asked by name: ``closed`` is what the release did not wait
+    for."""
+
+    ASKED = "asked"
+    OVERDUE = "overdue"
+    DECIDED = "decided"
+    CLOSED = "closed"
+
+
 GLASS_OPEN = (BreakGlassState.OPENED, BreakGlassState.CONFIRMED)
 # what ends one that is open, by the state that its release went to, in words behind "its release"
 GLASS_ENDS: dict[str, str] = {
@@ -116,6 +126,19 @@ def served_until(
     if stopped and stopped > began:
         return min(ended or stopped, stopped)
     return began if ended is None and endpoint == EndpointState.STOPPED else ended
+
+
+def review_request_state(
+    *, is_answered: bool, waits: bool, due_at: datetime | None, now: datetime
+) -> ReviewRequestState:
+    """Return how a review request stands: whether the person answered it, else whether the release
+    ``waits`` for that still and whether it was due."""
+    if is_answered:
+        return ReviewRequestState.DECIDED
+    if not waits:
+        return ReviewRequestState.CLOSED
+    is_late = due_at is not None and due_at <= now
+    return ReviewRequestState.OVERDUE if is_late else ReviewRequestState.ASKED
 
 
 def missing_roles(results: Iterable[Mapping[str, Any]]) -> set[str]:

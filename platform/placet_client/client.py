@@ -50,7 +50,7 @@ class Client:
         self.runtimes = nouns.Runtimes(self.http)
         self.environments = nouns.Environments(self.http)
         self.policies = nouns.Policies(self.http)
-        self.duties = nouns.Duties(self.http)
+        self.duties, self.absences = nouns.Duties(self.http), nouns.Absences(self.http)
         self.freezes = nouns.Freezes(self.http)
         self.releases = nouns.Releases(self.http)
         self.targets = nouns.Targets(self.http)

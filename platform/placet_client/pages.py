@@ -10,6 +10,7 @@ PATHS = {
     "project": "/projects/{}/",
     "environment": "/projects/{}/environments/{}/",
     "inbox": "/inbox/",
+    "absence": "/absence/",
     "notifications": "/notifications/",
     "models": "/models/?project={}",
     "model": "/models/{}/{}/",

@@ -211,6 +211,7 @@ PAGES = {
     "audit-event": ("auditor", "event"),
     "notifications": ("contributor", "/notifications/"),
     "tokens": ("contributor", "/tokens/"),
+    "absence": ("approver", "/absence/"),
     "search": ("contributor", "/search/?q=credit"),
 }
 

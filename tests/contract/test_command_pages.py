@@ -57,7 +57,11 @@ PAGES = {
     "freeze lift": ("policies", "risk/edge frz_1"),
     "release request": ("release", f"{VERSION} --environment edge"),
     "release comment": ("release", "rel_1 x"),
+    "release ask": ("release", "rel_1 Rita --review-days 2"),
+    "release unask": ("release", "rel_1 text"),
     "inbox": ("inbox", ""),
+    "away set": ("absence", "Rita --until 2099-01-02"),
+    "away clear": ("absence", ""),
     "notices choose": ("notifications", "review daily"),
     "notices watch": ("notifications", "risk"),
     "notices unwatch": ("notifications", "rel_1"),
@@ -133,7 +137,8 @@ NO_PAGE = {
     "job cancel": "jobs have no page",
 }
 READS = """
-whoami, search, export, project figures, project list, project show, project storage, token list,
+whoami, away show,
+search, export, project figures, project list, project show, project storage, token list,
 token show, job list, job show, person list, person show, person position, person positions, team
 list, team show, role list, role second-factor, role show, passkey list, passkey show,
 service-account list, service-account show,
@@ -159,6 +164,8 @@ webhook list, webhook show, webhook deliveries, webhook delivery
 # What only whoever made it may do: the table's people did not
 OF_ITS_MAKER = {
     "release withdraw": {"contributor"},
+    "release ask": {"contributor"},
+    "release unask": {"contributor"},
     "rollout retry": {"operator"},
     "thread edit": {"reviewer"},
     "thread delete": {"reviewer"},

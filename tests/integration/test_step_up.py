@@ -425,10 +425,13 @@ serving.restart_endpoint serving.revoke_endpoint_key serving.scale_endpoint serv
 serving.start_endpoint serving.stop_endpoint
 
 governance.ask_to_confirm governance.ask_to_decide governance.ask_to_open governance.ask_to_publish
+governance.clear_absence
 governance.comment governance.create_environment governance.create_project_defaults
 governance.end_break_glass governance.mark_aborted governance.mark_failed governance.mark_live
-governance.mark_rolled_back governance.reopen governance.request_release governance.restore_live
-governance.set_freeze governance.update_environment governance.withdraw governance.withdraw_policy
+governance.mark_rolled_back governance.remove_review_request governance.reopen
+governance.request_release governance.request_review governance.restore_live
+governance.set_absence governance.set_freeze governance.update_environment
+governance.withdraw governance.withdraw_policy
 
 monitoring.acknowledge monitoring.close_settled monitoring.erase_unit monitoring.note_answer
 monitoring.open_alert monitoring.remove_objective monitoring.report_outcomes monitoring.resolve

@@ -57,6 +57,7 @@ from apps.console.queries.projects import project_list_page
 from apps.console.queries.recall_form import recall_form, same_files
 from apps.console.queries.recalls import recall_page
 from apps.console.queries.release_behaviour import release_behaviour_page
+from apps.console.queries.release_reviewers import ReviewersCard
 from apps.console.queries.release_rows import ReleaseRow, environment_choices
 from apps.console.queries.releases import request_choices
 from apps.console.queries.retention import retention_page
@@ -101,6 +102,7 @@ from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.duties import visible_duties
 from apps.governance.queries.organisation import look
+from apps.governance.queries.release_detail import release_view
 from apps.governance.queries.requested_changes import releases_to_change
 from apps.governance.queries.sharing import shared_last
 from apps.governance.queries.standstill import standstill
@@ -438,6 +440,12 @@ class Things:
         """Return the line of the release that waits, as if ``who`` had asked for it."""
         self.release.requester = who.accountable
         return ReleaseRow(self.release, who)
+
+    def reviewers_of(self, who: Actor) -> ReviewersCard:
+        """Return the reviewers of the release that waits, as if ``who`` had asked for it."""
+        view = release_view(self.release.pk, who)
+        view.release.requester = who.accountable
+        return ReviewersCard(view, who)
 
     def place(self, who: Actor) -> EnvironmentPage:
         """Return what ``who`` is shown of the environment."""
@@ -1078,6 +1086,12 @@ QUESTIONS = [
         "viewer",
         None,
         lambda t, who: t.asked_by(who).may_withdraw,
+    ),
+    Direct(
+        "be offered to choose who reviews what one asked for",
+        "viewer",
+        None,
+        lambda t, who: t.reviewers_of(who).may_choose,
     ),
     Direct(
         "make an environment",

@@ -28,6 +28,8 @@ NEEDLESS = {
     "apps/console/views/policies.py visible",  # lift_freeze asks again, and hides as well
     "apps/governance/queries/visible_rows.py can_somewhere",  # spares a query of inbox()
     "apps/governance/actions/promoting.py can",  # request_release asks again, in its own words
+    # remove_review_request asks again, and hides as well
+    "apps/governance/queries/review_requests.py visible",
     "apps/identity/sign_in/adapters.py demand_fresh_session",  # routes ask before
     "apps/console/queries/release_behaviour.py can_somewhere",  # spares columns shown to nobody
     # of a token without rollout.view, which no role is

@@ -33,9 +33,10 @@ from apps.governance.actions import (
     create_environment,
     draft_policy,
     request_release,
+    request_review,
     set_freeze,
 )
-from apps.governance.models import Decision, Environment, Release
+from apps.governance.models import Decision, Environment, Release, ReviewRequest
 from apps.identity.actions import begin_device_login, demand_second_factor, save_view
 from apps.identity.api.devices import GRANT_TYPE
 from apps.identity.events import PROJECT_UPDATED
@@ -352,6 +353,7 @@ def governance(world: World) -> None:
         "release": waiting.pk,
         "decision": others.decide(decided, others.rex).pk,
         "decision_id": voided(waiting, others.rex.id).pk,
+        "review": request_review(waiting, reviewers=[others.rita.id], actor=others.ada)[0].pk,
     }
     world.bodies |= {
         "POST /api/v1/projects/{slug}/environments": {"name": "edge"},
@@ -376,6 +378,8 @@ def governance(world: World) -> None:
             "statement_digest": waiting.request_digest,
         },
         "POST /api/v1/releases/{release}/comments": {"text": "?"},
+        "POST /api/v1/absence": {"deputy": "nobody", "ends_at": "2099-01-01T00:00:00Z"},
+        "POST /api/v1/releases/{release}/review-requests": {"reviewers": [others.rita.id]},
     }
 
 
@@ -662,6 +666,11 @@ def pages(world: World) -> None:
         },
         "POST /releases/{release_id}/comment": {"comment": "?"},
         "POST /releases/{release_id}/withdraw": {},
+        "POST /absence/set": {
+            "deputy": ReviewRequest.objects.get(pk=world.values["review"]).person,
+            "ends_at": f"{now() + timedelta(days=9):%Y-%m-%d}",
+        },
+        "POST /releases/{release_id}/reviewers/ask": {"reviewers": ["somebody"]},
         "POST /releases/{release_id}/changes/withdraw": {"replaces": world.values["decision"]},
         "POST /rollouts/{rollout_id}/abort": {"reason": "x"},
         "POST /rollouts/{rollout_id}/do/{step_verb}": {"reason": "x"},

@@ -1,4 +1,4 @@
-"""Governance by the clock: releases expire, and waiting ones come to pass."""
+"""Governance by the clock: releases expire, waiting ones come to pass, and reviews are due."""
 
 from typing import Any
 
@@ -14,6 +14,12 @@ def expire(job: LeasedJob) -> dict[str, Any]:
     finally:  # what cannot be expired keeps no glass broken
         glasses = actions.end_break_glasses_due()
     return {"expired": expired, "break_glasses": glasses}
+
+
+@every(seconds=30, name="governance.remind", queue="control")
+def remind(job: LeasedJob) -> dict[str, Any]:
+    """Tell of reviews that were asked for by name and are overdue."""
+    return {"overdue": actions.tell_overdue()}
 
 
 @every(seconds=2, name="governance.advance", queue="control")

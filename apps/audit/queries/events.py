@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F, Func, JSONField, Q, QuerySet
 
 from apps.audit.errors import Archived
-from apps.audit.events import declared
+from apps.audit.events import NO_NAMES, declared
 from apps.audit.models import Event
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import BLANK, CHANGED, INTACT, body_of, is_event, states_of
@@ -184,9 +184,9 @@ def sentence_of(body: dict[str, Any]) -> str:
     return declared(body["kind"]).sentence(body["data"]) if body["kind"] else CHANGED
 
 
-def line_of(body: dict[str, Any]) -> str:
-    """Return what an event says, as people read it."""
-    return declared(body["kind"]).line(body["data"]) if body["kind"] else CHANGED
+def line_of(body: dict[str, Any], names: Mapping[str, str] = NO_NAMES) -> str:
+    """Return what an event says, as people read it, with ids by their ``names``."""
+    return declared(body["kind"]).line(body["data"], names) if body["kind"] else CHANGED
 
 
 def may_prove(index: int, actor: Actor) -> None:

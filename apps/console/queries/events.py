@@ -35,6 +35,8 @@ STRONG = {
     "release.withdrawn",
     "release.rejected",
     "release.changes_lifted",
+    "release.review_requested",
+    "release.review_unrequested",
     "signing_key.added",
     "signing_key.revoked",
     "policy.drafted",

@@ -121,8 +121,10 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         detail = f"{glass.project.name}, emergency release: {waiting.what}"
         url = reverse("glass", args=[glass.pk])
         yield glass.project_id, Task("emergency", glass.pk, title, detail, glass.opened_at, url)
-    for row in page.inbox.needed:
-        yield row.project_id, _of_release("decision", row, "Needs your decision", row.created_at)
+    for needed in page.inbox.needed:
+        row: Any = needed
+        what = f"Needs your decision ({row.by_name.told})" if row.by_name else "Needs your decision"
+        yield row.project_id, _of_release("decision", row, what, row.created_at)
     for row, why in page.inbox.barred:
         yield row.project_id, _of_release("decision", row, why, row.created_at)
     for change in page.changes:

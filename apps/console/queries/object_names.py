@@ -22,6 +22,7 @@ from apps.serving.models import Endpoint, Node, Revision, Target
 from placet.kernel.actor import SYSTEM, Actor
 
 CHILDREN = {  # rows without a name of their own, by the beginning of their ids: "SLO of churn"
+    "abs": "absence",
     "alr": "alert",
     "als": "alias",
     "dec": "decision",
@@ -36,6 +37,7 @@ CHILDREN = {  # rows without a name of their own, by the beginning of their ids:
     "pre": "pre-loaded build",
     "rcl": "recall",
     "rol": "role",
+    "rrq": "review request",
     "tmm": "team member",
     "tok": "API token",
     "upl": "upload",

@@ -29,6 +29,7 @@ from apps.console.queries.release_parts import (
 )
 from apps.console.queries.release_records import ShownRecord, kept_record
 from apps.console.queries.release_review import Review, signing_of
+from apps.console.queries.release_reviewers import ReviewersCard
 from apps.console.queries.release_rows import may_withdraw
 from apps.console.queries.release_standing import ReleaseStanding
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
@@ -245,6 +246,11 @@ class ReleasePage:
     def review(self) -> Review:
         """How the reader finishes their review, and what others asked to change."""
         return Review(self.view, self.actor, self.may_comment)
+
+    @property
+    def reviewers(self) -> ReviewersCard:
+        """Who was asked by name to review it, and who can be."""
+        return ReviewersCard(self.view, self.actor)
 
     @property
     def documents(self) -> list[Link]:

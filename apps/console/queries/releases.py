@@ -19,7 +19,7 @@ from apps.console.queries.way_back import once_replaced, once_was_replaced
 from apps.governance.gates.facts import Facts
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.plan import Plan, Step
-from apps.governance.queries.deciders import deciders, ids_of, recalled_of
+from apps.governance.queries.deciders import asked_deciders, deciders, ids_of, recalled_of
 from apps.governance.queries.facts import soaks_of
 from apps.governance.queries.foretelling import (
     ForetoldGate,
@@ -70,6 +70,7 @@ class RequestChoices:
     endpoints: Sequence[Any]  # each with whether it is ``taken``: something is live there
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
+    reviewers: Sequence[tuple[str, str, str]] = ()  # who can be asked: id, name, as what where
 
     @property
     def suggested(self) -> str:
@@ -120,7 +121,30 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
         endpoints=endpoints,
         targets=offered if len(offered) > 1 else {},
         plans=drawn([*own, *common_presets()]),
+        reviewers=_reviewers([row.environment for row in rows], version, actor),
     )
+
+
+def _reviewers(
+    environments: Sequence[Any], version: ModelVersion, actor: Actor
+) -> list[tuple[str, str, str]]:
+    """Return who decides in any of the environments by their policies, but not who asks nor who
+    made the version: others let it serve."""
+    names: dict[str, str] = {}
+    places: dict[str, dict[str, list[str]]] = {}
+    for environment in environments:
+        for holders in asked_deciders(environment, actor):
+            for person in holders.able:
+                names[person.id] = person.name
+                roles = places.setdefault(person.id, {})
+                roles.setdefault(holders.role, []).append(environment.name)
+    own = {actor.accountable, version.author}
+    found = [
+        (pk, name, "; ".join(f"{role} in {', '.join(at)}" for role, at in places[pk].items()))
+        for pk, name in names.items()
+        if pk not in own
+    ]
+    return sorted(found, key=lambda one: (one[1].casefold(), one[0]))
 
 
 def _foretelling(

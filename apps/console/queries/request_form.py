@@ -42,6 +42,7 @@ INPUTS = (
     "unit_name",
     "egress",
     "reason",
+    "review_days",
     *USUAL,
 )
 UNITS = (("", "Off"), ("header", "Header"), ("cookie", "Cookie"), ("json", "JSON field"))
@@ -62,6 +63,8 @@ LABELS = {
     "egress": "Outbound access",
     "variables": "Environment variables",
     "reason": "Description for reviewers",
+    "reviewers": "Reviewers",
+    "review_days": "Review due in (days)",
 }  # of the inputs, by name
 
 
@@ -84,6 +87,7 @@ class RequestForm:
     typed: Mapping[str, Any]
     variables_typed: Mapping[str, str]
     marks: Sequence[str]  # what of the destinations should not be read past
+    reviewers_typed: Sequence[str] = ()  # ids of who is asked by name
     problem: Problem | None = None
     faults: Mapping[str, Sequence[str]] | None = None  # by the name of the input
     rest: Sequence[str] = ()  # what is wrong with no input of the form
@@ -190,6 +194,14 @@ class RequestForm:
         if self.former and preset_of(self.former.release) == AS_FORMER:
             return [*drawn([plan_of(self.former.release)]), *self.offered.plans]
         return self.offered.plans
+
+    @property
+    def reviewers(self) -> list[tuple[Option, str]]:
+        """Who can be asked by name, and as what they decide where."""
+        return [
+            (Option(pk, name, pk in self.reviewers_typed), where)
+            for pk, name, where in self.offered.reviewers
+        ]
 
     @property
     def starts(self) -> list[Option]:

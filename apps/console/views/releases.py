@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from apps.builds.models import Bento
@@ -32,6 +32,7 @@ from apps.console.views.base import PageRequest, action, assertion_of, fault_of,
 from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
+from apps.console.views.reviewers import reviewers_of
 from apps.governance.actions import (
     comment,
     decide,
@@ -157,6 +158,7 @@ def request_form(
         typed=typed,
         variables_typed=variables_of(typed),
         marks=marks_of(typed),
+        reviewers_typed=typed.getlist("reviewers") if isinstance(typed, QueryDict) else (),
         problem=problem,
         rest=faults.pop("", []),
         faults=faults,
@@ -217,6 +219,7 @@ def requested(request: PageRequest, version: ModelVersion) -> Release:
         serving=serving_of(request.POST),
         target=_target(request, environment),
         reason=request.POST.get("reason", ""),
+        review=reviewers_of(request),
         actor=request.actor,
     )
 

@@ -1,5 +1,6 @@
 """Every write of governance."""
 
+from apps.governance.actions.absences import clear_absence, set_absence
 from apps.governance.actions.after_recall import revoke, uncount
 from apps.governance.actions.break_glass import (
     ask_to_confirm,
@@ -38,10 +39,17 @@ from apps.governance.actions.policies import (
 )
 from apps.governance.actions.promoting import open_promoted
 from apps.governance.actions.releases import comment, request_release, withdraw
+from apps.governance.actions.reviewing import (
+    Reviewers,
+    remove_review_request,
+    request_review,
+    tell_overdue,
+)
 from apps.governance.actions.sweeps import advance_waiting, expire_due, start_waiting
 from apps.governance.queries.facts import evaluate
 
 __all__ = [
+    "Reviewers",
     "advance_waiting",
     "ask_to_confirm",
     "ask_to_decide",
@@ -49,6 +57,7 @@ __all__ = [
     "ask_to_publish",
     "assemble_permit",
     "begin_rollout",
+    "clear_absence",
     "comment",
     "confirm_break_glass",
     "create_environment",
@@ -67,13 +76,17 @@ __all__ = [
     "open_break_glass",
     "open_promoted",
     "publish_policy",
+    "remove_review_request",
     "reopen",
     "request_release",
+    "request_review",
     "restore_live",
     "review_break_glass",
     "revoke",
+    "set_absence",
     "set_freeze",
     "start_waiting",
+    "tell_overdue",
     "uncount",
     "update_environment",
     "withdraw",

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Max
 
-from apps.audit.actions import record, seal
+from apps.audit.actions import Recorder, record, seal
 from apps.builds.models import Bento
 from apps.builds.queries import last_build_failed
 from apps.builds.rules import BuildState
@@ -18,6 +18,7 @@ from apps.governance.actions.locking import (
 )
 from apps.governance.actions.policies import current_policy
 from apps.governance.actions.requests import sign_request
+from apps.governance.actions.reviewing import Reviewers, ask
 from apps.governance.errors import (
     AlreadyOpen,
     DoesNotFit,
@@ -73,9 +74,10 @@ def request_release(
     serving: Mapping[str, Any] | None = None,
     target: Target | None = None,
     reason: str = "",
+    review: Reviewers | None = None,
     actor: Actor,
 ) -> Release:
-    """Ask to put a Bento of ``version`` behind ``endpoint``.
+    """Ask to put a Bento of ``version`` behind ``endpoint``, and perhaps people to ``review`` that.
 
     ``endpoint`` is one, or its id, or its name in ``environment``: a new name makes a new endpoint
     on ``target``, or on the environment's only target. The newest Bento is taken unless ``bento``
@@ -98,11 +100,18 @@ def request_release(
         release = _new(behind, bento, policy, actor, release_plan, configuration, reason=text)
         sign_request(release, signer)
         release.save(force_insert=True)
-        results = store_gates(release)
-        log.add(RELEASE_REQUESTED, release, data={"number": release.number})
-        prefetch(behind.target, bento=bento, holder=release.pk, actor=actor)
-        approve_if_passed(release, results, log)
+        _follow(release, review, log)
         return release
+
+
+def _follow(release: Release, review: Reviewers | None, log: Recorder) -> None:
+    """Do what follows a request: its gates, its reviewers, and perhaps its approval."""
+    results = store_gates(release)
+    log.add(RELEASE_REQUESTED, release, data={"number": release.number})
+    if review is not None:
+        ask(release, review, log)
+    prefetch(release.endpoint.target, bento=release.bento, holder=release.pk, actor=log.actor)
+    approve_if_passed(release, results, log)
 
 
 def _check_documents(bento: Bento, plan: Plan, serving: Serving) -> None:

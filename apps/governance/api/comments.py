@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from apps.governance import actions
 from apps.governance.queries import visible_rows
-from apps.governance.queries.release_detail import comment_rows
+from apps.governance.queries.remarks import comment_rows
 from placet.kernel.api.lists import ListView, page_of
 
 

@@ -14,6 +14,12 @@ from rest_framework.response import Response
 
 from apps.builds.models import Bento
 from apps.governance import actions
+from apps.governance.api.deciders import (
+    BarredSerializer,
+    DeciderSerializer,
+    ReviewerSerializer,
+    WantedReviewersSerializer,
+)
 from apps.governance.api.decisions import DecisionSerializer
 from apps.governance.api.environments import targets_of
 from apps.governance.api.gates import GateSerializer
@@ -23,7 +29,7 @@ from apps.governance.queries.named_filters import named
 from apps.governance.queries.release_detail import ReleaseView, release_view
 from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
 from apps.identity.models import Project
-from apps.identity.queries import as_owner, project_by_slug, scope_of, sees_in
+from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
 from apps.serving.api.fields import ToldRecallSerializer
 from apps.serving.hooks import keeper
@@ -92,8 +98,9 @@ class ReleaseSerializer(serializers.Serializer[Any]):
     ended_reason = serializers.CharField()
 
 
-class NewReleaseSerializer(serializers.Serializer[Any]):
-    """A release to be asked for. ``endpoint`` is a name, or an id (``end_…``)."""
+class NewReleaseSerializer(WantedReviewersSerializer):
+    """A release to be asked for. ``endpoint`` is a name, or an id (``end_…``). Without
+    ``reviewers`` nobody is asked by name."""
 
     model = serializers.CharField(max_length=80)
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
@@ -104,6 +111,11 @@ class NewReleaseSerializer(serializers.Serializer[Any]):
     plan = serializers.DictField(required=False)
     serving = serializers.DictField(required=False)
     reason = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+    reviewers = serializers.ListField(
+        child=serializers.CharField(max_length=254),
+        required=False,
+        help_text="Whom to ask by name to review it: ids, e-mail addresses or names",
+    )
 
 
 class MetricSerializer(serializers.Serializer[Any]):
@@ -163,22 +175,6 @@ class BoundSerializer(serializers.Serializer[Any]):
     serving = serializers.CharField()
 
 
-class DeciderSerializer(serializers.Serializer[Any]):
-    """Somebody who may still decide, and as what."""
-
-    id = serializers.CharField()
-    name = serializers.CharField()
-    roles = serializers.ListField(child=serializers.CharField())
-
-
-class BarredSerializer(serializers.Serializer[Any]):
-    """Somebody whose role is missing, and why they cannot count."""
-
-    id = serializers.CharField()
-    name = serializers.CharField()
-    why = serializers.CharField()
-
-
 class AnsweredSerializer(serializers.Serializer[Any]):
     """A request for changes on a former release that a newer one answers."""
 
@@ -224,6 +220,8 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     decisions = DecisionSerializer(many=True)
     may_still_decide = DeciderSerializer(many=True)
     cannot_count = BarredSerializer(many=True)
+    reviewers = ReviewerSerializer(many=True, help_text="Who was asked by name")
+    may_be_asked = DeciderSerializer(many=True, help_text="Who can be asked by name")
     missing_roles = serializers.ListField(child=serializers.CharField())
     can_decide = serializers.BooleanField()
     can_approve = serializers.BooleanField(
@@ -286,6 +284,14 @@ def naming(pointer: str, what: str, project: Project, actor: Actor) -> Iterator[
         raise InvalidInput(errors=[FieldError(pointer, detail)]) from None
 
 
+def review_of(data: dict[str, Any]) -> actions.Reviewers | None:
+    """Take who is to be asked by name out of a request; ``None`` for nobody. A due date of nobody's
+    review is refused."""
+    people = data.pop("reviewers", [])
+    due = data.pop("review_days", None), data.pop("review_due_at", None)
+    return actions.Reviewers(people, *due) if people or due != (None, None) else None
+
+
 def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str, Any]:
     """Turn the names in a request into rows that the actor may see, or say which are none."""
     model, number = data.pop("model"), data.pop("version")
@@ -301,6 +307,7 @@ def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str,
             data["bento"] = Bento.objects.filter(pk=digest, version=version).first()
             if data["bento"] is None:
                 raise NotFound
+    data["review"] = review_of(data)
     return {**data, "version": version}
 
 
@@ -343,17 +350,6 @@ class AllReleases(ListView):
     def get(self, request: Request) -> Response:
         """List the releases you see in all projects, newest first."""
         return self.page(wanted(self, None), rendered)
-
-
-class Inbox(PlacetView):
-    """What waits on whoever asks."""
-
-    @extend_schema(operation_id="inbox", responses=page_of(ReleaseSerializer))
-    def get(self, request: Request) -> Response:
-        """List the releases that wait for your decision, the oldest first."""
-        found = visible_rows.inbox(as_owner(self.actor))
-        seen = [row for row in found if sees_in(row.project_id, "release.view", self.actor)]
-        return Response({"items": rendered(seen), "next_cursor": None})
 
 
 class ReleaseDetail(PlacetView):

@@ -3,13 +3,16 @@
 from django.urls import path
 
 from apps.governance.api import (
+    absences,
     break_glass,
     comments,
+    deciders,
     decisions,
     duties,
     environments,
     exports,
     freezes,
+    inbox,
     policies,
     presets,
     records,
@@ -49,13 +52,25 @@ urlpatterns = [
         name="api-project-releases-list",
     ),
     path("releases", releases.AllReleases.as_view(), name="api-releases-list"),
-    path("inbox", releases.Inbox.as_view(), name="api-inbox-list"),
+    path("absence", absences.OwnAbsenceDetail.as_view(), name="api-absence"),
+    path("absence/clear", absences.OwnAbsenceClear.as_view(), name="api-absence-clear"),
+    path("inbox", inbox.Inbox.as_view(), name="api-inbox-list"),
     path(ONE, releases.ReleaseDetail.as_view(), name="api-releases-detail"),
     path(f"{ONE}/decisions", decisions.DecisionList.as_view(), name="api-decisions-list"),
     path(
         f"{ONE}/decisions/challenge",
         decisions.DecisionChallenge.as_view(),
         name="api-decisions-challenge",
+    ),
+    path(
+        f"{ONE}/review-requests",
+        deciders.ReviewRequestList.as_view(),
+        name="api-review-requests-list",
+    ),
+    path(
+        "review-requests/<str:review>/remove",
+        deciders.ReviewRequestRemove.as_view(),
+        name="api-review-requests-remove",
     ),
     path(f"{ONE}/comments", comments.CommentList.as_view(), name="api-comments-list"),
     path(f"{ONE}/withdraw", releases.ReleaseWithdraw.as_view(), name="api-releases-withdraw"),

@@ -1,4 +1,4 @@
-"""Environments, policies, releases, decisions, comments and freezes."""
+"""Environments, policies, releases, who is asked to review, decisions, comments and freezes."""
 
 from apps.governance.models.break_glass import BreakGlass, BreakGlassSignature
 from apps.governance.models.environments import Environment, Freeze, PolicyRevision
@@ -12,11 +12,13 @@ from apps.governance.models.releases import (
     Promotion,
     Release,
 )
+from apps.governance.models.reviews import Absence, ReviewRequest
 
 __all__ = [
     "FIRST_LIVE",
     "OPEN_STATES",
     "UNFINISHED_STATES",
+    "Absence",
     "BreakGlass",
     "BreakGlassSignature",
     "Comment",
@@ -27,4 +29,5 @@ __all__ = [
     "PolicyRevision",
     "Promotion",
     "Release",
+    "ReviewRequest",
 ]

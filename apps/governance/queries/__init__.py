@@ -4,14 +4,13 @@ from apps.governance.queries.dry_run import DryRunRow, dry_run
 from apps.governance.queries.facts import evaluate, evaluate_many
 from apps.governance.queries.needed import bentos_needed
 from apps.governance.queries.release_detail import (
-    CommentRow,
     DecisionRow,
     ReleaseView,
     StoryRow,
-    comment_rows,
     decision_rows,
     release_view,
 )
+from apps.governance.queries.remarks import CommentRow, comment_rows
 from apps.governance.queries.visible_rows import (
     comments,
     decision,

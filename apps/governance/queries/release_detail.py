@@ -20,7 +20,7 @@ from apps.governance.events import (
 )
 from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
-from apps.governance.models import UNFINISHED_STATES, Comment, Decision, Release
+from apps.governance.models import UNFINISHED_STATES, Decision, Release
 from apps.governance.queries.changes import Changes
 from apps.governance.queries.compared import ComparedRelease, bound_evidence, compared_release
 from apps.governance.queries.facts import answers, gather, had_decided, had_lifted
@@ -35,6 +35,12 @@ from apps.governance.queries.people import (
 )
 from apps.governance.queries.records import ReleaseRecord, record_of
 from apps.governance.queries.requested_changes import Answer, Answered, with_answers
+from apps.governance.queries.review_requests import (
+    Reviewer,
+    may_be_asked,
+    reviewers_of,
+    with_reviewers,
+)
 from apps.governance.queries.standing import Standings, standings
 from apps.governance.queries.visible_rows import ReadAlong, held_roles
 from apps.governance.queries.waiting import waits_for
@@ -48,6 +54,7 @@ from placet_verify import canonical
 from placet_verify.statements import REQUEST_CHANGES
 
 SHOWN_EVENTS = 200
+NAMED = ("asked_by", "person", "deputy")  # in the data of events
 WITH_REASON = frozenset(
     kind.name for kind in (RELEASE_ABORTED, RELEASE_FAILED, RELEASE_ROLLED_BACK, RELEASE_REVOKED)
 )
@@ -71,17 +78,6 @@ class DecisionRow:
     def holds(self) -> bool:
         """Whether it is a request for changes that stands: the release is held while it waits."""
         return self.verdict == REQUEST_CHANGES and not self.voided_reason
-
-
-@dataclass(frozen=True, slots=True)
-class CommentRow:
-    """A comment with its author's name and its text."""
-
-    id: str
-    author: str
-    name: str
-    text: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +123,8 @@ class ReleaseView(ComparedRelease):
     who_opens: tuple[tuple[NamedPerson, ...], ...]  # beside each of the gates
     may_still_decide: tuple[NamedPerson, ...]
     cannot_count: tuple[Barred, ...]
+    reviewers: tuple[Reviewer, ...]  # who was asked by name
+    may_be_asked: tuple[NamedPerson, ...]  # by name to review it
     missing_roles: tuple[str, ...]
     you_decide_as: str
     you_are_excluded: bool
@@ -212,7 +210,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),
         made=tuple(decisions),
-        **_deciders(row, people, results, decisions, actor, facts),
+        **_deciders(more, people, results, decisions, actor, facts),
         you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),
         author_name=people.name(row.version.author),
@@ -227,19 +225,19 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
 
 
 def _along(rows: QuerySet[Release], read_along: ReadAlong | None) -> QuerySet[Release]:
-    return with_answers(read_along(rows) if read_along else rows)
+    return with_reviewers(with_answers(read_along(rows) if read_along else rows))
 
 
 def _deciders(
-    row: Release,
+    row: Any,
     people: ReleasePeople,
     results: Sequence[GateResult],
     decisions: Sequence[Decision],
     actor: Actor,
     facts: gates.Facts,
 ) -> dict[str, Any]:
-    """Return who may still decide, who may not though their role is missing, and what the reader's
-    approval would change."""
+    """Return who may still decide, who may not though their role is missing, who was asked by name,
+    and what the reader's approval would change."""
     missing = rules.missing_roles(results) if row.state == ReleaseState.REQUESTED else set()
     standing = [d for d in decisions if not d.voided_reason]
     asking = {d.person: d.pk for d in standing if d.verdict == REQUEST_CHANGES}
@@ -256,6 +254,8 @@ def _deciders(
     return {
         "who_opens": tuple(by_gate),
         "may_still_decide": tuple(may_still_decide(left, by_gate, results)),
+        "reviewers": tuple(reviewers_of(row, row.reviewing, decisions, people.deciders, known)),
+        "may_be_asked": tuple(may_be_asked(row, people.deciders, decided=decided, known=known)),
         "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
         "once_you_lift": tuple(had_lifted(row, facts, actor.id)) if actor.id in asking else (),
         "your_request": asking.get(actor.id, "") if row.state == ReleaseState.REQUESTED else "",
@@ -268,7 +268,7 @@ def _deciders(
 
 def _ids(row: Release, decisions: list[Decision], bodies: list[dict[str, Any]]) -> set[str]:
     ids = {row.requested_by, row.requester, row.version.author}
-    asked = {b["data"].get("asked_by", "") for b in bodies}
+    asked = {b["data"].get(who, "") for b in bodies for who in NAMED}
     return ids | asked | {d.person for d in decisions} | {b["actor_id"] for b in bodies}
 
 
@@ -302,7 +302,7 @@ def _story(
         index=index,
         at=datetime.fromisoformat(body["at"]) if body["at"] else None,
         kind=body["kind"],
-        sentence=line_of(body),
+        sentence=line_of(body, people.names),
         actor=actor,
         name=people.name(actor),
         text=texts.get(_said(body), ""),
@@ -314,16 +314,6 @@ def decision_rows(decisions: Sequence[Decision]) -> list[DecisionRow]:
     names = people_names(d.person for d in decisions)
     texts = unseal_many(d.comment_sealed for d in decisions)
     return [_decision(d, names, texts) for d in decisions]
-
-
-def comment_rows(comments: Sequence[Comment]) -> list[CommentRow]:
-    """Return comments with names and texts, in at most four queries."""
-    names = people_names(c.author for c in comments)
-    texts = unseal_many(c.text_sealed for c in comments)
-    return [
-        CommentRow(c.pk, c.author, names[c.author], texts[c.text_sealed], c.created_at)
-        for c in comments
-    ]
 
 
 def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) -> DecisionRow:

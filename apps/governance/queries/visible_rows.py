@@ -23,6 +23,7 @@ from apps.governance.models import (
 )
 from apps.governance.queries.open_break_glasses import GLASS, VisibleBreakGlass, glasses_beside
 from apps.governance.queries.policy_history import with_ends
+from apps.governance.queries.review_requests import answers_of, asked_by_name, naming
 from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import overtaking, with_waiting
 from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
@@ -230,27 +231,44 @@ class Waiting:
 
 
 def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
-    """Return the releases where this person's role is missing and this person has not decided.
+    """Return the releases where this person's role is missing, or which they were asked by name to
+    review (``by_name``), and this person has not decided.
 
-    Oldest first: it waits longest. One query, and one more where policies have rules about
-    independence; what the gates answered last says who is missing.
+    Those first that they were asked for, then the oldest: it waits longest. One query, and one more
+    where policies have rules about independence; what the gates answered last says who is missing.
     """
     with_lineage = [name for name in LONG if name != "version__lineage"]
     whole = _waiting_or_broken(actor, read_along).select_related(*WHOLE).defer(*with_lineage)
     found: list[Any] = list(whole)
     rows = _concerning(found)
-    candidates = [row for row in rows if row.waits and asked_as(row, actor)]
+    candidates = [row for row in rows if _is_asked(row, actor)]
     recalled = [actor.accountable] if any(row.recalled for row in candidates) else []
     known = standings(candidates, [actor.accountable], recalled)
     is_cut = len(found) == INBOX_LIMIT
     waiting = Waiting([], [], glasses_beside(rows), next(iter(found), None), is_cut=is_cut)
     for row in candidates:
-        decider = known.decider(row, actor.accountable)
-        if decider.needed(held_roles(actor, scope_of(row)), row.gates):
+        decider, held = known.decider(row, actor.accountable), held_roles(actor, scope_of(row))
+        row.by_name = asked_by_name(row.named)
+        if decider.needed(held, row.gates) or (row.named and decider.counting(held)):
             waiting.needed.append(row)
         elif why := decider.why_not(asked_as(row, actor)):
             waiting.barred.append((row, sentence("You", why)))
+    waiting.needed.sort(key=_by_nobody)
     return waiting
+
+
+def _by_nobody(row: Any) -> bool:
+    """Tell whether nobody asked the actor by name: what they were asked for stands before it."""
+    return row.by_name is None
+
+
+def _is_asked(row: Any, actor: Actor) -> bool:
+    """Tell whether a release waits for the actor: for one of their roles, or for them by name."""
+    if not row.waits:
+        return False
+    if row.named and row.decider(actor.accountable).admitted(held_roles(actor, scope_of(row))):
+        return True
+    return bool(asked_as(row, actor))
 
 
 def inbox(actor: Actor) -> list[Release]:
@@ -269,7 +287,7 @@ def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:
     narrow = _waiting_or_broken(actor, read_along).only("project_id", "requester", "gates", *told)
     found: list[Any] = list(narrow.select_related("environment", "policy", "version"))
     rows = _concerning(found)
-    asked = (row for row in rows if row.waits and not row.recalled and asked_as(row, actor))
+    asked = (row for row in rows if not row.recalled and _is_asked(row, actor))
     waiting = Counter(row.project_id for row in asked)
     return Menu(waiting, glasses_beside(rows), next(iter(found), None))
 
@@ -297,6 +315,7 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
         waits=Exists(undecided.filter(pk=OuterRef("pk"))),
         glass=Subquery(glasses[:1]),
         recalled=keeper().uncounts(Value(actor.accountable)),
+        named=Subquery(naming(actor.id)),
     )
     rows = rows.order_by(*oldest)
     return read_along(rows) if read_along else rows
@@ -313,7 +332,7 @@ def _undecided(actor: Actor) -> QuerySet[Release]:
     return (
         releases(actor, state=ReleaseState.REQUESTED)
         .filter(in_reach(actor))
-        .exclude(decisions__in=Decision.objects.filter(person=actor.id, voided_reason=""))
+        .exclude(decisions__in=answers_of(actor.id))
         .order_by("created_at")
     )
 

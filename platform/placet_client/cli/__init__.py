@@ -8,6 +8,7 @@ import typer
 
 from placet_client import __version__
 from placet_client.cli import (
+    absences,
     access,
     alerts,
     audit,
@@ -46,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 for module in (
+    absences,
     access,
     models,
     versions,

@@ -1,8 +1,16 @@
 """The names of releases."""
 
+from typing import Annotated
+
+import typer
+
 from placet_client import refs
 from placet_client.client import Client
 from placet_client.errors import NotFound
+
+ReleaseArgument = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="its id, or PROJECT/NUMBER")
+]
 
 
 def id_of(client: Client, named: str) -> str:

@@ -9,6 +9,7 @@ BRIEF += ["state", "reason", "not_after", "live_at", "ended_at", "ended_reason"]
 SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "approved_at"]
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 MADE = ["id", "release", "verdict", "role", "name", "comment", "at", "voided_reason"]
+REVIEWER = ["name", "state", "requested_by_name", "requested_at", "due_at", "verdict"]
 ATTEMPT = ["number", "environment", "endpoint", "outcome", "by_name", "reason", "at"]
 
 
@@ -53,9 +54,22 @@ def show_release(
     if view.decisions:
         void = ["voided_reason"] if any(one.voided_reason for one in view.decisions) else []
         show_list(view.decisions, ["verdict", "role", "name", "comment", "at", *void], output)
+    _show_reviewers(view, output)
     if attempts.items:
         say("Earlier attempts to release this version:")
         show_list(attempts.items, ATTEMPT, output)
+
+
+def _show_reviewers(view: ReleaseDetail, output: Form) -> None:
+    """List who was asked by name, and say who stands in for those who are away."""
+    if view.reviewers:
+        say("Asked by name to review it:")
+        show_list(view.reviewers, REVIEWER, output)
+    for one in view.reviewers:
+        if one.away and one.state in ("asked", "overdue"):
+            nobody = f"nobody stands in: {one.away.passed_over}"
+            who = nobody if one.away.passed_over else f"{one.away.name} stands in"
+            say(f"{one.name} is away until {one.away.until:%Y-%m-%d %H:%M} UTC; {who}")
 
 
 def _say_answers(view: ReleaseDetail) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from placet_client import refs
+from placet_client.cli import reviewers
 from placet_client.cli.command import (
     DENIED,
     ERROR,
@@ -25,7 +26,7 @@ from placet_client.cli.command import (
     pairs,
     polling,
 )
-from placet_client.cli.release_names import id_of
+from placet_client.cli.release_names import ReleaseArgument, id_of
 from placet_client.cli.release_shown import BRIEF, show_decision, show_release, why_ended
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
@@ -43,9 +44,6 @@ COLUMNS = ["id", "project", "number", "model", "version", "environment"]
 COLUMNS += ["endpoint", "target", "state", "created_at"]
 REFUSED = ("rejected", "withdrawn", "expired", "revoked")
 BROKEN = ("failed", "aborted", "rolled_back")
-ReleaseArgument = Annotated[
-    str, typer.Argument(metavar="RELEASE", help="its id, or PROJECT/NUMBER")
-]
 INSTEAD = "instead of the reference"
 InsteadOption = Annotated[str, typer.Option(help=INSTEAD)]
 VariablesOption = Annotated[
@@ -57,6 +55,11 @@ EgressOption = Annotated[
     typer.Option(help="what it may reach; may be repeated. Default: nothing", metavar="HOST:PORT"),
 ]
 
+ReviewersOption = Annotated[
+    list[str] | None,
+    typer.Option("--reviewer", help="whom to ask by name to review it; may be repeated"),
+]
+
 STATE = "requested, approved, live (with those that are stopped), stopped, …"
 PLAN = "one of those in environment plans, or JSON or @FILE"
 UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointer; default: none"
@@ -64,6 +67,7 @@ UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointe
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
+    reviewers.add_to(release)
     app.add_typer(release, name="release")
     app.command()(inbox)
 
@@ -88,6 +92,8 @@ def release_request(
     capture: Annotated[float, typer.Option(help="percent of predictions to log")] = 0,
     plan: Annotated[str, typer.Option(help=PLAN)] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
+    reviewer: ReviewersOption = None,
+    days: reviewers.DaysOption = None,
     wait: WaitOption = False,
     timeout: TimeoutOption = 3600,
     output: OutputOption = Form.TABLE,
@@ -98,16 +104,12 @@ def release_request(
     rejected it; when the time is over with 4 while people are missing, and 5 while machines are.
     """
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
+    serving = _serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture)
+    where = {"environment": environment, "endpoint": endpoint or name, "target": target}
+    body: dict[str, Any] = {"plan": _plan(plan, manual), "serving": serving, **where}
+    body |= {"bento": bento, "reason": reason, "reviewers": reviewer, "review_days": days}
     with connected() as client:
-        where = {"environment": environment, "endpoint": endpoint or name, "target": target}
-        new_release = client.releases.request(
-            scope,
-            model=name,
-            version=number,
-            plan=_plan(plan, manual),
-            serving=_serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture),
-            **{"bento": bento, "reason": reason, **where},
-        )
+        new_release = client.releases.request(scope, model=name, version=number, **body)
         _show_changed(client, _followed(client, new_release, timeout if wait else None), output)
 
 

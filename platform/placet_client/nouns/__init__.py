@@ -8,6 +8,7 @@ from placet_client.nouns.deployments import Deployments
 from placet_client.nouns.discussions import Threads
 from placet_client.nouns.drills import Drills
 from placet_client.nouns.governance import (
+    Absences,
     Duties,
     Environments,
     Freezes,
@@ -46,6 +47,7 @@ from placet_client.nouns.uploads import Uploads
 from placet_client.nouns.webhooks import Webhooks
 
 __all__ = [
+    "Absences",
     "Alerts",
     "Aliases",
     "Audit",

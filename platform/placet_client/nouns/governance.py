@@ -15,12 +15,16 @@ from placet_client.records import (
     Duty,
     Environment,
     Freeze,
+    OwnAbsence,
     Policy,
     Presets,
     Release,
     ReleaseDetail,
     ReleasePassedOver,
+    Reviewer,
+    Reviewers,
     Rollout,
+    WaitingRelease,
 )
 from placet_client.records.base import Json
 
@@ -159,6 +163,30 @@ class Freezes(Noun):
         return at("projects", project, "environments", environment, "freezes", *more)
 
 
+class Absences(Noun):
+    """When the owner of the token is away, and who stands in for them."""
+
+    def get(self) -> OwnAbsence:
+        """Read when you are away, who stands in, and who else may."""
+        return self._read(OwnAbsence, "/absence")
+
+    def set(
+        self,
+        deputy: str,
+        *,
+        ends_at: datetime | str,
+        starts_at: datetime | str | None = None,
+    ) -> OwnAbsence:
+        """Say until when you are away, from now on unless told otherwise, and who stands in: a
+        person by id, e-mail address or name."""
+        body = given(deputy=deputy, starts_at=moment(starts_at), ends_at=moment(ends_at))
+        return self._do(OwnAbsence, "/absence", body)
+
+    def clear(self) -> OwnAbsence:
+        """Say that you are back."""
+        return self._do(OwnAbsence, "/absence/clear")
+
+
 class Releases(Noun):
     """Requests to serve. A person decides on them, in the browser: no token may."""
 
@@ -184,9 +212,10 @@ class Releases(Noun):
             endpoint=endpoint,
         )
 
-    def inbox(self) -> Listing[Release]:
-        """List the releases that wait for a decision of the token's owner."""
-        return Listing(self._http, Release, "/inbox", paged=False)
+    def inbox(self) -> Listing[WaitingRelease]:
+        """List the releases that wait for a decision of the token's owner: those first for which
+        they were asked by name."""
+        return Listing(self._http, WaitingRelease, "/inbox", paged=False)
 
     def get(self, release: str) -> ReleaseDetail:
         """Read a release with its gates as they stand now."""
@@ -213,9 +242,13 @@ class Releases(Noun):
         plan: Json | None = None,
         serving: Serving | Json | None = None,
         reason: str = "",
+        reviewers: Sequence[str] | None = None,
+        review_days: int | None = None,
+        review_due_at: datetime | str | None = None,
         idempotency_key: str = "",
     ) -> Release:
-        """Ask for a release. Without ``bento`` it is the newest of the version."""
+        """Ask for a release. Without ``bento`` it is the newest of the version. ``reviewers`` are
+        asked by name to review it, perhaps until a due date."""
         body = given(
             model=model,
             version=version,
@@ -226,8 +259,33 @@ class Releases(Noun):
             plan=plan,
             serving=serving,
             reason=reason,
+            reviewers=reviewers or None,
+            review_days=review_days,
+            review_due_at=moment(review_due_at),
         )
         return self._do(Release, at("projects", project, "releases"), body, idempotency_key)
+
+    def reviewers(self, release: str) -> tuple[Reviewer, ...]:
+        """Read who was asked by name to review a release."""
+        return self._read(Reviewers, at("releases", release, "review-requests")).items
+
+    def request_review(
+        self,
+        release: str,
+        reviewers: Sequence[str],
+        *,
+        review_days: int | None = None,
+        review_due_at: datetime | str | None = None,
+    ) -> tuple[Reviewer, ...]:
+        """Ask people by name, by their ids, e-mail addresses or names, to review a release; return
+        all who are asked."""
+        due = given(review_days=review_days, review_due_at=moment(review_due_at))
+        body = {"reviewers": [*reviewers], **due}
+        return self._do(Reviewers, at("releases", release, "review-requests"), body).items
+
+    def remove_review_request(self, review: str) -> tuple[Reviewer, ...]:
+        """Take back that somebody was asked by name; return all who are asked still."""
+        return self._do(Reviewers, at("review-requests", review, "remove")).items
 
     def withdraw(self, release: str) -> Release:
         """Take a request back."""

@@ -106,6 +106,7 @@ from placet_client.records.identity import (
     Token,
     Whoami,
 )
+from placet_client.records.inbox import WaitingRelease
 from placet_client.records.monitoring import (
     Alert,
     Captured,
@@ -148,6 +149,7 @@ from placet_client.records.registry import (
     VersionSummary,
 )
 from placet_client.records.retention import Archive, LegalHold, Retention
+from placet_client.records.reviews import Absence, Away, Deputy, OwnAbsence, Reviewer, Reviewers
 from placet_client.records.search import Hit, Search, Task, TaskList
 from placet_client.records.serving import (
     AskedPassing,
@@ -185,6 +187,7 @@ from placet_client.records.webhooks import (
 )
 
 __all__ = [
+    "Absence",
     "Actor",
     "Alert",
     "Alias",
@@ -199,6 +202,7 @@ __all__ = [
     "Attempts",
     "AuditEvent",
     "AuditEventDetail",
+    "Away",
     "Barred",
     "Bento",
     "Bound",
@@ -223,6 +227,7 @@ __all__ = [
     "Delivery",
     "Dependency",
     "Deployment",
+    "Deputy",
     "DeviceCode",
     "DeviceToken",
     "Disagreement",
@@ -272,6 +277,7 @@ __all__ = [
     "OpenedThread",
     "Outcome",
     "OutcomeReceipt",
+    "OwnAbsence",
     "PassedAnalysis",
     "PassedOver",
     "Passkey",
@@ -301,6 +307,8 @@ __all__ = [
     "ReleaseRecord",
     "RenderedCard",
     "Retention",
+    "Reviewer",
+    "Reviewers",
     "Revision",
     "Role",
     "Rollout",
@@ -346,6 +354,7 @@ __all__ = [
     "Version",
     "VersionSummary",
     "Voided",
+    "WaitingRelease",
     "Watch",
     "Webhook",
     "WebhookAttempt",

@@ -7,6 +7,7 @@ from typing import Any
 
 from placet_client.records.base import Json, Record
 from placet_client.records.break_glass import GlassDuty
+from placet_client.records.reviews import Reviewer
 from placet_client.records.serving import (
     PassedOver,
     ToldRecall,
@@ -321,6 +322,8 @@ class ReleaseDetail(Record):
     decisions: tuple[Decision, ...]
     may_still_decide: tuple[Decider, ...]
     cannot_count: tuple[Barred, ...]
+    reviewers: tuple[Reviewer, ...]  # Who was asked by name
+    may_be_asked: tuple[Decider, ...]  # Who can be asked by name
     missing_roles: tuple[str, ...]
     can_decide: bool
     can_approve: bool  # Whether the policy asks for an approval of the role that you decide as

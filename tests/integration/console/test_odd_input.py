@@ -59,6 +59,8 @@ def forms(world: World) -> dict[str, list[str]]:
         "/policies/risk/staging/draft": ["source"],
         "/policies/risk/staging/freeze": ["reason"],
         "/signing-keys/risk/trust": ["label", "pem", "valid_until"],
+        f"/releases/{release.pk}/reviewers/ask": ["reviewers", "review_days"],
+        "/absence/set": ["deputy", "starts_at", "ends_at"],
         "/tokens/new": ["name", "preset", "scopes", "days", "project"],
         "/device/confirm": ["code", "name", "preset", "scopes", "days", "project"],
         "/device/deny": ["code"],

@@ -244,6 +244,7 @@ def paths(release: Release) -> dict[str, str]:
         "/api/v1/notices/preferences",
         "/api/v1/notices/watches",
         "/tokens/",
+        "/absence/",
         "/administration/",
         "/administration/roles/",
         "/administration/teams/",

@@ -64,6 +64,7 @@ def pages(release: Release) -> list[str]:
         "/policies/",
         f"/policies/{version.project.slug}/{release.environment.name}/",
         "/tokens/",
+        "/absence/",
         "/passkeys/",
     ]
 

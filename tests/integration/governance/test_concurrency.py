@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from django.db import connection, transaction
 
 from apps.audit.actions import record
+from apps.audit.models import Event
 from apps.governance import actions, errors
 from apps.governance.actions import releases
-from apps.governance.models import Decision, Release
+from apps.governance.models import Decision, Release, ReviewRequest
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding
 from apps.jobs.models import Job
@@ -21,6 +23,7 @@ from apps.serving import hooks
 from apps.serving.actions import create_endpoint
 from apps.serving.models import Endpoint
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support import factories
 from tests.support.meeting import Meeting, waited_for
 from tests.support.meeting import at_once as both
@@ -283,3 +286,21 @@ def test_an_endpoint_is_made_while_a_release_to_a_new_one_is_asked_for(
 
     found = both(make, lambda: world.request("development", bento, endpoint="new"))
     assert [type(one) for one in found] == [Endpoint, Release]
+
+
+def test_what_is_overdue_is_told_once_however_many_look(world: World) -> None:
+    release = world.request("staging")
+    actions.request_review(release, reviewers=[world.rita.id], review_days=1, actor=world.ada)
+    ReviewRequest.objects.update(due_at=now() - timedelta(minutes=1))
+    assert sorted(map(str, at_once(*[actions.tell_overdue] * 3))) == ["0", "0", "1"]
+    told = Event.objects.filter(subject=release.pk, body__contains="release.review_overdue.v1")
+    assert told.count() == 1
+
+
+def test_the_same_person_asked_twice_at_once_is_asked_once(world: World) -> None:
+    release = world.request("staging")
+    ask = partial(actions.request_review, release, reviewers=[world.rita.id], actor=world.ada)
+    assert all(isinstance(found, list) for found in at_once(ask, ask, ask))
+    assert ReviewRequest.objects.count() == 1
+    asked = Event.objects.filter(subject=release.pk, body__contains="release.review_requested.v1")
+    assert asked.count() == 1

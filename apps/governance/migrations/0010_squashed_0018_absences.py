@@ -1,6 +1,6 @@
 """Adds how releases end with their endpoint or by an abort, what was live at the decision, requests
-for changes, what was shown at each decision, when a release was live for the first time, and
-requests that open by themselves."""
+for changes, what was shown at each decision, when a release was live for the first time, requests
+that open by themselves, who was asked by name to review, and who is away."""
 
 from importlib import import_module
 
@@ -14,6 +14,8 @@ REPLACED = (
     "0014_decision_records",
     "0015_first_live_at",
     "0016_promote",
+    "0017_review_requests",
+    "0018_absences",
 )
 MODULES = [import_module(f"apps.governance.migrations.{name}") for name in REPLACED]
 

@@ -1,0 +1,90 @@
+"""Who is away, and who may stand in for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
+
+from apps.governance.models import Absence
+from apps.governance.rules import ROLE_OF
+from apps.identity.models import RoleBinding, TeamMember, User
+from apps.identity.queries import held_grants, name_in, people_names
+from placet.kernel import clock
+from placet.kernel.actor import Actor
+
+MOST = 200  # people to choose a deputy from
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Until when somebody is away, and who stands in for them; ``passed_over`` says why not."""
+
+    until: datetime
+    deputy: str
+    name: str
+    passed_over: str = ""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Read it as :func:`absence_of` brings it."""
+        until = datetime.fromisoformat(row["until"])
+        return cls(until, row["deputy"], row["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAbsence:
+    """When somebody is away, or will be, and who may stand in for them."""
+
+    absence: Absence | None
+    deputy_name: str
+    may_stand_in: tuple[User, ...]
+
+
+def absences() -> QuerySet[Absence]:
+    """Return the absences of who is away now."""
+    at = clock.now()
+    return Absence.objects.filter(starts_at__lte=at, ends_at__gt=at, cleared_at=None)
+
+
+def absence_of(person: str) -> Subquery:
+    """Return until when somebody is away now, whose id a query has in the column ``person``, and
+    their deputy, as JSON; null where they are not."""
+    told = JSONObject(until="ends_at", deputy="deputy", name=name_in("deputy"))
+    return Subquery(absences().filter(person=OuterRef(person)).values(json=told)[:1])
+
+
+def away_for(deputy: str) -> QuerySet[Absence, Any]:
+    """Return the ids of those who are away now and for whom ``deputy`` stands in."""
+    return absences().filter(deputy=deputy).values("person")
+
+
+def may_stand_in(person: str) -> QuerySet[User]:
+    """Return who may stand in for ``person``: active people who hold a role that decides where they
+    hold it too."""
+    here = Q(pk__in=[])
+    for grant in held_grants(person):
+        if grant.permission not in ROLE_OF:
+            continue
+        place = Q(role=ROLE_OF[grant.permission])
+        if grant.scope.project is not None:
+            inside = Q(project=grant.scope.project)
+            if grant.scope.environment is not None:
+                inside &= Q(environment__in=("", grant.scope.environment))
+            place &= Q(project=None) | inside
+        here |= place
+    held = RoleBinding.objects.filter(here)
+    members = TeamMember.objects.filter(team__in=held.exclude(team=None).values("team"))
+    who = Q(pk__in=held.exclude(person=None).values("person")) | Q(pk__in=members.values("person"))
+    return User.objects.filter(who, is_active=True).exclude(pk=person).order_by("name", "pk")
+
+
+def own_absence(actor: Actor) -> OwnAbsence:
+    """Return when ``actor`` is away, or will be, and who may stand in for them."""
+    person = actor.accountable
+    left = Absence.objects.filter(person=person, cleared_at=None, ends_at__gt=clock.now())
+    row = left.first()
+    name = people_names([row.deputy])[row.deputy] if row else ""
+    return OwnAbsence(row, name, tuple(may_stand_in(person)[:MOST]))

@@ -1,0 +1,55 @@
+"""release ask, release unask: who is asked by name to review a release."""
+
+from typing import Annotated
+
+import typer
+
+from placet_client.cli.command import OutputOption, connected, go_on
+from placet_client.cli.release_names import ReleaseArgument, id_of
+from placet_client.cli.release_shown import REVIEWER
+from placet_client.errors import NotFound
+from placet_client.output import Form, show_list
+
+NAMES = "their names, e-mail addresses or ids"
+PeopleArgument = Annotated[list[str], typer.Argument(metavar="PERSON...", help=NAMES)]
+DaysOption = Annotated[
+    int | None, typer.Option("--review-days", help="due in so many days; default: no due date")
+]
+
+
+def add_to(release: typer.Typer) -> None:
+    """Add these commands."""
+    release.command("ask")(release_ask)
+    release.command("unask")(release_unask)
+
+
+def release_ask(
+    named: ReleaseArgument,
+    people: PeopleArgument,
+    days: DaysOption = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Ask people by name to review a release, or ask them again. Whoever requested it may, and who
+    administers the project; only people who can decide on it can be asked."""
+    with connected() as client:
+        release_id = id_of(client, named)
+        asked = client.releases.request_review(release_id, people, review_days=days)
+        show_list(asked, REVIEWER, output)
+        go_on(client, "release", release_id)
+
+
+def release_unask(
+    named: ReleaseArgument,
+    person: Annotated[str, typer.Argument(help="their name or id")],
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Take back that somebody was asked by name to review a release."""
+    with connected() as client:
+        release_id = id_of(client, named)
+        for one in client.releases.reviewers(release_id):
+            if person.casefold() in (one.person, one.name.casefold()):
+                left = client.releases.remove_review_request(one.id)
+                show_list(left, REVIEWER, output, none="Nobody is asked by name.")
+                go_on(client, "release", release_id)
+                return
+    raise NotFound(404, "not_found", f"Nobody called {person} is asked to review this release")
