@@ -19,6 +19,7 @@ class Whom(StrEnum):
     """Whom an event may concern."""
 
     DECIDERS = "deciders"  # who may decide on the release
+    ASKED = "asked"  # by name to review the release, and who stands in for them
     VOIDED = "voided"  # whose decisions on the release it voided
     PUBLISHERS = "publishers"  # who may publish the draft
     REQUESTER = "requester"  # who asked for the release
@@ -74,6 +75,8 @@ HELD: tuple[Concern, ...] = (("rollout", Whom.OPERATORS),)
 # first of them of which they want mail.
 CONCERNS: Mapping[str, tuple[Concern, ...]] = {
     "release.requested.v1": (("review", Whom.DECIDERS), ("watched", Whom.WATCHERS)),
+    "release.review_requested.v1": (("review", Whom.ASKED),),
+    "release.review_overdue.v1": (("review", Whom.ASKED),),
     "release.policy_changed.v1": (("review", Whom.VOIDED),),
     "release.decided.v1": NEWS,
     "release.approved.v1": OUTCOME,

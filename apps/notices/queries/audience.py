@@ -44,6 +44,7 @@ class _Logged:
     scope: Scope
     doer: str  # who answers for it; nobody is told what they did themselves
     rows: Mapping[str, Any]
+    data: Mapping[str, Any]
 
     @property
     def release(self) -> Release | None:
@@ -67,7 +68,7 @@ def audience(event: Event) -> Iterator[Concerned]:
     body = body_of(event.body)
     scope = Scope(body["project"], body["environment"])
     doer = body["actor"]["accountable"] if body["actor"]["kind"] == "person" else ""
-    logged = _Logged(body["subject"], scope, doer, states_of(body))
+    logged = _Logged(body["subject"], scope, doer, states_of(body), body["data"])
     for kind, whom in concerns_of(body["kind"], body["data"]):
         found = _people(_WHOM[whom](logged)) - {logged.doer}
         if found:
@@ -90,6 +91,10 @@ def _deciders(event: _Logged) -> Iterator[str]:
     for permission, role in ROLE_OF.items():
         if role in missing:
             yield from (person.pk for person in people_with(permission, event.scope))
+
+
+def _asked(event: _Logged) -> Iterator[str]:
+    yield from (event.data[name] for name in ("person", "deputy") if name in event.data)
 
 
 def _voided(event: _Logged) -> Iterator[str]:
@@ -153,6 +158,7 @@ def _speakers(event: _Logged) -> Iterable[str]:
 
 _WHOM: Mapping[Whom, Callable[[_Logged], Iterable[str]]] = {
     Whom.DECIDERS: _deciders,
+    Whom.ASKED: _asked,
     Whom.VOIDED: _voided,
     Whom.PUBLISHERS: _publishers,
     Whom.REQUESTER: _requester,

@@ -1,5 +1,7 @@
 """Who is told of what, and nobody else: each kind of event before each role."""
 
+from datetime import timedelta
+
 import pytest
 
 from apps.audit.events import declared, kinds
@@ -7,7 +9,13 @@ from apps.builds.events import BUILD_FAILED
 from apps.builds.models import Build
 from apps.discussions.actions import edit_comment, open_thread, reply
 from apps.discussions.queries import get_subject
-from apps.governance.actions import draft_policy, withdraw
+from apps.governance.actions import (
+    draft_policy,
+    request_review,
+    set_absence,
+    tell_overdue,
+    withdraw,
+)
 from apps.governance.events import RELEASE_MOVED
 from apps.governance.models import Decision, Release
 from apps.identity.actions import add_member
@@ -53,6 +61,8 @@ ABOUT_RELEASES = {
 }
 ELSEWHERE = {
     "release.requested.v1",
+    "release.review_requested.v1",
+    "release.review_overdue.v1",
     "release.policy_changed.v1",
     "release.decided.v1",
     "policy.drafted.v1",
@@ -110,6 +120,20 @@ def test_a_request_is_told_who_can_decide_on_it(post: Post) -> None:
     watch_project(world.project, is_on=True, actor=world.rex)
     post.newcomer("Pia", reviewer=(world.project, "production"))
     world.request("staging")
+    assert post.told() == ["Rex review", "Rita review"]
+
+
+def test_who_is_asked_by_name_is_told_and_who_stands_in_and_again_when_it_is_overdue(
+    post: Post,
+) -> None:
+    world = post.world
+    release = world.request("staging")
+    set_absence(deputy=world.people["Rita"].pk, ends_at=now() + timedelta(days=9), actor=world.rex)
+    post.skip()
+    due = now() + timedelta(days=1)
+    request_review(release, reviewers=[world.rex.id], review_due_at=due, actor=world.ada)
+    assert post.told() == ["Rex review", "Rita review"]
+    tell_overdue(now() + timedelta(days=2))
     assert post.told() == ["Rex review", "Rita review"]
 
 
