@@ -4,13 +4,16 @@ from typing import Any
 
 from apps.identity.actions import forget_device_logins
 from apps.identity.actions.idempotency import expire
+from apps.identity.sign_in.session_store import SessionStore
 from apps.identity.sign_in.shared_cache import forget_expired
 from apps.jobs.handlers import LeasedJob, every
 
 
 @every(seconds=600, name="identity.forget_expired", queue="control")
 def forget_counts(job: LeasedJob) -> dict[str, Any]:
-    """Remove what sign-in no longer counts, and logins of devices that nobody confirmed in time."""
+    """Remove what sign-in no longer counts, logins of devices that nobody confirmed in time, and
+    sessions that are over: each holds the address that somebody signed in by."""
+    SessionStore.clear_expired()
     return {"removed": forget_expired(), "device_logins": forget_device_logins()}
 
 

@@ -38,6 +38,7 @@ from apps.identity.queries import (
     visible_teams,
 )
 from apps.identity.trust.second_factor import not_signed_in, withheld
+from apps.identity.trust.vouching import NOBODY
 from apps.registry.queries import large_of
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -69,7 +70,7 @@ class PersonPage:
     @property
     def standing(self) -> str:
         """Continues the line below their name: why they cannot come in, or have not come."""
-        if self.person.erased:
+        if self.is_erased:
             return "erased"
         if not self.person.is_active:
             return "deactivated"
@@ -121,7 +122,8 @@ class PersonPage:
     @property
     def may_erase(self) -> bool:
         """Whether the reader may erase the person, who cannot come in any more."""
-        return self.may_reactivate and not self.is_self
+        gone = not self.person.is_active and not self.is_erased
+        return self.may_manage and gone and not self.is_self
 
     @property
     def may_sign_out(self) -> bool:
@@ -142,6 +144,11 @@ class PersonPage:
     def sees_teams(self) -> bool:
         """Whether the reader may open the pages of teams."""
         return self.actor.can("access.view")
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether nothing names them any more: versions before 0.2.0 left name and address."""
+        return bool(self.person.erased) and str(self.person.email).endswith(NOBODY)
 
     @property
     def may_manage(self) -> bool:

@@ -57,6 +57,8 @@ from placet_verify.statements import (
     standing_of,
 )
 
+MOST_AGAIN = 20  # times that one person decides on a release: its page shows each
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Deciding(Ceremony[DecisionStatement]):
@@ -260,6 +262,10 @@ def _in_place_of(replaces: str, deciding: _Deciding) -> _Deciding:
     """Return it with the person's own request for changes that it takes the place of, which they
     were shown: ``replaces`` is its id, '' where none stood. Anything else that they decided stays.
     """
+    every = deciding.release.decisions.filter(person=deciding.actor.id)
+    if every.count() >= MOST_AGAIN:
+        detail = f"You have decided {MOST_AGAIN} times on this release: discuss it instead"
+        raise AlreadyDecided(detail)
     own = standing_decisions(deciding.release).filter(person=deciding.actor.id).first()
     if own is None and replaces:
         raise Changed("Your request for changes stands no longer: reload the page")

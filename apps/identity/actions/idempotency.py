@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from apps.identity.errors import IdempotencyConflict, IdempotencyInProgress
-from apps.identity.models import IdempotencyRecord
+from apps.identity.models import IdempotencyRecord, User
 from placet.kernel.clock import now
 from placet.kernel.config import config
 
@@ -61,6 +61,12 @@ def finish(record: IdempotencyRecord, *, status: int, headers: dict[str, str], b
 def forget(record: IdempotencyRecord) -> None:
     """Free the key: the request may be tried again."""
     IdempotencyRecord.objects.filter(pk=record.pk).delete()
+
+
+def forget_answers_about(person: User) -> None:
+    """Free the keys of the requests that made ``person``: their answers name them."""
+    made = {"Location": f"/api/v1/people/{person.pk}"}
+    IdempotencyRecord.objects.filter(headers__contains=made).delete()
 
 
 def expire() -> int:

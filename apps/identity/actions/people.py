@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import Q
 from django.urls import reverse
 
 from apps.audit.actions import erase_texts, record
@@ -21,6 +22,7 @@ from apps.identity.actions.credentials import (
     vouched,
 )
 from apps.identity.actions.devices import deny_confirmed
+from apps.identity.actions.idempotency import forget_answers_about
 from apps.identity.actions.passkeys import withdraw_of
 from apps.identity.errors import HasPassword, Inactive, SignsInOtherwise, StillActive
 from apps.identity.events import (
@@ -32,7 +34,7 @@ from apps.identity.events import (
 )
 from apps.identity.models import ApiToken, ApproverPasskey, User
 from apps.identity.sign_in.reset_tokens import ResetTokens
-from apps.identity.trust.vouching import is_vouched
+from apps.identity.trust.vouching import NOBODY, is_vouched
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, Forbidden, InvalidInput
@@ -105,7 +107,7 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
     with record(actor) as log:
         authorize_access(actor)
         row = lock_credentials(person)
-        if not row.is_active and is_vouched(row):
+        if not row.is_active and (is_vouched(row) or is_erased(row.pk)):
             return row
         restore(row)
         discard_credentials(row)
@@ -158,21 +160,26 @@ def erase_person(person: User, *, actor: Actor) -> User:
         row = lock_credentials(person)
         if row.is_active:
             raise StillActive
-        if is_erased(row.pk):
+        address = f"{row.pk}{NOBODY}"
+        if is_erased(row.pk) and row.email == address:
             return row
-        row.name, row.email = ERASED, f"{row.pk}@erased.invalid"
+        row.name, row.email = ERASED, address
         discard_credentials(row)
         row.save(update_fields=["name", "email", "password"])
         log_person(log, PERSON_UPDATED, row, *_without_names(row))
         erase_texts(row.pk, actor=actor)
+        row.saved_views.all().delete()
+        forget_answers_about(row)
         return row
 
 
 def _without_names(person: User) -> Iterator[Audited]:
-    """Take the names off what ``person`` acted by, and yield each of it."""
-    for table in (ApiToken, ApproverPasskey):
-        rows = table.objects.select_for_update(no_key=True).filter(person=person)
-        for row in rows.order_by("pk"):
+    """Take the names off what ``person`` acted by, the tokens of their service accounts too, and
+    yield each of it."""
+    tokens = ApiToken.objects.filter(Q(person=person) | Q(service_account__owner=person))
+    passkeys = ApproverPasskey.objects.filter(person=person)
+    for rows in (tokens, passkeys):
+        for row in rows.select_for_update(of=("self",), no_key=True).order_by("pk"):
             row.name = ERASED
             row.save(update_fields=["name"])
             yield row

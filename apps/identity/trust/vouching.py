@@ -20,6 +20,7 @@ from apps.identity.models import CredentialChanges, User
 from placet_verify import canonical
 from placet_verify.errors import Malformed
 
+NOBODY = "@erased.invalid"  # ends the address of who was erased: no mail reaches it
 DOMAIN = b"placet.dev/credentials/v1\x00"
 USED = frozenset({"name", "used_mask", "viewed_at"})  # of a factor: changed by mere use
 log = structlog.get_logger(__name__)

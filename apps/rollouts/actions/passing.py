@@ -43,6 +43,7 @@ from apps.rollouts.rules import PROMOTE, SKIP, PassingVerb, RolloutSnapshot
 from apps.rollouts.states import PassingState
 from placet.kernel.actor import Actor, Grant
 from placet.kernel.clock import now
+from placet.kernel.problems import NeedsPermission
 from placet.kernel.states import move
 
 Held = frozenset[Grant]
@@ -78,7 +79,10 @@ def confirm_passing(rollout: Rollout, *, digest: str, reason: str, actor: Actor)
         asked = _asked(row, digest)
         if actor.accountable == asked.asker:
             raise OwnPassing
-        _refuse_left(row, held.get(asked.asked_by, frozenset()))
+        if not _operates(row, held[actor.id]):  # a token has what its holder had a moment ago
+            raise NeedsPermission(actor, "rollout.operate")
+        if not _operates(row, held.get(asked.asked_by, frozenset())):
+            raise NoPassingAsked("Who asked for it may not operate this rollout any more")
         facts, verb = facts_of(row), PROMOTE if asked.verb == PROMOTE else SKIP
         kept = kept_of(row.steps, facts, verb, last_look(row))
         if digest_of(row, verb, kept) != asked.digest:
@@ -156,11 +160,10 @@ def _asked(row: Rollout, digest: str) -> Passing:
     raise NoPassingAsked("It was answered or withdrawn meanwhile: reload the page")
 
 
-def _refuse_left(row: Rollout, held: Held) -> None:
-    """Refuse where who asked may not operate it any more: two people who may are needed."""
+def _operates(row: Rollout, held: Held) -> bool:
+    """Tell whether somebody who holds this may operate a rollout: two people who may are needed."""
     scope = scope_of(row)
-    if not any(g.permission == "rollout.operate" and g.scope.covers(scope) for g in held):
-        raise NoPassingAsked("Who asked for it may not operate this rollout any more")
+    return any(g.permission == "rollout.operate" and g.scope.covers(scope) for g in held)
 
 
 def _insert(

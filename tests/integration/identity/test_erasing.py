@@ -1,16 +1,23 @@
 """A person who was erased: nothing names them any more, and what they did stays provable."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 
+from apps.audit.actions import erase_texts
 from apps.audit.models import Event
 from apps.audit.queries import ERASED
 from apps.audit.queries.fsck import fsck
 from apps.identity import actions
+from apps.identity.actions.saved_views import save_view
 from apps.identity.errors import ErasedPerson, StillActive
 from apps.identity.models import ApiToken, ApproverPasskey, User
+from apps.jobs.actions import enqueue
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden
 from tests.support import factories
 from tests.support.enrolment import Signers
@@ -85,6 +92,45 @@ def test_nobody_lets_an_erased_person_in_again_but_may_invite_them_anew(
         actions.update_person(rex, name="Rex", actor=actor_of(ann))
     anew = actions.create_person(email=address, name="Rex", actor=actor_of(ann))
     assert anew.pk != rex.pk
+
+
+def test_who_was_erased_before_names_went_too_is_erased_whole(world: World, ann: User) -> None:
+    rex = gone(world)
+    erase_texts(rex.pk, actor=SYSTEM)
+    page = browser(ann)
+    said = text_of(page.get(f"/people/{rex.pk}/").content.decode())
+    assert "Erase…" in said and "Reactivate" not in said
+    actions.erase_person(rex, actor=actor_of(ann))
+    row = User.objects.get(pk=rex.pk)
+    assert (row.name, row.email) == (ERASED, f"{rex.pk}@erased.invalid")
+    count = Event.objects.count()
+    actions.deactivate_person(row, actor=actor_of(ann))
+    row.refresh_from_db()
+    assert (row.name, Event.objects.count()) == (ERASED, count)
+
+
+def test_what_they_named_themselves_and_answers_about_them_go_too(world: World, ann: User) -> None:
+    made = {"email": "zoe@example.com", "name": "Zoe Q"}
+    client = factories.api(ann)
+    first = client.post("/people", made, idempotency_key="once")
+    zoe = User.objects.get(pk=first.json()["id"])
+    save_view(list_name="releases", name="Zoe's", asked={}, actor=actor_of(zoe))
+    program = factories.service_account("ci", zoe)
+    factories.token_for(program)
+    actions.deactivate_person(zoe, actor=SYSTEM)
+    actions.erase_person(zoe, actor=actor_of(ann))
+    assert client.post("/people", made, idempotency_key="once").json()["id"] != zoe.pk
+    assert not zoe.saved_views.exists()
+    assert {token.name for token in ApiToken.objects.filter(service_account=program)} == {ERASED}
+
+
+def test_sessions_that_are_over_are_removed(world: World, run_jobs: Callable[..., int]) -> None:
+    browser(world.people["Rex"])
+    Session.objects.update(expire_date=now() - timedelta(hours=1))
+    browser(world.people["Vera"])
+    enqueue("identity.forget_expired")
+    run_jobs("control")
+    assert Session.objects.count() == 1
 
 
 def test_what_an_erased_person_signed_still_counts(signers: Signers, ann: User) -> None:
