@@ -13,11 +13,10 @@ ANSWERS = {b"MAIL": b"250 yes", b"RCPT": b"250 yes", b"RSET": b"250 yes", b"NOOP
 
 @dataclass(slots=True)
 class MailServer:
-    """What it was sent. While it ``refuses``, it takes nothing for now."""
+    """What it was sent."""
 
     url: str = ""
     messages: list[Message] = field(default_factory=list)
-    refuses: bool = False
 
 
 @contextmanager
@@ -37,8 +36,6 @@ def mail_server() -> Iterator[MailServer]:
                     self.say(b"250 here")
                 elif verb == b"DATA":
                     self.take()
-                elif kept.refuses and verb == b"RCPT":
-                    self.say(b"451 later")
                 else:
                     self.say(ANSWERS.get(verb, b"502 what"))
 
