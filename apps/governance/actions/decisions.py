@@ -264,7 +264,7 @@ def _in_place_of(replaces: str, deciding: _Deciding) -> _Deciding:
     """
     every = deciding.release.decisions.filter(person=deciding.actor.id)
     if every.count() >= MOST_AGAIN:
-        detail = f"You have decided {MOST_AGAIN} times on this release: discuss it instead"
+        detail = f"You have decided {MOST_AGAIN} times: withdraw what stands, or discuss it"
         raise AlreadyDecided(detail)
     own = standing_decisions(deciding.release).filter(person=deciding.actor.id).first()
     if own is None and replaces:

@@ -8,6 +8,7 @@ from apps.assurance.actions import recall
 from apps.audit.actions import erase_texts
 from apps.audit.models import Event
 from apps.governance import actions, errors
+from apps.governance.actions import decisions
 from apps.governance.models import Decision, Release
 from apps.governance.queries import inbox, release_view
 from apps.governance.queries.standstill import standstill
@@ -96,6 +97,16 @@ def test_a_second_click_and_another_tab_are_told_what_stands(world: World) -> No
     with pytest.raises(errors.WrongState, match="already approved"):
         world.decide(release, world.rita, ASKS)
     assert state(release) == "approved"
+
+
+def test_nobody_decides_again_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "MOST_AGAIN", 3)
+    release = world.request("staging")
+    for _ in range(3):
+        world.decide(release, world.rita, ASKS)
+    with pytest.raises(errors.AlreadyDecided, match="decided 3 times"):
+        world.decide(release, world.rita)
+    assert release.decisions.count() == 3
 
 
 def test_who_approved_keeps_to_that(world: World) -> None:

@@ -12,9 +12,8 @@ from apps.audit.models import Event
 from apps.audit.queries import ERASED
 from apps.audit.queries.fsck import fsck
 from apps.identity import actions
-from apps.identity.actions.saved_views import save_view
 from apps.identity.errors import ErasedPerson, StillActive
-from apps.identity.models import ApiToken, ApproverPasskey, User
+from apps.identity.models import ApiToken, ApproverPasskey, SavedView, User
 from apps.jobs.actions import enqueue
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -114,7 +113,7 @@ def test_what_they_named_themselves_and_answers_about_them_go_too(world: World, 
     client = factories.api(ann)
     first = client.post("/people", made, idempotency_key="once")
     zoe = User.objects.get(pk=first.json()["id"])
-    save_view(list_name="releases", name="Zoe's", asked={}, actor=actor_of(zoe))
+    SavedView.objects.create(person=zoe, list_name="releases", name="Zoe's")
     program = factories.service_account("ci", zoe)
     factories.token_for(program)
     actions.deactivate_person(zoe, actor=SYSTEM)
