@@ -47,9 +47,7 @@ def test_an_admin_invites_somebody_and_demands_a_second_factor_of_approvers(
     page.get_by_role("button", name="Require a second factor for approver").click()
     page.get_by_role("dialog").get_by_text("2 people have none and lose it now").wait_for()
     page.get_by_role("button", name="Require", exact=True).click()
-    said = (
-        "no release that still needs an approval can get it in Risk / production under the policy"
-    )
+    said = "no new request can be approved in Risk / production under the policy"
     said += " in force until"
     page.get_by_text(said).wait_for()
     assert not SecondFactorDemand.objects.exists()

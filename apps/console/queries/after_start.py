@@ -148,11 +148,12 @@ class AfterStart:
         if self.is_stopped:
             return (
                 "Nothing runs here, and clients get 503, once it is started too: for it to serve, "
-                "start it, open a built version and ask for a release."
+                "start it, and ask for a release of a built version, or retry one whose page "
+                "offers that."
             )
         return (
             "Nothing runs here, and clients get 503. A release to this endpoint makes it serve: "
-            "open a built version and ask for one."
+            "ask for one of a built version, or retry one whose page offers that."
         )
 
     @property

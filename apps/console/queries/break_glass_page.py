@@ -173,6 +173,12 @@ class BreakGlassPage(ShownBreakGlass):
         return HOW_BACK[self.glass.release.state]
 
     @property
+    def or_else(self) -> str:
+        """Ends that sentence: what else helps once it is live."""
+        live = self.glass.release.state == ReleaseState.LIVE
+        return ", or have the same build approved the regular way." if live else "."
+
+    @property
     def was_used(self) -> bool:
         """Whether it has started what it is for, and not in vain."""
         return bool(self.glass.used_at) and (self.state == "used" or self.is_over)

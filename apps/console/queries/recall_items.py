@@ -19,7 +19,9 @@ BARS: dict[str, str] = {  # while it stands
     RecallKind.DATASET: "no version that was trained on it can be released",
     RecallKind.WHEEL: "no build that contains it can be released",
     RecallKind.KEY: "what this key signed doesn't count",
-    RecallKind.PERSON: "this person's decisions don't count, and they can decide nothing",
+    RecallKind.PERSON: (
+        "this person's decisions don't count, and they can approve, reject and co-sign nothing"
+    ),
     RecallKind.PASSKEY: "what this passkey signed doesn't count",
 }
 

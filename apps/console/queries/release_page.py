@@ -377,7 +377,7 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         if page.is_open:
             how = "Emergency release active: the rollout can start"
         elif page.rollout:
-            how = "It was rolled out as an emergency release,"
+            how = "Its rollout was started as an emergency release,"
         url = f"{reverse('glasses')}?release={release.pk}"
         text = f"{how} without {len(view.skipped)} of its gates."
         yield Banner("danger", text, [Link("Details and review", url)])

@@ -106,7 +106,8 @@ class Review:
     @property
     def held(self) -> str:
         """Until when it is held."""
-        return f"The release is held until {lifted_by([one.name for one in self.requests])}."
+        lifting = lifted_by([one.name for one in self.requests])
+        return f"The release is held until {lifting}, or it is rejected or withdrawn."
 
     @property
     def is_own(self) -> bool:

@@ -52,11 +52,7 @@ def ask_first(
 
 def _lost(found: Lockouts) -> Iterator[str]:
     lost = (
-        (
-            "no release that still needs an approval can get it in",
-            found.approving,
-            " under the policy in force",
-        ),
+        ("no new request can be approved in", found.approving, " under the policy in force"),
         ("nobody can request a release in", found.requesting, ""),
     )
     for what, places, then in lost:

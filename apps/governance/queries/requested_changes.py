@@ -106,6 +106,7 @@ def with_answers(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     )
     former = Decision.objects.filter(
         open_then,
+        created_at__lt=OuterRef("created_at"),  # what is asked later it cannot have answered
         voided_reason="",
         verdict=REQUEST_CHANGES,
         release__endpoint=OuterRef("endpoint"),
@@ -122,14 +123,21 @@ def with_answers(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 
 def with_answer(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     """Have each release on which changes are requested bring the newest one of its model behind
-    its endpoint, of no earlier version, that was requested after it and is not over unserved
-    (``answered_by``): it answers them."""
+    its endpoint, of no earlier version, that was requested after all of that and is not over
+    unserved (``answered_by``): it answers them."""
     newer = Release.objects.filter(
         endpoint=OuterRef("endpoint"),
         version__model=OuterRef("version__model"),
         number__gt=OuterRef("number"),
         version__number__gte=OuterRef("version__number"),
     ).exclude(state__in=UNANSWERED)
+    later = Decision.objects.filter(
+        release=OuterRef(OuterRef("pk")),
+        voided_reason="",
+        verdict=REQUEST_CHANGES,
+        created_at__gt=OuterRef("created_at"),
+    )
+    newer = newer.filter(~Exists(later))
     answer = JSONObject(release="pk", number="number", version="version__number", state="state")
     newest = Subquery(newer.order_by("-number").values(json=answer)[:1])
     return releases.annotate(answered_by=Case(When(Exists(asked()), then=newest)))

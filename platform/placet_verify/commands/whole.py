@@ -34,7 +34,7 @@ def verify_bundle_at(options: argparse.Namespace) -> bool:
     recalled = say_all(bundle.verify(files, _ring(files, options), options.bento))
     for note in bundle.notes(files):
         say_witnesses(checkpoint.parse(note), options)
-    since = "; it is recalled and must not run" if recalled else ""
+    since = "; a recall took it away, and it must not run" if recalled else ""
     approved = "this release was approved as its policy demands, and all of it is in the log"
     conclude(approved, options.root, since)
     return True

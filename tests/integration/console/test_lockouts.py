@@ -18,7 +18,7 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 ACCESS = OrganisationView.access
-NOBODY = "After this no release that still needs an approval can get it in Risk / production"
+NOBODY = "After this no new request can be approved in Risk / production"
 UNDER = "under the policy in force"
 
 

@@ -182,7 +182,7 @@ def test_one_that_was_used_says_what_is_live_by_it_and_when_its_review_is_due(
     assert "▲ Used" in page
     told = banner(world)
     assert told.startswith("▲ Emergency release used:") and "is live by it, review due" in told
-    assert f"It was used: release {release.number} was rolled out by it" in page
+    assert f"It was used: the rollout of release {release.number} was started by it" in page
     assert "and is live" in page
     for wrong in ("▲ Active", "can start"):
         assert wrong not in page, wrong

@@ -148,7 +148,7 @@ def test_the_last_other_approver_is_removed_by_who_was_told_what_follows(world: 
     role = RoleBinding.objects.get(person=world.people["Vito"])
     asked = desk.post(f"/projects/risk/members/{role.pk}/remove", {"next": "/administration/"})
     said = text_of(asked.content.decode())
-    assert "After this no release that still needs an approval can get it in Risk" in said
+    assert "After this no new request can be approved in Risk" in said
 
 
 def test_they_publish_no_policy_and_are_offered_none(world: World) -> None:

@@ -283,6 +283,15 @@ def test_the_newer_release_answers_it_and_each_names_the_other(world: World) -> 
     assert release_view(second.pk, world.rex).answers[0].state == "withdrawn"
 
 
+def test_what_was_asked_later_is_not_answered_by_what_was_requested_before(world: World) -> None:
+    first = world.request("staging")
+    world.decide(first, world.rita, ASKS, comment="Show the gap by age")
+    second = world.request("staging")
+    world.decide(first, world.rita, ASKS, comment="By region, too")
+    assert release_view(second.pk, world.rex).answers == ()
+    assert release_view(first.pk, world.ada).answered_by is None
+
+
 def test_what_answers_nothing_names_nothing(world: World) -> None:
     first = world.request("staging")
     asked = world.decide(first, world.rita, ASKS)
