@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.console.queries.page_parts import Sign
+from apps.console.queries.under_way import rollout_before, rollout_named
 from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import Release
@@ -56,6 +57,8 @@ def what_follows(view: ReleaseView, *, at_once: bool) -> str:
         return f"an operator has to start {first}the rollout"
     if view.is_stopped:
         return "it starts when somebody starts the endpoint, which is stopped"
+    if before := rollout_before(view.release):
+        return f"the rollout starts once the {rollout_named(before)} has ended"
     how = "at once" if at_once else "by itself"
     return f"the rollout starts {how}" if view.live else f"it goes live {how}"
 

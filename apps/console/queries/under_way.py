@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from apps.governance.models import Release
+from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.rules import ReleaseState
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import version_name
@@ -28,10 +28,10 @@ def with_moving(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 
 
 def rollout_before(release: Any) -> Mapping[str, Any] | None:
-    """Return the rollout that has to end before an approved ``release`` starts, as
+    """Return the rollout that has to end before a ``release`` that is open starts, as
     :func:`with_moving` read it; ``None`` where none has to."""
     moving: Mapping[str, Any] | None = getattr(release, "moving", None)
-    return moving if release.state == ReleaseState.APPROVED else None
+    return moving if moving and release.state in UNFINISHED_STATES else None
 
 
 def rollout_named(before: Mapping[str, Any]) -> str:

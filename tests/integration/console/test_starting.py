@@ -290,6 +290,24 @@ def test_a_release_behind_another_rollout_names_that_and_not_what_is_live_before
 
 
 @pytest.mark.django_db
+def test_who_decides_reads_that_another_rollout_has_to_end_first(
+    story: Story, first_release: Release
+) -> None:
+    story.under_way(CANARY)
+    asks = "version: 1\ngates:\n  - {gate: build}\n"
+    asks += "  - {gate: approvals, role: reviewer, count: 1}\n"
+    story.world.policy("development", asks)
+    waits = story.world.request("development")
+    shown = text_of(raw(story, f"/releases/{waits.pk}", "Rex"))
+    then = "the rollout starts once the rollout of churn:2 has ended"
+    assert f"then {then}" in shown
+    assert f"Yours is the last approval it needs: {then}." in shown
+    assert "(replaces what is live once the rollout of churn:2 has ended)" in shown
+    assert "The rollout of churn:2 has to end first: churn:1 serves what it leaves it" in shown
+    assert "starts at once" not in shown and "(replaces churn:1)" not in shown
+
+
+@pytest.mark.django_db
 def test_a_release_that_is_retried_says_what_it_replaces_now(
     story: Story, first_release: Release
 ) -> None:

@@ -74,9 +74,10 @@ class Post:
         )
 
     def mails(self) -> list[tuple[str, str]]:
-        """Return whom mails went to, by first name, and their subjects."""
+        """Return whom mails went to, by first name, and their subjects, in the order of these: of
+        what is due at one moment none comes first."""
         names = {person.email: name for name, person in self.people.items()}
-        return [(names[one.to[0]], str(one.subject)) for one in mail.outbox]
+        return sorted((names[one.to[0]], str(one.subject)) for one in mail.outbox)
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_a_digest_comes_once_a_day(post: Post, monkeypatch: pytest.MonkeyPatch) 
     assert (row.next_at.hour, row.next_at > now()) == (7, True)
     assert row.next_at - now() <= timedelta(days=1)
     post.later(days=1)
-    assert post.mails()[1:] == [("Rex", "[Placet] Daily digest: 2 notices")]
+    assert ("Rex", "[Placet] Daily digest: 2 notices") in post.mails()
     assert f"/releases/{release.pk}/" in mail.outbox[1].body
     post.later(days=1)
     assert len(mail.outbox) == 2

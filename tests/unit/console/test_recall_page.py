@@ -213,7 +213,8 @@ def test_who_withdraws_a_recall_is_told_what_becomes_of_which_releases(
             None,
             "Until it is withdrawn, this person's decisions don't count, and they can "
             "approve, reject and co-sign nothing. Who has the role approver for all projects can "
-            "withdraw the recall, but not the person who recalled it, nor the person whose decisions it takes back.",
+            "withdraw the recall, but not the person who recalled it, nor the person whose "
+            "decisions it takes back.",
         ),
         (
             "version",
