@@ -112,12 +112,15 @@ def count_awaiting(held: Iterable[Mapping[str, Any]], actor: Actor) -> int:
 
 def _held(actor: Actor) -> QuerySet[Rollout, Any]:
     """Return the first rollouts that may wait for ``actor``, each with who answers for what a
-    second person is asked there (``asker``): their steps are in no column."""
+    second person is asked there (``asker``), and since when: their steps are in no column."""
     lets = actor.can_somewhere("rollout.operate") or actor.can_somewhere("release.approve")
     rows = Rollout.objects.all() if lets else Rollout.objects.none()
     rows = visible(rows, actor, view="rollout.view").filter(state__in=STEPPING)
     rows = rows.exclude(state__in=ENDED_STATES)  # as the index of the few that are open has it
-    rows = rows.annotate(asker=Subquery(asked_at_present().values("asker")[:1]))
+    asked = asked_at_present()
+    rows = rows.annotate(
+        asker=Subquery(asked.values("asker")[:1]), asked_at=Subquery(asked.values("asked_at")[:1])
+    )
     held = Q(state__in=HOLDING) | ~Q(paused_by="") | Q(asker__isnull=False)
     return rows.filter(held).order_by("pk")[:50]
 

@@ -22,7 +22,7 @@ def start(job: LeasedJob) -> dict[str, Any] | None:
     )
     turn = actions.take_turn(release) if release.state == ReleaseState.APPROVED else "never"
     if turn == "later":
-        raise Retry("Another rollout is under way", after=5, counts=False)
+        raise Retry(actions.BUSY, after=5, counts=False)
     if turn == "never":
         return {"state": release.state}
     try:

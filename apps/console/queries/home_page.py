@@ -48,6 +48,12 @@ class PausedRow:
         return f"{row.project.name}, release {row.release.number}{why}{stopped}"
 
     @property
+    def since(self) -> datetime:
+        """Since when."""
+        asked: datetime = self.rollout.asked_at if self.is_asked else self.rollout.stands_since
+        return asked
+
+    @property
     def traffic(self) -> int:
         """The share of the requests that its revision gets, out of 10,000."""
         return 0 if self.rollout.endpoint.is_stopped else self.rollout.to_revision.weight

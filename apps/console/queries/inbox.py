@@ -138,7 +138,7 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
     for paused in page.paused:
         rollout, url = paused.rollout, reverse("rollout", args=[paused.rollout.pk])
         title = _title(rollout.to_revision.bento.version, rollout.endpoint.environment)
-        task = Task("rollout", rollout.pk, title, paused.what, rollout.stands_since, url)
+        task = Task("rollout", rollout.pk, title, paused.what, paused.since, url)
         yield rollout.project_id, task
     for draft in page.drafts:
         place = draft.environment

@@ -8,12 +8,13 @@ from apps.rollouts.actions.alert_rollback import answer_alert, give_up
 from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.actions.drills import finish_drill, run_drill, run_planned, tell_if_stuck
 from apps.rollouts.actions.passing import confirm_passing, decline_passing, withdraw_passing
-from apps.rollouts.actions.queueing import take_turn
+from apps.rollouts.actions.queueing import BUSY, take_turn
 from apps.rollouts.actions.scheduling import schedule_drills, unschedule_drills
 from apps.rollouts.actions.start import retry, start_rollout
 from apps.rollouts.actions.steps import pause, promote, resume, ship, skip
 
 __all__ = [
+    "BUSY",
     "TakenOff",
     "abort",
     "advance",

@@ -157,6 +157,8 @@ def _asked(row: Rollout, digest: str) -> Passing:
         return asked
     if Passing.objects.filter(rollout=row, digest=digest).exclude(step=row.step).exists():
         raise StepMoved
+    if asked is not None:
+        raise NoPassingAsked("Something else waits for a second person: look at it again")
     raise NoPassingAsked("It was answered or withdrawn meanwhile: reload the page")
 
 

@@ -1,5 +1,6 @@
 """A second release for an endpoint that is being moved: it waits, or sends the first one back."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,42 @@ def test_the_second_waits_however_long_and_starts_when_the_first_is_done(
     actions.promote(row, step=row.step, reason="well", actor=story.otto)
     again(story)
     assert (story.state(first), story.state(second)) == ("superseded", "live")
+
+
+def test_of_two_that_waited_the_one_that_was_requested_first_goes_first(
+    story: Story, first: Release
+) -> None:
+    second = story.release("development")
+    third = story.release("development", story.world.bento(story.world.version()))
+    again(story)
+    assert (story.state(second), story.state(third)) == ("approved", "approved")
+    starts = Job.objects.filter(kind="rollouts.start", state="queued")
+    starts.update(due_at=database_now() + timedelta(hours=1))  # nobody is asked meanwhile
+    row = story.rollout(first)
+    actions.promote(row, step=row.step, reason="well", actor=story.otto)
+    story.settle()
+    assert story.state(first) == "live"
+    starts.filter(key=third.pk).update(due_at=database_now())
+    story.settle()
+    assert story.state(third) == "approved", "the second waits too, and has not been asked yet"
+    again(story)
+    assert (story.state(second), story.state(third)) == ("superseded", "live")
+
+
+def test_one_that_waits_for_something_else_holds_nobody_up(story: Story, first: Release) -> None:
+    second = story.release("development")
+    third = story.release("development", story.world.bento(story.world.version()))
+    again(story)
+    row = story.rollout(first)
+    actions.abort(row, reason="worse", actor=story.otto)
+    starts = Job.objects.filter(kind="rollouts.start", state="queued")
+    starts.filter(key=second.pk).update(
+        error="no room", due_at=database_now() + timedelta(hours=1)
+    )
+    story.settle()
+    starts.filter(key=third.pk).update(due_at=database_now())
+    story.settle()
+    assert story.state(third) == "live"
 
 
 def test_the_second_sends_the_first_back_if_its_plan_says_so(story: Story, first: Release) -> None:

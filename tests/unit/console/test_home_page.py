@@ -141,10 +141,12 @@ def test_a_rollout_says_why_it_goes_no_further_and_what_it_gets(
         to_revision=SimpleNamespace(weight=1000),
         paused_by=paused_by,
         waits_to_ship=ships,
+        stands_since="then",
+        asked_at="later",
     )
-    row = PausedRow(rollout)
-    assert (row.what, row.traffic) == (said, 0 if stopped else 1000)
-    assert "a second person is asked" in PausedRow(rollout, is_asked=True).what
+    row, asked = PausedRow(rollout), PausedRow(rollout, is_asked=True)
+    assert (row.what, row.traffic, row.since) == (said, 0 if stopped else 1000, "then")
+    assert "a second person is asked" in asked.what and asked.since == "later"
 
 
 @pytest.mark.parametrize(
