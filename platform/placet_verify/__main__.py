@@ -196,6 +196,7 @@ def verify_permit_file(options: argparse.Namespace) -> bool:
     say(f"behind endpoint {request.endpoint} in {request.environment} of {request.project}")
     say(f"network: {serving.network(request.serving)}")
     say(f"may be started until {times.rfc3339(permit.not_after)}")
+    say("not checked: whether a recall took it away since (its bundle tells that)")
     say("ok: the permit holds for exactly this")
     return True
 

@@ -171,7 +171,7 @@ def _say_permit(permit: Permit) -> Iterator[str]:
     yield (
         f"release {request.release}: {request.bento_digest} behind endpoint {request.endpoint} in"
         f" {request.environment} of {request.project}, to be started until"
-        f" {times.rfc3339(request.not_after)}"
+        f" {times.rfc3339(permit.not_after)}"
     )
     yield f"network: {serving.network(request.serving)}"
     by = " with a passkey" if isinstance(policy, PasskeyPolicy) else ""

@@ -110,9 +110,11 @@ function text(files, name) {
 }
 
 function sayPermit({ policy, request, decisions, glass }, proved) {
+  const ends = [request.not_after, ...glass.map(({ until }) => until)]; // the first of them counts
+  const until = ends.reduce((first, one) => (Date.parse(one) < Date.parse(first) ? one : first));
   proved(
     `release ${request.release}: ${request.bento_digest} behind endpoint ${request.endpoint} in` +
-      ` ${request.environment} of ${request.project}, to be started until ${request.not_after}`,
+      ` ${request.environment} of ${request.project}, to be started until ${until}`,
   );
   proved(`network: ${saidNetwork(request.serving)}`);
   proved(
