@@ -219,7 +219,7 @@ def test_the_command_says_that_it_is_recalled(
     file = tmp_path / "release.zip"
     file.write_bytes(taken(Release.objects.get(pk=release.pk)))
     assert main(["bundle", str(file)]) == 0
-    assert capsys.readouterr().out.rstrip().endswith("; it is recalled and must not run")
+    assert capsys.readouterr().out.rstrip().endswith("; a recall took it away, and it must not run")
 
 
 def test_a_run_behind_the_nodes_own_word_is_contradicted(

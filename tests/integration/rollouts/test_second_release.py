@@ -71,9 +71,7 @@ def test_one_that_waits_for_something_else_holds_nobody_up(story: Story, first: 
     row = story.rollout(first)
     actions.abort(row, reason="worse", actor=story.otto)
     starts = Job.objects.filter(kind="rollouts.start", state="queued")
-    starts.filter(key=second.pk).update(
-        error="no room", due_at=database_now() + timedelta(hours=1)
-    )
+    starts.filter(key=second.pk).update(error="no room", due_at=database_now() + timedelta(hours=1))
     story.settle()
     starts.filter(key=third.pk).update(due_at=database_now())
     story.settle()
