@@ -102,7 +102,6 @@ def test_a_newcomer_and_others_take_a_model_to_staging(
     inbox.get_by_text("Your decision is signed").wait_for()
     steps("a reviewer approves")
     inbox.locator("#rollout .card-actions .state.pass", has_text="Done").wait_for(timeout=300_000)
-    inbox.reload()
     inbox.get_by_text("AUC holds on the held-out quarter.").first.wait_for()
     saw = inbox.get_by_role("link", name="saw")
     places["decision"] = saw.get_attribute("href") or ""
@@ -140,10 +139,11 @@ def ask(dana: Visitor) -> str:
 
 
 def predict(dana: Visitor) -> str:
-    """Try the endpoint of the release that is open; return the path of the endpoint."""
+    """Try the endpoint of the release that is open, whose page has renewed itself since it is live;
+    return the path of the endpoint."""
     page = dana.page
-    page.reload()
     page.get_by_role("link", name="Open endpoint").click()
+    page.wait_for_url("**/endpoints/**")
     path = page.url.removeprefix(dana.url)
     page.get_by_role("link", name="Test", exact=True).click()
     page.get_by_role("button", name="Predict", exact=True).click()
