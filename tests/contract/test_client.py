@@ -38,6 +38,7 @@ FOR_PEOPLE_ALONE = {
     "policies_challenge",
     "people_create",
     "people_deactivate",
+    "people_erase",
     "people_end_sessions",
     "people_place",
     "people_reactivate",

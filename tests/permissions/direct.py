@@ -7,6 +7,7 @@ must not rely on that. And a page shows nobody a button or a menu entry that wou
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import transaction
@@ -67,6 +68,7 @@ from apps.console.queries.search_terms import wanted
 from apps.console.queries.setup import SetupList, setup_list
 from apps.console.queries.targets import target_rows, uses_of_all
 from apps.console.queries.webhooks import DeliveryPage, delivery_page
+from apps.console.views.asking import ask_first
 from apps.console.views.audit import shown_others
 from apps.console.views.people import place_of
 from apps.discussions.actions import open_thread
@@ -101,6 +103,7 @@ from apps.governance.models import (
 from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.duties import visible_duties
+from apps.governance.queries.lockouts import Lockouts
 from apps.governance.queries.organisation import look
 from apps.governance.queries.release_detail import release_view
 from apps.governance.queries.requested_changes import releases_to_change
@@ -440,6 +443,18 @@ class Things:
         """Return the line of the release that waits, as if ``who`` had asked for it."""
         self.release.requester = who.accountable
         return ReleaseRow(self.release, who)
+
+    def looked_at_access(self, who: Actor) -> list[Actor]:
+        """Have ``who`` take access from somebody; return whether it was looked at what follows."""
+        looked: list[Actor] = []
+
+        def lockouts() -> Lockouts:
+            looked.append(who)
+            return Lockouts()
+
+        request: Any = SimpleNamespace(POST={}, actor=who)
+        ask_first(request, lockouts, title="Remove?", submit="Remove")
+        return looked
 
     def reviewers_of(self, who: Actor) -> ReviewersCard:
         """Return the reviewers of the release that waits, as if ``who`` had asked for it."""
@@ -1086,6 +1101,12 @@ QUESTIONS = [
         "viewer",
         None,
         lambda t, who: t.asked_by(who).may_withdraw,
+    ),
+    Direct(
+        "read where nobody could approve after a change of access that one may not make",
+        "auditor",
+        None,
+        lambda t, who: t.looked_at_access(who),
     ),
     Direct(
         "be offered to choose who reviews what one asked for",

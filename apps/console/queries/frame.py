@@ -12,7 +12,7 @@ from django.db.models.functions import JSONObject, RowNumber
 
 from apps.discussions.queries import awaited_threads
 from apps.governance.models import Release
-from apps.governance.queries.break_glass import glasses_awaiting
+from apps.governance.queries.break_glass import glasses_awaiting, glasses_told
 from apps.governance.queries.requested_changes import releases_to_change
 from apps.governance.queries.visible_rows import is_startable, publishable_drafts
 from apps.identity.models import Project
@@ -66,12 +66,14 @@ def with_frame(
     projects = _projects(actor, chosen).values(json=JSONObject(id="pk", slug="slug", name="name"))
     alerts = _listed_alerts(actor)
     tasks = _tasks(actor) if counted else Value(None, JSONField())
+    glasses = Value(None, JSONField()) if counted else ArraySubquery(glasses_told(actor))
     in_order: Any = rows.query.order_by
     return rows.annotate(
         place=Window(RowNumber(), order_by=in_order),
         frame_projects=Case(When(place=1, then=ArraySubquery(projects))),
         frame_alerts=Case(When(place=1, then=alerts)),
         frame_tasks=Case(When(place=1, then=tasks)),
+        frame_glasses=Case(When(place=1, then=glasses)),
     )
 
 

@@ -1,6 +1,6 @@
 """The home page in words: what waits for the reader, and what to do where nothing is yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,8 @@ from apps.console.queries.own_releases import (
 )
 from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
 from apps.discussions.queries import listed_threads
-from apps.governance.models import BreakGlass, PolicyRevision
-from apps.governance.queries.break_glass import awaited_glasses
+from apps.governance.models import PolicyRevision
+from apps.governance.queries.break_glass import glasses_told
 from apps.governance.queries.standstill import Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
 from apps.governance.rules import BreakGlassState
@@ -69,23 +69,39 @@ def paused_rows(actor: Actor) -> list[PausedRow]:
 class GlassTask:
     """An emergency release that waits for its reader, and for what."""
 
-    glass: BreakGlass
+    told: Mapping[str, Any]  # as glasses_told has it
+
+    @property
+    def title(self) -> str:
+        """What it is for."""
+        return f"{self.told['model']}:{self.told['number']} to {self.told['place']}"
 
     @property
     def what(self) -> str:
         """What the reader is to do."""
-        return "Co-sign it" if self.glass.state == BreakGlassState.OPENED else "Close its review"
+        opened = self.told["state"] == BreakGlassState.OPENED
+        return "Co-sign it" if opened else "Close its review"
+
+    @property
+    def since(self) -> datetime:
+        """When it was started."""
+        return datetime.fromisoformat(self.told["at"])
 
     @property
     def due(self) -> datetime | None:
         """Until when."""
-        waits = self.glass.state == BreakGlassState.OPENED
-        return self.glass.until if waits else self.glass.review_due_at
+        opened = self.told["state"] == BreakGlassState.OPENED
+        until = self.told["until" if opened else "due"]
+        return datetime.fromisoformat(until) if until else None
 
 
-def glass_tasks(actor: Actor) -> list[GlassTask]:
-    """Return the emergency releases that wait for ``actor`` (one query)."""
-    return [GlassTask(row) for row in awaited_glasses(actor)]
+def glass_tasks(inbox: Waiting, actor: Actor) -> list[GlassTask]:
+    """Return the emergency releases that wait for ``actor``, as a page's ``inbox`` brought them;
+    one query where it is no page's."""
+    if inbox.beside is not None and not hasattr(inbox.beside, "frame_glasses"):
+        return [GlassTask(row["json"]) for row in glasses_told(actor)]
+    # where there is no release there is none
+    return [GlassTask(told) for told in getattr(inbox.beside, "frame_glasses", None) or ()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +256,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         paused=paused_rows(actor),
         drafts=still.drafts,
         mentions=listed_threads(actor),
-        glasses=glass_tasks(actor),
+        glasses=glass_tasks(inbox, actor),
         stuck=[StuckRow(row) for row in still.stuck],
         knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

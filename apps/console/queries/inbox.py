@@ -76,7 +76,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         paused=paused_rows(actor),
         drafts=publishable(actor),
         mentions=listed_threads(actor),
-        glasses=glass_tasks(actor),
+        glasses=glass_tasks(inbox, actor),
         decides=any(actor.can_somewhere(permission) for permission in ROLE_OF),
     )
 
@@ -116,11 +116,11 @@ def tasks_of(actor: Actor) -> list[Task]:
 def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
     """Yield each task with the project that it is in."""
     for waiting in page.glasses:
-        glass = waiting.glass
-        title = _title(glass.release.version, glass.release.environment.name)
-        detail = f"{glass.project.name}, emergency release: {waiting.what}"
-        url = reverse("glass", args=[glass.pk])
-        yield glass.project_id, Task("emergency", glass.pk, title, detail, glass.opened_at, url)
+        told = waiting.told
+        detail = f"{told['name']}, emergency release: {waiting.what}"
+        url = reverse("glass", args=[told["id"]])
+        task = Task("emergency", told["id"], waiting.title, detail, waiting.since, url)
+        yield told["project"], task
     for needed in page.inbox.needed:
         row: Any = needed
         what = f"Needs your decision ({row.by_name.told})" if row.by_name else "Needs your decision"

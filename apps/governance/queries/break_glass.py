@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
@@ -204,13 +205,14 @@ def glasses_awaiting(actor: Actor) -> QuerySet[BreakGlass]:
     return BreakGlass.objects.filter(~part, confirm | review)
 
 
-def awaited_glasses(actor: Actor) -> list[BreakGlass]:
-    """Return them with what a list shows, the one that ends or is due first (one query)."""
-    rows = glasses_awaiting(actor).select_related(
-        "project", "release__environment", "release__version__model"
-    )
-    rows = rows.defer(*large_of("release__version")).order_by("until")
-    return list(rows[:INBOX_LIMIT])
+def glasses_told(actor: Actor) -> QuerySet[BreakGlass, Any]:
+    """Return :func:`glasses_awaiting` as a list shows them, the one that ends or is due first: each
+    as one JSON value, so that another query can bring them."""
+    names = {"due": "review_due_at", "at": "opened_at", "place": "release__environment__name"}
+    names |= {"model": "release__version__model__name", "number": "release__version__number"}
+    names |= {"name": "project__name", "id": "pk"}
+    told = JSONObject(state="state", until="until", project="project", **names)
+    return glasses_awaiting(actor).order_by("until").values(json=told)[:INBOX_LIMIT]
 
 
 def may_open(release: Release, actor: Actor) -> bool:
