@@ -372,20 +372,32 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
     return bindings.filter(own | Q(project__in=projects))
 
 
-def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
-    """Return what ``text`` means, ``person``, ``team`` or ``service_account``, and that row: an
-    e-mail address, a name that no other has, in letters of any size, or an id. Only for who manages
-    access in ``project`` and has just shown who they are: others do not learn who has an account.
+def named_by(text: str) -> Q:
+    """Return the condition that something with an id and a name is meant by ``text``: its id, or
+    its name in letters of any size.
 
     What looks like an address or an id is no name: whoever bears it as one would pass for another.
+    """
+    text = text.strip()
+    named = Q(pk=text)
+    return named | Q(name__iexact=text) if text and "@" not in text and not is_id(text) else named
+
+
+def person_called(text: str) -> Q:
+    """Return the condition that a person is meant by ``text``: as :func:`named_by`, or by their
+    e-mail address."""
+    return named_by(text) | Q(email=User.objects.normalize_email(text.strip()))
+
+
+def subject_for(project: Project, text: str, actor: Actor) -> tuple[str, Any]:
+    """Return what ``text`` means, ``person``, ``team`` or ``service_account``, and that row, as
+    :func:`person_called` and :func:`named_by` have it, if it is one alone. Only for who manages
+    access in ``project`` and has just shown who they are: others do not learn who has an account.
     """
     authorize(actor, "access.manage", project)
     demand_fresh(actor)
     text = text.strip()
-    named = Q(pk=text)
-    if text and "@" not in text and not is_id(text):
-        named |= Q(name__iexact=text)
-    people = User.objects.filter(named | Q(email=User.objects.normalize_email(text)))
+    named, people = named_by(text), User.objects.filter(person_called(text))
     found: list[tuple[str, Any]] = [
         *(("person", row) for row in people),
         *(("team", row) for row in Team.objects.filter(named)),

@@ -2,13 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-
 from apps.audit.actions import record
 from apps.governance.events import ABSENCE_CLEARED, ABSENCE_SET
 from apps.governance.models import Absence
 from apps.governance.queries.absences import may_stand_in
 from apps.identity.models import User
+from apps.identity.queries import person_called
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
@@ -78,9 +77,7 @@ def _check_times(begins: datetime, ends: datetime) -> None:
 
 def _deputy(person: User, text: str) -> User:
     """Return whom ``text`` means of those who may stand in for somebody."""
-    said = text.strip()
-    meant = Q(pk=said) | Q(email__iexact=said) | Q(name__iexact=said)
-    found = list(may_stand_in(person.pk).filter(meant)[:2]) if said else []
+    found = list(may_stand_in(person.pk).filter(person_called(text))[:2])
     if len(found) != 1:
         several = f"{text[:80]} is the name of several people: give the e-mail address of one"
         nobody = f"Nobody called {text[:80]} decides where you do, in the same role"

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper
 
 from apps.audit.actions import Recorder, record
 from apps.governance.actions.locking import lock_release
@@ -23,7 +24,7 @@ from apps.governance.queries.review_requests import (
 from apps.governance.queries.standing import Standings
 from apps.governance.rules import ReleaseState
 from apps.identity.models import User
-from apps.identity.queries import authorize
+from apps.identity.queries import authorize, person_called
 from apps.jobs.each import each
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
@@ -186,21 +187,17 @@ def _chosen(
     return list(chosen.values())
 
 
-def _called(around: Iterable[NamedPerson], texts: Iterable[str]) -> dict[str, list[NamedPerson]]:
-    """Return who of those ``around`` is meant by each text."""
+def _called(around: Iterable[NamedPerson], texts: Sequence[str]) -> dict[str, list[NamedPerson]]:
+    """Return who of those ``around`` is meant by each text (one query)."""
     by_id = {person.id: person for person in around}
-    wanted = {text: text.strip().casefold() for text in texts}
-    alike = Q(pk__in=[])
-    for text in wanted.values():
-        alike |= Q(email__iexact=text)
-    mails = dict(User.objects.filter(alike, pk__in=by_id).values_list("pk", "email"))
+    asked: dict[str, Any] = {
+        f"meant_{place}": ExpressionWrapper(person_called(text), BooleanField())
+        for place, text in enumerate(texts)
+    }
+    rows = list(User.objects.filter(pk__in=by_id).annotate(**asked).values("pk", *asked))
     return {
-        text: [
-            person
-            for person in by_id.values()
-            if said in (person.id, person.name.casefold(), mails.get(person.id, "").casefold())
-        ]
-        for text, said in wanted.items()
+        text: [by_id[row["pk"]] for row in rows if row[name]]
+        for name, text in zip(asked, texts, strict=True)
     }
 
 

@@ -55,6 +55,23 @@ def overdue(release: Release) -> None:
     ReviewRequest.objects.filter(release=release).update(due_at=now() - timedelta(minutes=5))
 
 
+def test_who_is_called_as_another_is_addressed_passes_for_nobody(world: World) -> None:
+    release, rex = world.request("staging"), world.people["Rex"]
+    named = factories.person("Mallory", roles={"reviewer": world.project})
+    address = "k\u0131m@example.com"  # nobody has it
+    for name in (rex.email, rex.pk, address):
+        type(named).objects.filter(pk=named.pk).update(name=name)
+        people = [name]
+        if name == address:
+            (fault,) = refused(
+                partial(actions.request_review, release, reviewers=people, actor=world.ada)
+            )
+            assert fault[0] == "/reviewers/0"
+        else:
+            actions.request_review(release, reviewers=people, actor=world.ada)
+    assert [one.person for one in ReviewRequest.objects.all()] == [rex.pk]
+
+
 def test_who_requested_it_asks_and_the_log_says_who_was_asked(world: World) -> None:
     release = world.request("staging")
     ask(world, release, "Rita", review_days=2)
