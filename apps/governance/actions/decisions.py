@@ -34,7 +34,7 @@ from apps.governance.queries.compared import live_of
 from apps.governance.queries.facts import answers, gather, last_served
 from apps.governance.queries.records import record_of, written
 from apps.governance.queries.standing import standing_now
-from apps.governance.rules import DECIDED_AGAIN, ReleaseState
+from apps.governance.rules import DECIDED_AGAIN, TAKEN_BACK, ReleaseState
 from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.sign_in.freshness import demand_session
 from apps.identity.trust.passkeys import PasskeyQuestion, stored
@@ -57,7 +57,7 @@ from placet_verify.statements import (
     standing_of,
 )
 
-MOST_AGAIN = 20  # times that one person decides on a release: its page shows each
+MOST_AGAIN = 20  # times that one person decides on a release anew: its page shows each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,9 +262,9 @@ def _in_place_of(replaces: str, deciding: _Deciding) -> _Deciding:
     """Return it with the person's own request for changes that it takes the place of, which they
     were shown: ``replaces`` is its id, '' where none stood. Anything else that they decided stays.
     """
-    every = deciding.release.decisions.filter(person=deciding.actor.id)
-    if every.count() >= MOST_AGAIN:
-        detail = f"You have decided {MOST_AGAIN} times: withdraw what stands, or discuss it"
+    made = deciding.release.decisions.filter(person=deciding.actor.id)
+    if made.filter(voided_reason__in=(DECIDED_AGAIN, TAKEN_BACK)).count() >= MOST_AGAIN:
+        detail = f"You have decided again {MOST_AGAIN} times: withdraw what stands, or discuss it"
         raise AlreadyDecided(detail)
     own = standing_decisions(deciding.release).filter(person=deciding.actor.id).first()
     if own is None and replaces:

@@ -102,11 +102,14 @@ def test_a_second_click_and_another_tab_are_told_what_stands(world: World) -> No
 def test_nobody_decides_again_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "MOST_AGAIN", 3)
     release = world.request("staging")
-    for _ in range(3):
-        world.decide(release, world.rita, ASKS)
-    with pytest.raises(errors.AlreadyDecided, match="decided 3 times"):
+    for _ in range(4):
+        asked = world.decide(release, world.rita, ASKS)
+    with pytest.raises(errors.AlreadyDecided, match="decided again 3 times"):
         world.decide(release, world.rita)
-    assert release.decisions.count() == 3
+    actions.withdraw_changes(asked, actor=world.rita)
+    with pytest.raises(errors.AlreadyDecided, match="decided again 3 times"):
+        world.decide(release, world.rita, ASKS)
+    assert release.decisions.count() == 4
 
 
 def test_who_approved_keeps_to_that(world: World) -> None:
