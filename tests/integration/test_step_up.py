@@ -401,7 +401,7 @@ identity.ask_to_enrol identity.ask_to_offer identity.enrol_passkey identity.offe
 identity.update_project identity.deny_device_login identity.find_device_login
 identity.delete_view identity.save_view
 
-notices.choose notices.watch_project notices.watch_release
+notices.choose notices.choose_all notices.watch_project notices.watch_release
 discussions.delete_comment discussions.edit_comment discussions.mark_seen discussions.open_thread
 discussions.reopen_thread discussions.reply discussions.resolve_thread
 

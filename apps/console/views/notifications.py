@@ -7,7 +7,7 @@ from apps.console.queries.notifications import notifications_page
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.governance.queries.visible_rows import releases
 from apps.identity.queries import project_by_slug
-from apps.notices.actions import choose, watch_project, watch_release
+from apps.notices.actions import choose, choose_all, watch_project, watch_release
 from apps.notices.rules import KINDS, USUAL
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
@@ -21,10 +21,9 @@ def notifications(request: PageRequest) -> HttpResponse:
 @action
 def save(request: PageRequest) -> HttpResponse:
     """Choose how one is told of each kind that the form names; what is usual is no choice."""
-    for name, kind in KINDS.items():
-        if way := request.POST.get(name, ""):
-            usual = USUAL if way == kind.usual else way
-            choose(name, way=usual, actor=request.actor)
+    typed = {name: request.POST.get(name, "") for name in KINDS}
+    ways = {name: USUAL if way == KINDS[name].usual else way for name, way in typed.items() if way}
+    choose_all(ways, actor=request.actor)
     messages.success(request, "Your notifications are saved.")
     return back(request)
 

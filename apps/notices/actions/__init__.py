@@ -1,12 +1,13 @@
 """Every write of the app: what people choose, and what they are told."""
 
-from apps.notices.actions.choosing import choose, watch_project, watch_release
+from apps.notices.actions.choosing import choose, choose_all, watch_project, watch_release
 from apps.notices.actions.sending import claim, settle
 from apps.notices.actions.spreading import add_expiring, forget_old, spread
 
 __all__ = [
     "add_expiring",
     "choose",
+    "choose_all",
     "claim",
     "forget_old",
     "settle",

@@ -1,6 +1,8 @@
 """Watching, and choosing how one is told: everybody for themselves. The log has no events of it
 (:class:`apps.notices.models.Watch`)."""
 
+from collections.abc import Mapping
+
 from django.db import transaction
 
 from apps.governance.models import Release
@@ -34,6 +36,14 @@ def choose(kind: str, *, way: str, project: Project | None = None, actor: Actor)
             rows.delete()
         elif not rows.update(way=way):
             Preference.objects.create(person=person, project=project, kind=kind, way=way)
+
+
+def choose_all(ways: Mapping[str, str], *, actor: Actor) -> None:
+    """Have ``actor`` told of each kind in its way, in all projects that have no choice of their
+    own; or change nothing where one of them is wrong."""
+    with transaction.atomic():
+        for kind, way in ways.items():
+            choose(kind, way=way, actor=actor)
 
 
 def watch_project(project: Project, *, is_on: bool, actor: Actor) -> None:

@@ -37,6 +37,13 @@ def test_only_what_is_not_usual_is_a_choice(world: World) -> None:
     assert [row.kind for row in Preference.objects.all()] == ["changes"]
 
 
+def test_where_one_choice_is_wrong_none_is_kept(world: World) -> None:
+    form = {"review": "none", "watched": "sometimes"}
+    answer = browser(world.people["Rex"]).post("/notifications/save", form, follow=True)
+    assert "One of now, daily, none, usual" in answer.content.decode()
+    assert not Preference.objects.exists()
+
+
 def test_a_project_can_have_a_choice_of_its_own(world: World) -> None:
     rex = browser(world.people["Rex"])
     form = {"project": "risk", "kind": "review", "way": "none"}
