@@ -113,6 +113,7 @@ from apps.identity import actions as access
 from apps.identity.actions.idempotency import StoredResponse
 from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
+from apps.identity.meant import subject_for
 from apps.identity.middleware.idempotency import RIGHTS, rights, shown_again
 from apps.identity.models import (
     ApiToken,
@@ -123,7 +124,7 @@ from apps.identity.models import (
     Team,
     User,
 )
-from apps.identity.queries import subject_for, visible_passkeys
+from apps.identity.queries import visible_passkeys
 from apps.identity.trust.second_factor import may_learn_what_lacks
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream, Webhook

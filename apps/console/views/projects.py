@@ -26,8 +26,9 @@ from apps.governance import promotion
 from apps.governance.actions import update_environment
 from apps.governance.queries import visible_rows
 from apps.identity.actions import create_project, grant_role, revoke_role, update_project
+from apps.identity.meant import subject_for
 from apps.identity.models import Project
-from apps.identity.queries import authorize, project_by_slug, subject_for, visible_roles
+from apps.identity.queries import authorize, project_by_slug, visible_roles
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 
 

@@ -6,8 +6,8 @@ from apps.audit.actions import record
 from apps.governance.events import ABSENCE_CLEARED, ABSENCE_SET
 from apps.governance.models import Absence
 from apps.governance.queries.absences import may_stand_in
+from apps.identity.meant import person_called
 from apps.identity.models import User
-from apps.identity.queries import person_called
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission

@@ -23,8 +23,9 @@ from apps.governance.queries.review_requests import (
 )
 from apps.governance.queries.standing import Standings
 from apps.governance.rules import ReleaseState
+from apps.identity.meant import person_called
 from apps.identity.models import User
-from apps.identity.queries import authorize, person_called
+from apps.identity.queries import authorize
 from apps.jobs.each import each
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM, Actor
