@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from apps.console.queries.break_glasses import BreakGlassForm, break_glass_barred, break_glass_form
@@ -42,7 +44,7 @@ from apps.governance.plan import Plan
 from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
-from apps.notices.queries import watches_release
+from apps.notices.queries import with_watched
 from apps.rollouts.attempts import WorstAttempt, with_attempts, worst_before
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
@@ -66,7 +68,6 @@ class ReleasePage:
     signing: Signing | None  # how the reader's decision is signed; None: as they are signed in
     break_glass_form: BreakGlassForm | None  # where the reader may open a break-glass
     worst: WorstAttempt | None  # of the attempts before it
-    is_watched: bool = False  # whether its reader is told news of it
 
     @property
     def release(self) -> Release:
@@ -314,7 +315,7 @@ class ReleasePage:
 
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
-    view = release_view(release_id, actor, lambda rows: with_attempts(with_end(rows, actor), actor))
+    view = release_view(release_id, actor, lambda rows: _along(rows, actor))
     view = with_story_in_words(view)
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     rows = with_last_words(rows.select_related("to_revision", "from_revision"), actor)
@@ -333,14 +334,18 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
         signing=signing_of(view, actor),
         break_glass_form=break_glass_form(view.release, actor),
         worst=worst_before(view.release, actor),
-        is_watched=watches_release(view.release, actor),
     )
+
+
+def _along(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
+    """What the query that reads the release brings for its page."""
+    return with_watched(with_attempts(with_end(rows, actor), actor), actor)
 
 
 def buttons(page: ReleasePage) -> Iterator[Button]:
     """Yield what the reader can do with the release now, the usual thing last."""
-    release = page.release
-    yield watch_release_button(release, page.is_watched)
+    release: Any = page.release  # with what was read along
+    yield watch_release_button(release, release.is_watched)
     if page.may_comment and not page.review.is_offered:
         yield Button("Comment…", dialog="comment")
     if page.may_withdraw:

@@ -11,8 +11,8 @@ from apps.notices.queries.preferences import (
     own_watches,
     project_preferences,
     watches_project,
-    watches_release,
     ways,
+    with_watched,
 )
 
 __all__ = [
@@ -30,6 +30,6 @@ __all__ = [
     "still_concerns",
     "unread",
     "watches_project",
-    "watches_release",
     "ways",
+    "with_watched",
 ]

@@ -4,11 +4,20 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Coalesce
 
 from apps.discussions.models import Mention
 from apps.governance.models import Decision, Release
-from apps.identity.models import Project, User
+from apps.identity.models import Project
 from apps.identity.queries import visible
 from apps.notices.models import Preference, Watch
 from apps.notices.rules import KINDS, NONE, NoticeKind, chosen_way
@@ -47,32 +56,32 @@ def watches_project(project: Project, actor: Actor) -> bool:
     return rows.filter(is_on=True).exists()
 
 
-def watches_release(release: Release, actor: Actor) -> bool:
-    """Tell whether ``actor`` is told news of a release (one query): they said so; else they asked
-    for it, decided on it, were mentioned there or watch its project."""
+def with_watched(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
+    """Return releases with whether ``actor`` is told news of each (``is_watched``): they said so;
+    else they asked for it, decided on it, were mentioned there or watch its project."""
     me = actor.accountable
-    mine = Watch.objects.filter(person=me, project=release.project_id)
-    decided = Decision.objects.filter(release=release, person=me)
-    chosen = mine.filter(release=release).values("is_on")
-    asked = (
-        Subquery(chosen),
-        Exists(mine.filter(release=None)),
-        Exists(decided),
-        Exists(_mentions(release).filter(person=me)),
+    mine = Watch.objects.filter(person=me, project=OuterRef("project"))
+    decided = Decision.objects.filter(release=OuterRef("pk"), person=me)
+    by_itself = Exists(mine.filter(release=None)) | Exists(decided) | Exists(_named(me))
+    return rows.annotate(
+        is_watched=Coalesce(
+            Subquery(mine.filter(release=OuterRef("pk")).values("is_on")),
+            ExpressionWrapper(Q(requester=me) | by_itself, BooleanField()),
+        )
     )
-    said, *others = User.objects.filter(pk=me).values_list(*asked).first() or (False,)
-    return any([release.requester == me, *others]) if said is None else bool(said)
+
+
+def _named(person: str) -> QuerySet[Mention]:
+    """Return where the person is mentioned about a release of the outer query."""
+    about = Mention.objects.filter(thread__kind="release", thread__subject=OuterRef("pk"))
+    return about.filter(person=person)
 
 
 def by_themselves(release: Release) -> set[str]:
     """Return who watches a release without having said so, by id."""
     decided = Decision.objects.filter(release=release).values_list("person", flat=True)
-    named = _mentions(release).values_list("person", flat=True)
-    return {release.requester, *decided, *named}
-
-
-def _mentions(release: Release) -> QuerySet[Mention]:
-    return Mention.objects.filter(thread__kind="release", thread__subject=release.pk)
+    named = Mention.objects.filter(thread__kind="release", thread__subject=release.pk)
+    return {release.requester, *decided, *named.values_list("person", flat=True)}
 
 
 def choices_of(actor: Actor) -> list[KindChoice]:

@@ -25,6 +25,7 @@ from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
 from apps.notices.actions import watch_project, watch_release
 from apps.notices.models import Watch
+from apps.notices.queries import with_watched
 from apps.notices.rules import CONCERNS
 from apps.rollouts.actions import pause
 from apps.rollouts.events import EFFECT_SHOWN
@@ -108,6 +109,13 @@ def test_what_becomes_of_a_release_is_told_whom_it_concerns(
 ) -> None:
     post.log(declared(kind), release, number=release.number, by=2)
     assert ", ".join(post.told()) == ABOUT_RELEASES[kind]
+
+
+def test_its_page_says_watched_to_whom_it_is_told(post: Post, release: Release) -> None:
+    watching = {"Ada": True, "Rex": True, "Mia": True, "Wes": True, "Una": False, "Gus": False}
+    for name, is_on in watching.items():
+        rows = with_watched(Release.objects.filter(pk=release.pk), actor_of(post.people[name]))
+        assert (name, rows.values_list("is_watched", flat=True).get()) == (name, is_on)
 
 
 def test_who_did_it_is_told_nothing_of_it(post: Post, release: Release) -> None:
