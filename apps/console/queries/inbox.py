@@ -8,7 +8,13 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.console.queries.home_page import GlassTask, PausedRow, glass_tasks, paused_rows
+from apps.console.queries.home_page import (
+    GlassTask,
+    PausedRow,
+    glass_tasks,
+    paused_rows,
+    paused_title,
+)
 from apps.console.queries.own_releases import (
     OwnRequest,
     Startable,
@@ -49,6 +55,11 @@ class InboxPage:
     def requests_title(self) -> str:
         """What stands above them."""
         return requests_title(self.requests)
+
+    @property
+    def paused_title(self) -> str:
+        """What stands above the rollouts that wait."""
+        return paused_title(self.paused)
 
     @property
     def size(self) -> int:
