@@ -144,7 +144,8 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
     for startable in page.startable:
         row = startable.release
         name = row.endpoint.name
-        what = f"Waits for {name} to be started" if startable.stop else "Ready to roll out"
+        ready = f"Ready to roll out. {startable.newer}" if startable.newer else "Ready to roll out"
+        what = f"Waits for {name} to be started" if startable.stop else ready
         yield row.project_id, _of_release("start", row, what, row.approved_at)
     for paused in page.paused:
         rollout, url = paused.rollout, reverse("rollout", args=[paused.rollout.pk])

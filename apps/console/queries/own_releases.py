@@ -18,6 +18,7 @@ from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Decision, Release
 from apps.governance.queries.requested_changes import held_own, with_answer
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
+from apps.governance.queries.waiting import overtaken
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of, sees_in, visible
 from apps.rollouts.actions.after_recall import GOING_OUT
@@ -158,6 +159,11 @@ class Followed:
 
 
 def requests_title(rows: Sequence[OwnRequest]) -> str:
+    @property
+    def newer(self) -> str:
+        """What went live since it was approved, so that it did not start by itself; '' for none."""
+        return overtaken(self.release)
+
     """Return what stands above releases that somebody asked for, or let out."""
     others = any(row.part for row in rows)
     return "Your requests, approvals and rollouts" if others else "Your requests"

@@ -44,6 +44,7 @@ from apps.governance.plan import Plan
 from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
 from apps.governance.rules import ReleaseState
+from apps.governance.queries.waiting import overtaken
 from apps.notices.queries import with_watched
 from apps.rollouts.attempts import WorstAttempt, with_attempts, worst_before
 from apps.rollouts.models import Rollout
@@ -284,11 +285,12 @@ class ReleasePage:
 
     @property
     def start(self) -> str:
-        """By whom it will be started, or that nobody will."""
+        """By whom it will be started, and why by somebody; or that nobody will."""
         if self.end.is_over:
             return "never started"
         if not starts_alone(self.release):
-            return "started by an operator"
+            newer = overtaken(self.release)
+            return f"{newer}: started by an operator" if newer else "started by an operator"
         return "starts with the endpoint" if self.view.is_stopped else "starts on approval"
 
     @property
