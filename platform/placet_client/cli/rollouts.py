@@ -182,7 +182,7 @@ def _say_passed(found: RolloutPassing, passes: VerbPasses) -> None:
 @rollout.command("passing")
 def rollout_passing(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show which analyses that people signed a skip or a promotion would pass over now, what waits
-    for a second person, and what was passed over."""
+    for a second person, what was declined or lapsed, and what was passed over."""
     with connected() as client:
         found = client.rollouts.passing(rollout_id)
     if output is Form.JSON:
@@ -196,6 +196,8 @@ def rollout_passing(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
             tell(f"  {_about(one)}")
     if found.asked is not None:
         tell(_asked(found.asked))
+    for ended in found.unconfirmed:
+        tell(ended.sentence)
     for done in found.passed_over:
         tell(done.sentence)
 
@@ -234,8 +236,6 @@ def rollout_promote(
         _show_changed(client, changed, output)
 
 
-DigestOption = Annotated[str, typer.Option(help="as `passing` shows it: anything else is refused")]
-
 @contextmanager
 def _answering(rollout_id: str) -> Iterator[Client]:
     """Answer what waits for a second person; where that was not what is named, say how to see
@@ -249,6 +249,8 @@ def _answering(rollout_id: str) -> Iterator[Client]:
             shows = f"`placet rollout passing {rollout_id}` shows what waits now, with its --digest"
             raise CommandEnded(CONFLICT, f"{refusal}\n{shows}") from None
 
+
+DigestOption = Annotated[str, typer.Option(help="as `passing` shows it: anything else is refused")]
 
 
 @rollout.command("confirm")
