@@ -21,6 +21,7 @@ from placet.kernel.config import config
 LISTED = 100  # notices that a digest lists
 PAGES = {
     "rel_": "/releases/{}/",
+    "bgl_": "/break-glass/{}/",
     "rlo_": "/rollouts/{}/",
     "thr_": "/threads/{}/",
     "bld_": "/builds/{}/",

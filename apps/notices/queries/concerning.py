@@ -9,6 +9,7 @@ from apps.audit.queries import is_erased
 from apps.builds.queries import builds
 from apps.discussions.queries import visible_threads
 from apps.governance.models import Decision
+from apps.governance.queries.break_glass import glasses_awaiting
 from apps.governance.queries.standing import standings
 from apps.governance.queries.visible_rows import held_roles, publishable_drafts, releases
 from apps.governance.rules import ReleaseState
@@ -66,6 +67,7 @@ def _tokens(actor: Actor) -> QuerySet[Any]:
 
 _STILL: Mapping[str, Question] = {
     "review": _decides,
+    "emergency": _among(glasses_awaiting),
     "policy": _among(publishable_drafts),
     "changes": _sees_release,
     "decided": _sees_release,

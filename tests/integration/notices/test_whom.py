@@ -11,6 +11,7 @@ from apps.discussions.actions import edit_comment, open_thread, reply
 from apps.discussions.queries import get_subject
 from apps.governance.actions import (
     draft_policy,
+    end_break_glass,
     request_review,
     set_absence,
     tell_overdue,
@@ -33,6 +34,7 @@ from apps.rollouts.models import Rollout
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.clock import now
 from tests.integration.notices.conftest import Post
+from tests.support.break_glass import confirmed, fragile, opened, responder
 from tests.support.factories import actor_of, grant, service_account, team
 from tests.support.story import Story
 from tests.support.world import OPEN
@@ -61,6 +63,11 @@ ABOUT_RELEASES = {
     "release.rolling_out.v1": "",
 }
 ELSEWHERE = {
+    "break_glass.opened.v1",
+    "break_glass.used.v1",
+    "break_glass.lapsed.v1",
+    "break_glass.ended.v1",
+    "break_glass.reviewed.v1",
     "release.requested.v1",
     "release.review_requested.v1",
     "release.review_overdue.v1",
@@ -203,6 +210,37 @@ def test_an_alert_is_told_who_watches_the_project_but_not_twice_who_handles_it(
     handlers = people_with("alert.handle", Scope(project.pk, "staging"))
     assert post.people["Otto"] in handlers
     assert post.told() == ["Una alert", "Wes alert"]
+
+
+def test_an_emergency_release_is_told_who_can_co_sign_it_then_who_can_review_it(post: Post) -> None:
+    world = fragile(post.world)
+    post.newcomer("Abe", approver=world.project)
+    post.newcomer("Gus", viewer=world.project)
+    release = world.request("staging")
+    post.skip()
+    glass = opened(world, release)
+    told = post.told()
+    assert {one for one in told if one.endswith("emergency")} == {
+        "Abe emergency",
+        "Vera emergency",
+        "Vito emergency",
+    }
+    assert "Ada watched" in told
+    confirmed(world, glass)
+    post.skip()
+    end_break_glass(glass, actor=responder(world))
+    told = post.told()
+    assert "Abe emergency" in told and "Vito emergency" in told
+    assert "Vera emergency" not in told, "who signed it does not review it"
+    assert not [one for one in told if one.startswith(("Gus", "Rob", "Ada emergency"))]
+
+
+def test_of_an_emergency_release_that_is_co_signed_by_then_nobody_is_told(post: Post) -> None:
+    world = fragile(post.world)
+    release = world.request("staging")
+    post.skip()
+    confirmed(world, opened(world, release))
+    assert not [one for one in post.told() if one.endswith("emergency")]
 
 
 def test_who_is_mentioned_is_told_and_who_spoke_before_hears_of_replies(
