@@ -45,6 +45,7 @@ class ApprovalRow:
     role: str
     at: datetime
     url: str
+    recalled_since: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class ServedRow:
                 f"{one.role}, in an emergency" if one.emergency else one.role,
                 one.at,
                 self._event(one.event),
+                one.recalled_since,
             )
             for one in self.revision.approved.approvals
         ]

@@ -22,6 +22,7 @@ from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
 from apps.rollouts.models import Rollout
 from apps.serving.rules import EndpointState
+from placet.kernel.actor import Actor
 
 
 def signs(view: ReleaseView) -> list[Sign]:
@@ -153,3 +154,11 @@ def barred(view: ReleaseView) -> list[str]:
     reasons = [b.why for b in view.cannot_count]
     more = len(reasons) - NAMED
     return reasons[:NAMED] + ([f"and {more} more people"] if more > 0 else [])
+
+
+def excluded(release: Any, actor: Actor) -> str:
+    """Say why ``actor`` does not decide on a release that was read with its requester."""
+    if actor.accountable != release.requester:
+        return "You are the author of this version"
+    opened = "This release opened by itself for you"
+    return opened if release.opened else "You requested this release"
