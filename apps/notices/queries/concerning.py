@@ -55,12 +55,17 @@ def _decides(notice: Notice, actor: Actor) -> bool:
     waits = rows.exclude(decisions__in=answers_of(actor.id)).defer(None)
     told = {"recalled": keeper().uncounts(Value(actor.id)), "named": Subquery(naming(actor.id))}
     row: Any = waits.annotate(**told).first()
-    by_name = Event.objects.filter(index=notice.index, kind__in=BY_NAME)
-    if row is None or (not row.named and by_name.exists()):
+    if row is None or (not row.named and _asks_by_name(notice)):
         return False
     known = standings([row], [actor.id], [actor.id] if row.recalled else [])
     decider, held = known.decider(row, actor.id), held_roles(actor, scope_of(row))
     return bool(decider.needed(held, row.gates) or (row.named and decider.counting(held)))
+
+
+def _asks_by_name(notice: Notice) -> bool:
+    """Tell whether it tells somebody that they were asked by name, or that this is overdue."""
+    index = notice.index if notice.index is not None else -1
+    return Event.objects.filter(index=index, kind__in=BY_NAME).exists()
 
 
 def _hears(notice: Notice, actor: Actor) -> bool:
