@@ -232,10 +232,10 @@ def stands_for_person(actor: Actor, permission: str) -> bool:
     """Tell whether ``actor`` may do for a person what concerns them wherever they are: they do it
     in a session, or by a token of theirs that has ``permission`` wherever they have it; a token of
     one project and a program do not."""
-    if actor.kind != "person":
-        return False
+    if actor.in_session or actor.kind != "person":
+        return actor.in_session
     held = [grant.scope for grant in held_grants(actor.id) if grant.permission == permission]
-    return actor.in_session or (bool(held) and all(actor.can(permission, at) for at in held))
+    return bool(held) and all(actor.can(permission, at) for at in held)
 
 
 def as_owner(actor: Actor) -> Actor:
