@@ -1,18 +1,15 @@
 """Lists of break-glasses, and the form that opens one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from apps.console.queries.break_glass_page import HELD, ShownBreakGlass
-from apps.console.queries.break_glass_reasons import why_ended
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.independence import RECALLED, sentence
 from apps.governance.models import Release
 from apps.governance.queries.break_glass import (
-    BreakGlassView,
     break_glass_views,
     break_glasses,
     may_open,
@@ -107,12 +104,6 @@ class BreakGlassForm:
         return "An approver" if others == 1 else f"{others} approvers"
 
 
-def shown_break_glasses(views: Sequence[BreakGlassView]) -> list[BreakGlassRow]:
-    """Return break-glasses as a list has them (one query more at most)."""
-    ends = why_ended(views)
-    return [BreakGlassRow(v, because=ends.get(v.glass.pk, "")) for v in views]
-
-
 def break_glass_list_page(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
 ) -> tuple[list[BreakGlassRow], str]:
@@ -120,7 +111,7 @@ def break_glass_list_page(
     glasses, key = newest(
         break_glasses(actor, project=project, review=review, release=release), before
     )
-    return shown_break_glasses(break_glass_views(glasses)), key
+    return [BreakGlassRow(view) for view in break_glass_views(glasses)], key
 
 
 def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:

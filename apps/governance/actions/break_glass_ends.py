@@ -1,6 +1,7 @@
 """How a break-glass is used, how it ends, and the review that somebody else must close."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
@@ -129,10 +130,11 @@ def review_break_glass(
         return row
 
 
-def end_locked_break_glass(glass: BreakGlass, log: Recorder) -> bool:
+def end_locked_break_glass(glass: BreakGlass, log: Recorder, **told: Any) -> bool:
     """End a break-glass whose release is held; ``False`` when it has ended already.
 
-    A release that was approved by it and has not started waits for the whole quorum again.
+    A release that was approved by it and has not started waits for the whole quorum again. ``told``
+    is what the log says of why, where neither who did it nor what became of the release does.
     """
     confirmed = glass.state == BreakGlassState.CONFIRMED
     to = BreakGlassState.ENDED if confirmed else BreakGlassState.LAPSED
@@ -147,7 +149,7 @@ def end_locked_break_glass(glass: BreakGlass, log: Recorder) -> bool:
                 release, expected=ReleaseState.APPROVED, to=ReleaseState.REQUESTED, approved_at=None
             )
     because = _because(glass)
-    data = {"number": release.number} | ({"because": because} if because else {})
+    data = {"number": release.number, **({"because": because} if because else told)}
     log.add(kind, glass, release, subject=release.pk, data=data)
     return True
 
@@ -159,13 +161,13 @@ def _because(glass: BreakGlass) -> str:
     return STARTED_WITHOUT if unused else GLASS_ENDS.get(state, "")
 
 
-def end_break_glasses_of(release: Release, log: Recorder) -> None:
+def end_break_glasses_of(release: Release, log: Recorder, **told: Any) -> None:
     """End what is open for ``release``, which is held: it is over, or not what people signed any
-    more, or goes on without it."""
+    more (``told`` says why), or goes on without it."""
     rows = BreakGlass.objects.filter(release=release, state__in=GLASS_OPEN)
     for glass in rows.select_for_update(of=("self",), no_key=True):
         glass.release = release
-        end_locked_break_glass(glass, log)
+        end_locked_break_glass(glass, log, **told)
 
 
 def end_break_glasses_due(now: datetime | None = None) -> int:
