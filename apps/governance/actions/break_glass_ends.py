@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import gates
@@ -17,9 +17,11 @@ from apps.governance.rules import (
     GLASS_OPEN,
     STARTED,
     STARTED_WITHOUT,
+    STARTER_LEFT,
     BreakGlassState,
     ReleaseState,
 )
+from apps.identity.models import User
 from apps.identity.queries import authorize
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.identity.trust import passkeys
@@ -170,10 +172,23 @@ def end_break_glasses_of(release: Release, log: Recorder, **told: Any) -> None:
         end_locked_break_glass(glass, log, **told)
 
 
+def end_started_by(person: User, actor: Actor) -> None:
+    """End every break-glass that ``person``, whom ``actor`` deactivates, has started and that
+    waits for its co-signatures: nobody who answers for it is left."""
+    with record(actor) as log:
+        waiting = BreakGlass.objects.filter(opened_by=person.pk, state=BreakGlassState.OPENED)
+        for glass in waiting.order_by("release_id"):  # as releases are held: by their ids
+            row = lock_break_glass(glass, SYSTEM, "release.view")
+            if row.state == BreakGlassState.OPENED:
+                end_locked_break_glass(row, log, why=STARTER_LEFT)
+
+
 def end_break_glasses_due(now: datetime | None = None) -> int:
-    """End every break-glass whose time is over, or whose release is; return how many."""
+    """End every break-glass whose time is over, or whose release is, or that somebody started who
+    left meanwhile; return how many."""
     at = now or clock.now()
-    due = BreakGlass.objects.filter(Q(until__lte=at) | POINTLESS, state__in=GLASS_OPEN)
+    ends = Q(until__lte=at) | POINTLESS | _forsaken()
+    due = BreakGlass.objects.filter(ends, state__in=GLASS_OPEN)
     faults: list[Exception] = []
     ended = sum(each(lambda glass: _end(glass, at), due.order_by("until")[:BATCH], faults))
     if faults:
@@ -184,6 +199,15 @@ def end_break_glasses_due(now: datetime | None = None) -> int:
 def _end(glass: BreakGlass, at: datetime) -> bool:
     with record(SYSTEM) as log:
         row = lock_break_glass(glass, SYSTEM, "release.view")
-        if row.until > at and not _because(row):
+        if row.until <= at or _because(row):
+            return end_locked_break_glass(row, log)
+        if not BreakGlass.objects.filter(_forsaken(), pk=row.pk).exists():
             return False
-        return end_locked_break_glass(row, log)
+        return end_locked_break_glass(row, log, why=STARTER_LEFT)
+
+
+def _forsaken() -> Q:
+    """Return the condition that one waits whose starter was deactivated, since before that ended
+    it or as they started it."""
+    gone = User.objects.filter(pk=OuterRef("opened_by"), is_active=False)
+    return Q(Exists(gone), state=BreakGlassState.OPENED)

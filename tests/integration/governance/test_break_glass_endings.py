@@ -7,8 +7,13 @@ from datetime import timedelta
 import pytest
 
 from apps.assurance.actions import recall
+from apps.audit.events import declared
+from apps.audit.models import Event
+from apps.audit.queries.bodies import body_of
 from apps.governance import actions
 from apps.governance.models import BreakGlass, Release
+from apps.identity.actions import deactivate_person
+from apps.identity.models import User
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support import factories
@@ -100,3 +105,36 @@ def test_that_a_recall_ended_it_stays_said_once_it_is_reviewed(world: World) -> 
         assert "ended by the recall of what Vera risk signed" in page, path
     told = factories.api(world.people["Ada"]).get(f"/api/v1/break-glass/{glass.pk}").json()
     assert (told["state"], told["standing"]) == ("reviewed", "ended_by_recall")
+
+
+def test_one_that_waits_ends_with_the_access_of_who_started_it_and_says_so(world: World) -> None:
+    release = world.request("staging")
+    glass = opened(world, release)
+    deactivate_person(world.people["Rob"], actor=SYSTEM)
+    glass.refresh_from_db()
+    assert glass.state == "lapsed"
+    why = "Rob risk, who started it, was deactivated"
+    for path in ("/break-glass/", f"/break-glass/{glass.pk}/"):
+        assert why in shown(world, path), path
+    event = Event.objects.get(kind="break_glass.lapsed.v1", subject=release.pk)
+    said = declared(event.kind).line(body_of(event.body)["data"])
+    assert said.endswith("ended before it took effect: who started it was deactivated")
+
+
+def test_one_that_was_started_while_its_starter_was_deactivated_ends_by_itself(
+    world: World,
+) -> None:
+    glass = opened(world, world.request("staging"))
+    assert actions.end_break_glasses_due() == 0
+    User.objects.filter(pk=world.people["Rob"].pk).update(is_active=False)
+    assert actions.end_break_glasses_due() == 1
+    told = factories.api(world.people["Ada"]).get(f"/api/v1/break-glass/{glass.pk}").json()
+    assert told["how_ended"] == "Rob risk, who started it, was deactivated"
+
+
+def test_one_that_is_active_goes_on_without_who_started_it(world: World) -> None:
+    glass = broken(world, world.request("staging", plan={"start": "manual"}))
+    deactivate_person(world.people["Rob"], actor=SYSTEM)
+    assert actions.end_break_glasses_due() == 0
+    glass.refresh_from_db()
+    assert glass.state == "confirmed"
