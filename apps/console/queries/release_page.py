@@ -152,7 +152,9 @@ class ReleasePage:
     def cannot_count(self) -> str:
         """Why the reader's decision would not count, where that is not told by a banner."""
         deciding = "" if self.is_excluded else self.view.you_cannot_count
-        return deciding or break_glass_barred(self.release, self.actor)
+        if deciding or self.break_glass_form:
+            return deciding
+        return break_glass_barred(self.release, self.actor)
 
     @property
     def records(self) -> list[ShownRecord]:
