@@ -318,7 +318,7 @@ class ReleasePage:
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
     view = release_view(release_id, actor, lambda rows: _along(rows, actor))
-    view = with_story_in_words(view)
+    view = with_story_in_words(view, actor)
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     rows = with_last_words(rows.select_related("to_revision", "from_revision"), actor)
     rollout = rows.first() if view.release.state != ReleaseState.REQUESTED else None
