@@ -20,6 +20,8 @@ class Whom(StrEnum):
 
     DECIDERS = "deciders"  # who may decide on the release
     ASKED = "asked"  # by name to review the release, and who stands in for them
+    COSIGNERS = "co-signers"  # who may co-sign the emergency release
+    GLASS_REVIEWERS = "emergency reviewers"  # who may close the review of the emergency release
     VOIDED = "voided"  # whose decisions on the release it voided
     PUBLISHERS = "publishers"  # who may publish the draft
     REQUESTER = "requester"  # who asked for the release
@@ -46,6 +48,9 @@ KINDS: Mapping[str, NoticeKind] = {
     kind.name: kind
     for kind in (
         NoticeKind("review", "Releases that need my review", "A release needs your review", NOW),
+        NoticeKind(
+            "emergency", "Emergency releases that need me", "An emergency release needs you", NOW
+        ),
         NoticeKind(
             "policy", "Policy drafts that need my review", "A policy draft needs your review", NOW
         ),
@@ -78,6 +83,11 @@ CONCERNS: Mapping[str, tuple[Concern, ...]] = {
     "release.review_requested.v1": (("review", Whom.ASKED),),
     "release.review_overdue.v1": (("review", Whom.ASKED),),
     "release.policy_changed.v1": (("review", Whom.VOIDED),),
+    "break_glass.opened.v1": (("emergency", Whom.COSIGNERS), *NEWS),
+    "break_glass.used.v1": NEWS,
+    "break_glass.lapsed.v1": NEWS,
+    "break_glass.ended.v1": (("emergency", Whom.GLASS_REVIEWERS), *NEWS),
+    "break_glass.reviewed.v1": NEWS,
     "release.decided.v1": NEWS,
     "release.approved.v1": OUTCOME,
     "release.rejected.v1": OUTCOME,

@@ -21,13 +21,13 @@ def absence(request: PageRequest) -> HttpResponse:
 @action
 def go_away(request: PageRequest) -> HttpResponse:
     """Say until when one is away, and who stands in."""
-    last = _day(request, "ends_at")
-    if last is None:
+    back = _day(request, "ends_at", plus=timedelta(days=1))
+    if back is None:
         raise InvalidInput(errors=[FieldError("/ends_at", "Give the last day")])
     set_absence(
         deputy=request.POST.get("deputy", ""),
         starts_at=_day(request, "starts_at"),
-        ends_at=last + timedelta(days=1),
+        ends_at=back,
         actor=request.actor,
     )
     messages.success(request, "Saved. Reviews you are asked for are shown to your deputy too.")
@@ -42,12 +42,12 @@ def come_back(request: PageRequest) -> HttpResponse:
     return redirect("absence")
 
 
-def _day(request: PageRequest, name: str) -> datetime | None:
-    """Return the beginning of a day, UTC; ``None`` where none was typed."""
+def _day(request: PageRequest, name: str, plus: timedelta = timedelta()) -> datetime | None:
+    """Return the beginning of a day, UTC, ``plus`` so much; ``None`` where none was typed."""
     text = request.POST.get(name, "").strip()
     if not text:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + plus
+    except (ValueError, OverflowError):
         raise InvalidInput(errors=[FieldError(f"/{name}", "A day, as 2027-12-31")]) from None

@@ -22,7 +22,7 @@ from apps.identity.actions.credentials import (
     vouched,
 )
 from apps.identity.actions.devices import deny_confirmed
-from apps.identity.actions.idempotency import forget_answers_about
+from apps.identity.actions.idempotency import forget_answers
 from apps.identity.actions.passkeys import withdraw_of
 from apps.identity.errors import HasPassword, Inactive, SignsInOtherwise, StillActive
 from apps.identity.events import (
@@ -59,6 +59,8 @@ def create_person(*, email: str, name: str, password: str | None = None, actor: 
 
 def _address(email: str) -> str:
     email = User.objects.normalize_email(email.strip())
+    if any(not c.isprintable() for c in email):  # the validator takes these between quotes
+        raise InvalidInput(errors=[FieldError("/email", "It holds a control character")])
     if not email.isascii():  # the validator takes some of these, and two may look the same
         detail = "Write it in ASCII letters, an international domain as xn--…"
         raise InvalidInput(errors=[FieldError("/email", detail)])
@@ -171,7 +173,7 @@ def erase_person(person: User, *, actor: Actor) -> User:
         log_person(log, PERSON_UPDATED, row, *_without_names(row))
         erase_texts(row.pk, actor=actor)
         row.saved_views.all().delete()
-        forget_answers_about(row)
+        forget_answers()
         return row
 
 

@@ -10,7 +10,7 @@ from apps.audit.models import Event
 from apps.audit.queries.bodies import body_of, states_of
 from apps.builds.models import Build
 from apps.discussions.models import Comment, Mention
-from apps.governance.models import Decision, Release
+from apps.governance.models import BreakGlass, Decision, Release
 from apps.governance.rules import ROLE_OF, missing_roles
 from apps.identity.models import ServiceAccount, User
 from apps.identity.queries import people_with
@@ -23,6 +23,7 @@ from apps.rollouts.models import Rollout
 from placet.kernel.actor import Scope
 
 COMMENT, DECISION = Comment._meta.label_lower, Decision._meta.label_lower
+GLASS = BreakGlass._meta.label_lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class _Logged:
 
     subject: str
     scope: Scope
-    doer: str  # who answers for it; nobody is told what they did themselves
+    doers: frozenset[str]  # who answers for it; nobody is told what they did themselves
     rows: Mapping[str, Any]
     data: Mapping[str, Any]
 
@@ -57,9 +58,13 @@ class _Logged:
     @property
     def comment(self) -> Comment | None:
         """The comment that was written or edited."""
-        keys = (key.partition(":") for key in self.rows)
-        ids = [pk for label, _, pk in keys if label == COMMENT]
+        ids = self.named(COMMENT)
         return Comment.objects.filter(pk__in=ids, deleted_at=None).select_related("thread").first()
+
+    def named(self, model: str) -> list[str]:
+        """Return the ids of the rows of a model that it wrote."""
+        keys = (key.partition(":") for key in self.rows)
+        return [pk for label, _, pk in keys if label == model]
 
 
 def audience(event: Event) -> Iterator[Concerned]:
@@ -68,12 +73,15 @@ def audience(event: Event) -> Iterator[Concerned]:
     body = body_of(event.body)
     scope = Scope(body["project"], body["environment"])
     doer = body["actor"]["accountable"] if body["actor"]["kind"] == "person" else ""
-    logged = _Logged(body["subject"], scope, doer, states_of(body), body["data"])
+    asked_by = body["data"].get("asked_by")  # of whom the platform did it
+    doers = frozenset({doer, *(_people([asked_by]) if asked_by else ())})
+    logged = _Logged(body["subject"], scope, doers, states_of(body), body["data"])
     for kind, whom in concerns_of(body["kind"], body["data"]):
-        found = _people(_WHOM[whom](logged)) - {logged.doer}
+        found = _people(_WHOM[whom](logged)) - logged.doers
         if found:
             comment = logged.comment if whom in (Whom.MENTIONED, Whom.SPEAKERS) else None
-            subject = comment.thread_id if comment else logged.subject
+            glass = logged.named(GLASS) if whom in (Whom.COSIGNERS, Whom.GLASS_REVIEWERS) else []
+            subject = comment.thread_id if comment else (*glass, logged.subject)[0]
             yield Concerned(kind, subject, frozenset(found), comment.pk if comment else "")
 
 
@@ -91,6 +99,14 @@ def _deciders(event: _Logged) -> Iterator[str]:
     for permission, role in ROLE_OF.items():
         if role in missing:
             yield from (person.pk for person in people_with(permission, event.scope))
+
+
+def _cosigners(event: _Logged) -> Iterator[str]:
+    yield from (person.pk for person in people_with("release.approve", event.scope))
+
+
+def _glass_reviewers(event: _Logged) -> Iterator[str]:
+    yield from (person.pk for person in people_with("break_glass.review", event.scope))
 
 
 def _asked(event: _Logged) -> Iterator[str]:
@@ -159,6 +175,8 @@ def _speakers(event: _Logged) -> Iterable[str]:
 _WHOM: Mapping[Whom, Callable[[_Logged], Iterable[str]]] = {
     Whom.DECIDERS: _deciders,
     Whom.ASKED: _asked,
+    Whom.COSIGNERS: _cosigners,
+    Whom.GLASS_REVIEWERS: _glass_reviewers,
     Whom.VOIDED: _voided,
     Whom.PUBLISHERS: _publishers,
     Whom.REQUESTER: _requester,

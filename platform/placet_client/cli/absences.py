@@ -27,7 +27,7 @@ def away_show(output: OutputOption = Form.TABLE) -> None:
 @away.command("set")
 def away_set(
     deputy: Annotated[str, typer.Argument(help="their name, e-mail address or id")],
-    until: Annotated[datetime, typer.Option(help="UTC, such as 2026-12-24 or 2026-12-24T18:00:00")],
+    until: Annotated[datetime, typer.Option(help="when you are back, UTC, such as 2026-12-24")],
     since: Annotated[datetime | None, typer.Option("--from", help="UTC; default: now")] = None,
     output: OutputOption = Form.TABLE,
 ) -> None:

@@ -46,10 +46,13 @@ def release_unask(
     """Take back that somebody was asked by name to review a release."""
     with connected() as client:
         release_id = id_of(client, named)
-        for one in client.releases.reviewers(release_id):
-            if person.casefold() in (one.person, one.name.casefold()):
-                left = client.releases.remove_review_request(one.id)
-                show_list(left, REVIEWER, output, none="Nobody is asked by name.")
-                go_on(client, "release", release_id)
-                return
-    raise NotFound(404, "not_found", f"Nobody called {person} is asked to review this release")
+        asked = client.releases.reviewers(release_id)
+        meant = [r for r in asked if person.casefold() in (r.person, r.name.casefold())]
+        if len(meant) != 1:
+            who = "Nobody called" if not meant else "More than one called"
+            more = ": name one by id" if meant else ""
+            said = f"{who} {person} is asked to review this release{more}"
+            raise NotFound(404, "not_found", said)
+        left = client.releases.remove_review_request(meant[0].id)
+        show_list(left, REVIEWER, output, none="Nobody is asked by name.")
+        go_on(client, "release", release_id)

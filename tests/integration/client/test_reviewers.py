@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from apps.governance.actions import request_review
 from apps.governance.models import Absence, ReviewRequest
+from apps.identity.models import User
 from placet.kernel.clock import now
 from placet_client.cli import main
 from tests.support.commands import answer, become
@@ -35,6 +37,21 @@ def test_a_reviewer_is_asked_shown_and_taken_back(
     assert main(["release", "unask", release.pk, "rita RISK"]) == 0
     assert ReviewRequest.objects.get().removed_at is not None
     assert main(["release", "unask", release.pk, "rita RISK"]) == 1
+
+
+def test_of_two_with_one_name_neither_is_taken_back_by_it(
+    world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    release = world.request("staging")
+    people = [world.people["Rex"], world.people["Rita"]]
+    request_review(release, reviewers=[person.pk for person in people], actor=world.ada)
+    User.objects.filter(pk=people[0].pk).update(name=people[1].name)
+    become(world, "Ada", live_server.url, monkeypatch)
+    assert main(["release", "unask", release.pk, "Rita risk"]) == 1
+    assert "name one by id" in " ".join(capsys.readouterr().err.split())
+    assert ReviewRequest.objects.filter(removed_at=None).count() == 2
+    assert main(["release", "unask", release.pk, people[0].pk]) == 0
+    assert ReviewRequest.objects.get(removed_at=None).person == people[1].pk
 
 
 def test_reviewers_are_named_with_the_request(

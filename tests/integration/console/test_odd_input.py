@@ -21,6 +21,8 @@ ODD = {
     "a number too large": "9" * 30,
     "no number": "-1e9",
     "a digit that makes no number": "\u00b2",
+    "the last day that there is": "9999-12-31",
+    "the first day that there is": "0001-01-01",
 }
 
 
@@ -48,6 +50,8 @@ def forms(world: World) -> dict[str, list[str]]:
         f"/releases/{release.pk}/decide": ["verdict", "statement_digest", "comment", "replaces"],
         f"/releases/{release.pk}/changes/withdraw": ["replaces"],
         f"/releases/{release.pk}/comment": ["comment"],
+        "/notifications/save": ["review"],
+        "/notifications/project": ["project", "kind", "way"],
         f"/endpoints/{live.endpoint_id}/scale": ["replicas"],
         f"/endpoints/{live.endpoint_id}/delete": ["generation"],
         f"/endpoints/{live.endpoint_id}/rollback": ["reason", "revision"],
@@ -127,6 +131,13 @@ def sound(world: World) -> dict[str, str]:
         "hours": "1",
         "scopes": "model.view",
         "days": "7",
+        "deputy": world.people["Rex"].pk,
+        "starts_at": "",
+        "ends_at": "2099-01-01",
+        "reviewers": world.people["Rex"].pk,
+        "review_days": "3",
+        "review": "now",
+        "way": "now",
         "address": "sound",
         "key": "",
         "retain_days": "30",
@@ -164,6 +175,10 @@ ADDRESSES = (
     "/webhooks/{}/deliveries/{}/",
     "/audit/?kind={}&subject={}&project={}&since={}&before={}",
     "/audit/99999999999999999999/",
+    "/deployments/?at={}&after={}",
+    "/models/?sort={}",
+    "/projects/risk/figures/?days={}",
+    "/endpoints/?sort={}&isolation={}",
     "/break-glass/?project={}&review={}&release={}&after={}",
     "/break-glass/{}/",
     "/recalls/?state={}&after={}",
@@ -176,7 +191,18 @@ ADDRESSES = (
 
 @pytest.mark.parametrize(
     "odd",
-    ["%00", "%ff", "%F0%9F%92%A9", "9" * 40, "-1", "a" * 5000, "%5C", "%C2%B2", "2026-02-30"],
+    [
+        "%00",
+        "%ff",
+        "%F0%9F%92%A9",
+        "9" * 40,
+        "-1",
+        "a" * 5000,
+        "%5C",
+        "%C2%B2",
+        "2026-02-30",
+        "9999-12-31",
+    ],
 )
 def test_no_page_breaks_over_an_odd_address(world: World, odd: str) -> None:
     world.version()

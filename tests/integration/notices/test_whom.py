@@ -10,7 +10,10 @@ from apps.builds.models import Build
 from apps.discussions.actions import edit_comment, open_thread, reply
 from apps.discussions.queries import get_subject
 from apps.governance.actions import (
+    begin_rollout,
     draft_policy,
+    end_break_glass,
+    mark_aborted,
     request_review,
     set_absence,
     tell_overdue,
@@ -33,12 +36,14 @@ from apps.rollouts.models import Rollout
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.clock import now
 from tests.integration.notices.conftest import Post
+from tests.support.break_glass import confirmed, fragile, opened, responder
 from tests.support.factories import actor_of, grant, service_account, team
 from tests.support.story import Story
 from tests.support.world import OPEN
 
 pytestmark = pytest.mark.django_db
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
+ONE_EACH = "".join(f"  - {{gate: approvals, role: {r}}}\n" for r in ("reviewer", "approver"))
 TWO = "version: 1\ngates:\n  - {gate: build}\n  - {gate: approvals, role: reviewer, count: 2}\n"
 
 # What the platform logs about a release that Ada asked for and Rex decided on. Wes watches the
@@ -61,6 +66,11 @@ ABOUT_RELEASES = {
     "release.rolling_out.v1": "",
 }
 ELSEWHERE = {
+    "break_glass.opened.v1",
+    "break_glass.used.v1",
+    "break_glass.lapsed.v1",
+    "break_glass.ended.v1",
+    "break_glass.reviewed.v1",
     "release.requested.v1",
     "release.review_requested.v1",
     "release.review_overdue.v1",
@@ -205,6 +215,37 @@ def test_an_alert_is_told_who_watches_the_project_but_not_twice_who_handles_it(
     assert post.told() == ["Una alert", "Wes alert"]
 
 
+def test_an_emergency_release_is_told_who_can_co_sign_it_then_who_can_review_it(post: Post) -> None:
+    world = fragile(post.world)
+    post.newcomer("Abe", approver=world.project)
+    post.newcomer("Gus", viewer=world.project)
+    release = world.request("staging")
+    post.skip()
+    glass = opened(world, release)
+    told = post.told()
+    assert {one for one in told if one.endswith("emergency")} == {
+        "Abe emergency",
+        "Vera emergency",
+        "Vito emergency",
+    }
+    assert "Ada watched" in told
+    confirmed(world, glass)
+    post.skip()
+    end_break_glass(glass, actor=responder(world))
+    told = post.told()
+    assert "Abe emergency" in told and "Vito emergency" in told
+    assert "Vera emergency" not in told, "who signed it does not review it"
+    assert not [one for one in told if one.startswith(("Gus", "Rob", "Ada emergency"))]
+
+
+def test_of_an_emergency_release_that_is_co_signed_by_then_nobody_is_told(post: Post) -> None:
+    world = fragile(post.world)
+    release = world.request("staging")
+    post.skip()
+    confirmed(world, opened(world, release))
+    assert not [one for one in post.told() if one.endswith("emergency")]
+
+
 def test_who_is_mentioned_is_told_and_who_spoke_before_hears_of_replies(
     post: Post, release: Release
 ) -> None:
@@ -254,3 +295,36 @@ def test_a_rollout_that_waits_for_a_person_is_told_who_asked_for_it_or_started_i
     assert post.told() == ["Ada rollout", "Otto rollout"]
     pause(rollout, reason="x", actor=story.otto)
     assert post.told() == ["Ada rollout"]
+
+
+def test_who_had_the_platform_do_it_is_told_nothing_of_it(post: Post) -> None:
+    grant(post.people["Otto"], {"contributor": post.world.project})
+    otto = actor_of(post.people["Otto"])
+    release = post.world.request("development", actor=otto)
+    begin_rollout(release, actor=SYSTEM)
+    post.skip()
+    mark_aborted(release, reason="mine", asked_by=otto.id, actor=SYSTEM)
+    assert "Otto rollout" not in post.told()
+
+
+def test_who_is_asked_by_name_is_told_where_others_filled_the_quorum(post: Post) -> None:
+    world = post.world
+    world.policy("staging", OPEN + ONE_EACH)
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    post.skip()
+    request_review(release, reviewers=[world.rita.id], actor=world.ada)
+    assert "Rita review" in post.told()
+
+
+def test_who_requested_changes_is_told_that_they_are_asked_again_and_that_it_is_overdue(
+    post: Post,
+) -> None:
+    world = post.world
+    release = world.request("staging")
+    world.decide(release, world.rita, "request_changes")
+    post.skip()
+    request_review(release, reviewers=[world.rita.id], review_days=1, actor=world.ada)
+    assert "Rita review" in post.told()
+    tell_overdue(now() + timedelta(days=2))
+    assert "Rita review" in post.told()
