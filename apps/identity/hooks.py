@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
-from apps.identity.models import Project
+from apps.identity.models import Project, User
 from placet.kernel.actor import Actor
 from placet.kernel.hooks import Hook
 
@@ -15,6 +15,12 @@ def project_created(project: Project, template: str, actor: Actor) -> None:
     For apps with something that every project has from its first day. ``template`` names what it
     starts with, '' for what is usual; whoever knows no such name refuses it with a ``Problem``.
     """
+
+
+@Hook
+def person_leaves(person: User, actor: Actor) -> None:
+    """End what waits that nobody answers for without ``person``: called in the transaction that
+    deactivates them, before that holds their row."""
 
 
 @Hook

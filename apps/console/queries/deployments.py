@@ -250,7 +250,8 @@ class DeploymentListPage:
     @property
     def narrowed(self) -> str:
         """What it was narrowed to, in words."""
-        parts = [f"project {self.project}"] if self.project else []
+        parts = [f"at {self.at:%Y-%m-%d %H:%M:%S} UTC"] if self.typed and self.at else []
+        parts += [f"project {self.project}"] if self.project else []
         parts += [f"environment {self.environment}"] if self.environment else []
         return ", ".join(parts) or "none"
 

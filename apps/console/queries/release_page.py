@@ -154,7 +154,9 @@ class ReleasePage:
     def cannot_count(self) -> str:
         """Why the reader's decision would not count, where that is not told by a banner."""
         deciding = "" if self.is_excluded else self.view.you_cannot_count
-        return deciding or break_glass_barred(self.release, self.actor)
+        if deciding or self.break_glass_form:
+            return deciding
+        return break_glass_barred(self.release, self.actor)
 
     @property
     def records(self) -> list[ShownRecord]:
@@ -319,7 +321,7 @@ class ReleasePage:
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
     view = release_view(release_id, actor, lambda rows: _along(rows, actor))
-    view = with_story_in_words(view)
+    view = with_story_in_words(view, actor)
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     rows = with_last_words(rows.select_related("to_revision", "from_revision"), actor)
     rollout = rows.first() if view.release.state != ReleaseState.REQUESTED else None

@@ -15,7 +15,6 @@ from apps.governance import gates, rules
 from apps.governance.events import (
     RELEASE_ABORTED,
     RELEASE_FAILED,
-    RELEASE_REVOKED,
     RELEASE_ROLLED_BACK,
 )
 from apps.governance.gates.facts import EvidenceFact, GateResult
@@ -56,8 +55,9 @@ from placet_verify.statements import REQUEST_CHANGES
 
 SHOWN_EVENTS = 200
 NAMED = ("asked_by", "person", "deputy")  # in the data of events
+# not of a recall: that has words of its own, which not everybody sees
 WITH_REASON = frozenset(
-    kind.name for kind in (RELEASE_ABORTED, RELEASE_FAILED, RELEASE_ROLLED_BACK, RELEASE_REVOKED)
+    kind.name for kind in (RELEASE_ABORTED, RELEASE_FAILED, RELEASE_ROLLED_BACK)
 )
 
 

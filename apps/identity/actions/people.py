@@ -101,13 +101,15 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
 
     Everything that lets them in is discarded: the password (which invalidates each session's
     fingerprint for good), second factors, passkeys, linked identities; passkeys that they signed
-    decisions with are withdrawn. A reactivated person starts with a new set-up link. This also
+    decisions with are withdrawn. Emergency releases that they started and nobody has co-signed yet
+    end. A reactivated person starts with a new set-up link. This also
     puts an account right that was changed past Placet: name, address and flags become again what
     the log vouches for.
     """
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
+        hooks.person_leaves(person, actor)
         row = lock_credentials(person)
         if not row.is_active and (is_vouched(row) or is_erased(row.pk)):
             return row

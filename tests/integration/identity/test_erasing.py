@@ -61,8 +61,9 @@ def test_nothing_names_an_erased_person(world: World, ann: User) -> None:
         said = page.get(path).content.decode()
         assert rex.email not in said and "Rex risk" not in said and "I, Rex" not in said, path
     said = text_of(page.get(f"/people/{rex.pk}/").content.decode())
-    assert "· erased" in said
+    assert "· erased by Ann on (date)" in said
     assert "Reactivate" not in said and "Erase…" not in said
+    assert "Rename" not in said and "Access" not in said.splitlines()
 
 
 def test_the_log_stays_whole_and_says_that_somebody_was_erased(world: World, ann: User) -> None:
