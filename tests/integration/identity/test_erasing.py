@@ -119,7 +119,9 @@ def test_what_they_named_themselves_and_answers_about_them_go_too(world: World, 
     factories.token_for(program)
     actions.deactivate_person(zoe, actor=SYSTEM)
     actions.erase_person(zoe, actor=actor_of(ann))
-    assert client.post("/people", made, idempotency_key="once").json()["id"] != zoe.pk
+    again = client.post("/people", made, idempotency_key="once")
+    assert (again.status_code, again.json()["code"]) == (409, "idempotency_in_progress")
+    assert client.post("/people", made, idempotency_key="anew").json()["id"] != zoe.pk
     assert not zoe.saved_views.exists()
     assert {token.name for token in ApiToken.objects.filter(service_account=program)} == {ERASED}
 
