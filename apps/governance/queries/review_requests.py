@@ -133,6 +133,19 @@ def with_reviewers(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     return releases.annotate(reviewing=ArraySubquery(rows.values(json=told)[:MOST]))
 
 
+def waiting_by_name(person: str) -> QuerySet[ReviewRequest]:
+    """Return the review requests, on a release that a query reads, which wait for ``person``: asked
+    themselves, or standing in for somebody who is away."""
+    for_them = Q(person=person) | Q(person__in=away_for(person))
+    return standing_requests().filter(for_them, ~Exists(_answers()))
+
+
+def in_turn(person: str) -> tuple[Any, ...]:
+    """Return the order of releases in the inbox of ``person``: what waits for them by name stands
+    before the oldest, so that no crowd cuts it off."""
+    return Exists(waiting_by_name(person)).desc(), "created_at", "pk"
+
+
 def naming(person: str) -> QuerySet[ReviewRequest, Any]:
     """Return by whom ``person`` was asked to review a release, which a query reads, and until when,
     as JSON; else so of somebody who is away, for whom they stand in."""
@@ -142,10 +155,8 @@ def naming(person: str) -> QuerySet[ReviewRequest, Any]:
         due_at="due_at",
         away=Case(own, default=name_in("person"), output_field=CharField()),
     )
-    for_them = Q(person=person) | Q(person__in=away_for(person))
-    rows = standing_requests().filter(for_them, ~Exists(_answers()))
     first = Case(When(person=person, then=0), default=1)
-    return rows.order_by(first, "requested_at").values(json=told)[:1]
+    return waiting_by_name(person).order_by(first, "requested_at").values(json=told)[:1]
 
 
 def _answers() -> QuerySet[Decision]:

@@ -11,7 +11,7 @@ from apps.audit.actions.record import Recorder
 from apps.audit.models import Event
 from apps.governance import actions, errors
 from apps.governance.models import Release, ReviewRequest
-from apps.governance.queries import release_view
+from apps.governance.queries import release_view, visible_rows
 from apps.governance.queries.review_requests import reviewers
 from apps.governance.queries.visible_rows import menu, waiting_on
 from apps.jobs.actions import enqueue
@@ -19,6 +19,7 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories
+from tests.support.page_text import text_of
 from tests.support.world import OPEN, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
@@ -221,6 +222,25 @@ def test_the_inbox_has_those_first_that_one_was_asked_for_by_name(world: World) 
     assert [row.pk for row in found] == [newer.pk, older.pk]
     assert [row.by_name.by if row.by_name else "" for row in found] == ["Ada risk", ""]
     assert [row.pk for row in waiting_on(world.rex).needed] == [older.pk, newer.pk]
+
+
+def test_no_crowd_of_older_ones_hides_what_one_is_asked_for_by_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visible_rows, "INBOX_LIMIT", 2)
+    crowd, rita = World("other"), world.people["Rita"]
+    factories.grant(rita, {"reviewer": crowd.project})
+    for place in range(3):
+        crowd.request("staging", endpoint=f"e{place}")
+    release = world.request("staging")
+    ask(world, release, "Rita")
+    found = waiting_on(factories.actor_of(rita))
+    assert found.is_cut and found.needed[0].pk == release.pk
+    assert menu(factories.actor_of(rita)).waiting[world.project.pk] == 1
+    for path in ("/inbox", "/inbox/tasks"):
+        assert release.pk in factories.api(rita).get(path).content.decode()
+    page = text_of(factories.browser(rita).get("/inbox/").content.decode())
+    assert "Ada risk asked you" in page
 
 
 def test_what_one_is_asked_for_waits_although_others_filled_the_quorum(world: World) -> None:
