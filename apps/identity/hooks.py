@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
-from apps.identity.models import Project
+from apps.audit.actions import Recorder
+from apps.identity.models import Project, User
 from placet.kernel.actor import Actor
 from placet.kernel.hooks import Hook
 
@@ -15,6 +16,12 @@ def project_created(project: Project, template: str, actor: Actor) -> None:
     For apps with something that every project has from its first day. ``template`` names what it
     starts with, '' for what is usual; whoever knows no such name refuses it with a ``Problem``.
     """
+
+
+@Hook
+def person_deactivated(person: User, log: Recorder) -> None:
+    """End what ends with a person's access: called in the transaction that deactivates them, after
+    that was logged. For apps that keep what somebody said of themselves."""
 
 
 @Hook

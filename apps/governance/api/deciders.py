@@ -42,7 +42,7 @@ class AwaySerializer(serializers.Serializer[Any]):
 
 class ReviewerSerializer(serializers.Serializer[Any]):
     """Somebody who was asked by name to review a release. ``state`` is closed where the release did
-    not wait for them."""
+    not wait for them, and cannot_decide where nobody does: they lost the role or access."""
 
     id = serializers.CharField(help_text="Of the review request")
     person = serializers.CharField()

@@ -14,6 +14,7 @@ from apps.governance.models import Decision, Release, ReviewRequest
 from apps.governance.queries.absences import Away, absence_of, absences, away_for
 from apps.governance.queries.people import NamedPerson, people_around
 from apps.governance.queries.standing import Standings, standings
+from apps.governance.queries.still_deciding import still_deciding
 from apps.governance.rules import ReleaseState, ReviewRequestState, review_request_state
 from apps.identity.queries import name_in, visible
 from placet.kernel import clock
@@ -40,13 +41,16 @@ class Reviewer:
     verdict: str = ""  # '' until they answer
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], release: Release, made: Iterable[Decision]) -> Self:
-        """Read it as :func:`with_reviewers` brings it, beside the decisions on ``release``."""
+    def of(
+        cls, row: Mapping[str, Any], release: Release, made: Iterable[Decision], *, decides: bool
+    ) -> Self:
+        """Read it as :func:`with_reviewers` brings it, beside the decisions on ``release`` and
+        whether the person holds a role that ``decides`` on it."""
         asked, due = datetime.fromisoformat(row["requested_at"]), _moment(row["due_at"])
         verdict = _answer(made, row["person"], asked)
         waits = release.state == ReleaseState.REQUESTED and release.not_after > clock.now()
         state = review_request_state(
-            is_answered=bool(verdict), waits=waits, due_at=due, now=clock.now()
+            is_answered=bool(verdict), waits=waits, decides=decides, due_at=due, now=clock.now()
         )
         told: dict[str, Any] = {"requested_at": asked, "due_at": due, "state": state}
         told |= {"verdict": verdict, "away": Away.of(row["away"]) if row["away"] else None}
@@ -136,7 +140,7 @@ def with_reviewers(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 def waiting_by_name(person: str) -> QuerySet[ReviewRequest]:
     """Return the review requests, on a release that a query reads, which wait for ``person``: asked
     themselves, or standing in for somebody who is away."""
-    for_them = Q(person=person) | Q(person__in=away_for(person))
+    for_them = Q(person=person) | Q(person__in=away_for(person)) & still_deciding()
     return standing_requests().filter(for_them, ~Exists(_answers()))
 
 
@@ -179,8 +183,10 @@ def answers_of(person: str) -> QuerySet[Decision]:
 
 
 def unanswered() -> QuerySet[ReviewRequest]:
-    """Return the review requests that stand on releases which wait, and that nobody answered."""
+    """Return the review requests that stand on releases which wait, and that were not answered by
+    who can still do so."""
     return ReviewRequest.objects.filter(
+        still_deciding(),
         ~Exists(_answers()),
         removed_at=None,
         release__state=ReleaseState.REQUESTED,
@@ -238,9 +244,10 @@ def reviewers_of(
 ) -> list[Reviewer]:
     """Return who was asked by name to review ``release``, as :func:`with_reviewers` brings it, and
     who of the ``people`` that decide there stands in for them."""
-    found = []
+    found, asks = [], release.policy.approvals.asks
+    decide = {person.id for person in people if any(asks(role) for role in person.roles)}
     for row in rows:
-        one = Reviewer.of(row, release, made)
+        one = Reviewer.of(row, release, made, decides=row["person"] in decide)
         if one.away is not None:
             why = why_passed_over(release, one.away.deputy, people, known)
             one = replace(one, away=replace(one.away, passed_over=why))

@@ -12,7 +12,7 @@ from apps.governance import actions
 from apps.governance.models import Absence, Release
 from apps.governance.queries.review_requests import Reviewer, reviewers
 from apps.governance.queries.visible_rows import menu, waiting_on
-from apps.identity.actions import revoke_role
+from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -115,6 +115,38 @@ def test_a_deputy_who_requested_it_or_made_its_version_is_passed_over(world: Wor
 def test_a_deputy_who_lost_the_role_is_passed_over(world: World) -> None:
     away(world)
     revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
+    one = asked(world, world.request("staging"))
+    assert one.away and "holds no role" in one.away.passed_over
+
+
+def test_nobody_stands_in_for_who_was_deactivated(world: World) -> None:
+    world.policy("staging", TWO)
+    away(world)
+    release = world.request("staging")
+    asked(world, release)
+    deactivate_person(world.people["Rita"], actor=SYSTEM)
+    assert last("person.absence_cleared.v1")["data"] == {"deputy": world.rex.id}
+    assert reviewers(release)[0].away is None
+    found: list[Any] = waiting_on(world.rex).needed  # an approval of their role is missing
+    assert [row.by_name for row in found] == [None]
+    deactivate_person(world.people["Rita"], actor=SYSTEM)
+    assert Event.objects.filter(kind="person.absence_cleared.v1").count() == 1
+
+
+def test_nobody_stands_in_for_who_lost_the_role(world: World) -> None:
+    away(world)
+    release = world.request("staging")
+    asked(world, release)
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
+    found: list[Any] = waiting_on(world.rex).needed
+    assert [row.by_name for row in found] == [None]
+    page = text_of(browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode())
+    assert "cannot decide any more" in page and "Away until" not in page
+
+
+def test_a_deputy_who_was_deactivated_is_passed_over(world: World) -> None:
+    away(world)
+    deactivate_person(world.people["Rex"], actor=SYSTEM)
     one = asked(world, world.request("staging"))
     assert one.away and "holds no role" in one.away.passed_over
 
