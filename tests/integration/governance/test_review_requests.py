@@ -182,6 +182,30 @@ def test_it_is_taken_back_once_and_asked_anew(world: World) -> None:
     assert ReviewRequest.objects.count() == 2
 
 
+def test_one_person_is_asked_five_times_about_one_release_however_that_is_done(
+    world: World,
+) -> None:
+    release = world.request("staging")
+    for days in (1, 2, 1):  # until another date
+        ask(world, release, "Rita", review_days=days)
+    overdue(release)
+    assert actions.tell_overdue() == 1
+    ask(world, release, "Rita", review_days=1)
+    actions.remove_review_request(ReviewRequest.objects.get(), actor=world.ada)
+    ask(world, release, "Rita", review_days=1)
+    ask(world, release, "Rita", review_days=1)  # a second click, which is no asking
+    said = ("/reviewers", "Rita risk was asked 5 times to review this release: not again")
+    assert refused(partial(ask, world, release, "Rex", "Rita", review_days=3)) == [said]
+    assert len(events(release, "review_requested")) == 5
+    client = factories.api(factories.token_for(world.people["Ada"]))
+    body = {"reviewers": [world.rita.id], "review_days": 3}
+    answer = client.post(f"/releases/{release.pk}/review-requests", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert answer.json()["errors"][0]["pointer"] == "/reviewers"
+    ask(world, release, "Rex", review_days=3)
+    ask(world, world.request("staging", endpoint="other"), "Rita")
+
+
 def test_nobody_is_asked_about_what_waits_no_more(world: World) -> None:
     release = world.request("staging")
     ask(world, release, "Rita", "Rex")
