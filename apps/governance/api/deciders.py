@@ -32,7 +32,8 @@ class BarredSerializer(serializers.Serializer[Any]):
 
 
 class AwaySerializer(serializers.Serializer[Any]):
-    """Until when somebody is away, and who stands in for them."""
+    """Until when somebody is away, and who stands in for them: nobody is named who holds no role
+    that decides there."""
 
     until = serializers.DateTimeField()
     deputy = serializers.CharField()

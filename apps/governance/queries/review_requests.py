@@ -1,8 +1,8 @@
 """Who was asked by name to review a release, how that stands, and who else can be."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -11,7 +11,7 @@ from django.db.models.functions import JSONObject
 
 from apps.governance.independence import sentence
 from apps.governance.models import Decision, Release, ReviewRequest
-from apps.governance.queries.absences import Away, absence_of, absences, away_for
+from apps.governance.queries.absences import Away, absence_of, away_by, away_for
 from apps.governance.queries.people import NamedPerson, people_around
 from apps.governance.queries.standing import Standings, standings
 from apps.governance.queries.still_deciding import still_deciding
@@ -224,15 +224,33 @@ def may_be_asked(
     return [person for person in left if not why_not_asked(release, person, known)]
 
 
-def why_passed_over(
-    release: Release, deputy: str, people: Iterable[NamedPerson], known: Standings
-) -> str:
-    """Say why a deputy, by their id, cannot stand in before a release; '' where they can. They are
-    among the ``people`` who hold a role that decides there, or hold none."""
-    found = next((person for person in people if person.id == deputy), None)
+def _with_deputy(
+    away: Away,
+    release: Release,
+    people: Iterable[NamedPerson],
+    known: Standings,
+    answered: Collection[str],
+) -> Away:
+    """Return who stands in before a release, or why nobody does: the deputy is not among the
+    ``people`` who hold a role that decides there, cannot decide on it, has ``answered`` or is away.
+
+    Who holds none there is not named: who reads it may not know them."""
+    found = next((person for person in people if person.id == away.deputy), None)
     if found is None:
-        return "their deputy holds no role that decides on it"
-    return why_not_asked(release, found, known)
+        nobody = "their deputy holds no role that decides on it"
+        return replace(away, deputy="", name="", passed_over=nobody)
+    why = why_not_asked(release, found, known)
+    if not why and found.id in answered:
+        why = f"{found.name} has decided on it already"
+    if not why and away.deputy_away:
+        why = f"{found.name} is away too"
+    return replace(away, passed_over=why)
+
+
+def _answered(made: Sequence[Decision], asked: Mapping[str, datetime]) -> set[str]:
+    """Return who has decided, but not who requested changes and was ``asked`` by name since."""
+    before = datetime.min.replace(tzinfo=UTC)
+    return {one.person for one in made if _answer(made, one.person, asked.get(one.person, before))}
 
 
 def reviewers_of(
@@ -244,13 +262,15 @@ def reviewers_of(
 ) -> list[Reviewer]:
     """Return who was asked by name to review ``release``, as :func:`with_reviewers` brings it, and
     who of the ``people`` that decide there stands in for them."""
-    found, asks = [], release.policy.approvals.asks
+    asks = release.policy.approvals.asks
     decide = {person.id for person in people if any(asks(role) for role in person.roles)}
-    for row in rows:
+    told = list(rows)
+    asked = {row["person"]: datetime.fromisoformat(row["requested_at"]) for row in told}
+    answered, found = _answered(made, asked), []
+    for row in told:
         one = Reviewer.of(row, release, made, decides=row["person"] in decide)
         if one.away is not None:
-            why = why_passed_over(release, one.away.deputy, people, known)
-            one = replace(one, away=replace(one.away, passed_over=why))
+            one = replace(one, away=_with_deputy(one.away, release, people, known, answered))
         found.append(one)
     return found
 
@@ -266,12 +286,14 @@ def deputies(
     release: Release, away: Iterable[str], people: Sequence[NamedPerson], known: Standings
 ) -> dict[str, str]:
     """Return who stands in before a release, by the ids of those who are away."""
-    rows = dict(absences().filter(person__in=away).values_list("person", "deputy"))
-    return {
-        person: deputy
-        for person, deputy in rows.items()
-        if not why_passed_over(release, deputy, people, known)
-    }
+    rows = away_by(away)
+    if not rows:
+        return {}
+    stand = ReviewRequest.objects.filter(release=release, removed_at=None)
+    asked = dict(stand.values_list("person", "requested_at"))
+    answered = _answered(list(Decision.objects.filter(release=release)), asked)
+    found = {p: _with_deputy(row, release, people, known, answered) for p, row in rows.items()}
+    return {person: row.deputy for person, row in found.items() if not row.passed_over}
 
 
 def reviewers(release: Release) -> list[Reviewer]:
