@@ -72,12 +72,13 @@ class ReviewState(StrEnum):
 
 class ReviewRequestState(StrEnum):
     """How it stands that somebody was asked by name: ``closed`` is what the release did not wait
-    for."""
+    for, ``cannot_decide`` what nobody waits for, as the person lost the role or access."""
 
     ASKED = "asked"
     OVERDUE = "overdue"
     DECIDED = "decided"
     CLOSED = "closed"
+    CANNOT_DECIDE = "cannot_decide"
 
 
 GLASS_OPEN = (BreakGlassState.OPENED, BreakGlassState.CONFIRMED)
@@ -143,14 +144,17 @@ def served_until(
 
 
 def review_request_state(
-    *, is_answered: bool, waits: bool, due_at: datetime | None, now: datetime
+    *, is_answered: bool, waits: bool, decides: bool, due_at: datetime | None, now: datetime
 ) -> ReviewRequestState:
     """Return how a review request stands: whether the person answered it, else whether the release
-    ``waits`` for that still and whether it was due."""
+    ``waits`` for that still, whether they still hold a role that ``decides``, and whether it was
+    due."""
     if is_answered:
         return ReviewRequestState.DECIDED
     if not waits:
         return ReviewRequestState.CLOSED
+    if not decides:
+        return ReviewRequestState.CANNOT_DECIDE
     is_late = due_at is not None and due_at <= now
     return ReviewRequestState.OVERDUE if is_late else ReviewRequestState.ASKED
 

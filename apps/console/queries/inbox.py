@@ -49,7 +49,8 @@ class InboxPage:
         """What is said where more wait than are looked at."""
         if not self.inbox.is_cut:
             return ""
-        return f"These are the oldest {INBOX_LIMIT}. Newer ones come as they are decided."
+        which = f"These are {INBOX_LIMIT}: those that you are asked for by name, then the oldest."
+        return f"{which} Newer ones come as they are decided."
 
     @property
     def requests_title(self) -> str:

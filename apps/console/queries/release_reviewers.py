@@ -16,6 +16,11 @@ MARKS = {
     ReviewRequestState.ASKED: "waiting",
     ReviewRequestState.OVERDUE: "overdue",
     ReviewRequestState.CLOSED: "needless",
+    ReviewRequestState.CANNOT_DECIDE: "cannot_decide",
+}
+SAID = {
+    ReviewRequestState.CLOSED: "was not needed",
+    ReviewRequestState.CANNOT_DECIDE: "cannot decide any more",
 }
 
 
@@ -31,6 +36,11 @@ class ReviewerRow:
     def mark(self) -> str:
         """How it stands, as one sign."""
         return MARKS.get(self.reviewer.state, self.reviewer.verdict)
+
+    @property
+    def said(self) -> str:
+        """Why nobody waits for their answer, though they gave none; '' else."""
+        return SAID.get(self.reviewer.state, "")
 
     @property
     def due(self) -> str:
@@ -82,7 +92,7 @@ class ReviewersCard:
             ReviewerRow(
                 one,
                 may and one.person in able and (one.is_overdue or one.verdict == REQUEST_CHANGES),
-                may and one.is_open,
+                may and (one.is_open or one.state == ReviewRequestState.CANNOT_DECIDE),
             )
             for one in self.view.reviewers
         ]

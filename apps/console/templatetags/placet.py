@@ -92,6 +92,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "lifted": ("plain", "–", "Withdrawn"),
     "awaiting_co_signature": ("wait", "◷", "Awaiting co-signature"),
     "needless": ("plain", "–", "Not needed"),
+    "cannot_decide": ("plain", "–", "Cannot decide"),
     "lapsed": ("plain", "–", "Lapsed"),
     "ended": ("plain", "–", "Ended"),
     "ended_by_recall": ("fail", "✕", "Ended by a recall"),

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from apps.audit.actions import record
+from apps.audit.actions import Recorder, record
 from apps.governance.events import ABSENCE_CLEARED, ABSENCE_SET
 from apps.governance.models import Absence
 from apps.governance.queries.absences import may_stand_in
@@ -46,13 +46,18 @@ def clear_absence(*, actor: Actor) -> None:
     """Say that ``actor`` is back: nobody stands in any more. Once is as good as twice."""
     _refuse_others(actor)
     with record(actor) as log:
-        person = _hold(actor)
-        rows = Absence.objects.select_for_update(no_key=True)
-        row = rows.filter(person=person.pk, cleared_at=None).first()
-        if row is not None:
-            row.cleared_at = clock.now()
-            row.save(update_fields=["cleared_at"])
-            log.add(ABSENCE_CLEARED, row, subject=person.pk, data={"deputy": row.deputy})
+        end_absence_of(_hold(actor), log)
+
+
+def end_absence_of(person: User, log: Recorder) -> None:
+    """Have nobody stand in any more for ``person``, who is held: they are back, or were
+    deactivated."""
+    rows = Absence.objects.select_for_update(no_key=True)
+    row = rows.filter(person=person.pk, cleared_at=None).first()
+    if row is not None:
+        row.cleared_at = clock.now()
+        row.save(update_fields=["cleared_at"])
+        log.add(ABSENCE_CLEARED, row, subject=person.pk, data={"deputy": row.deputy})
 
 
 def _refuse_others(actor: Actor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import BooleanField, ExpressionWrapper
 
 from apps.audit.actions import Recorder, record
+from apps.audit.models import Event, logged
 from apps.governance.actions.locking import lock_release
 from apps.governance.errors import Expired, WrongState
 from apps.governance.events import REVIEW_OVERDUE, REVIEW_REQUESTED, REVIEW_UNREQUESTED
@@ -33,6 +34,7 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify.statements import REQUEST_CHANGES
 
 MOST_DAYS = 90
+MOST_ASKED = 5  # times that one person is asked about one release: each is a mail
 BATCH = 200
 SAME = timedelta(minutes=1)  # so near a due date is no other: a second click changes nothing
 
@@ -224,6 +226,8 @@ def _asked(
     row = rows.filter(release=release, person=person.id).first()
     if row is not None and _stands(row, due):
         return row
+    if row is not None:
+        _refuse_often(row, person)
     row = row or ReviewRequest(release=release, project_id=release.project_id, person=person.id)
     is_new = row._state.adding
     row.release, row.requested_by, row.requested_at = release, log.actor.id, clock.now()
@@ -231,6 +235,15 @@ def _asked(
     row.save(force_insert=is_new)
     log.add(REVIEW_REQUESTED, row, subject=release.pk, data=_said(row, deputy))
     return row
+
+
+def _refuse_often(row: ReviewRequest, person: NamedPerson) -> None:
+    """Nobody is told without end that they are asked: again, until another date, or after it was
+    taken back."""
+    told = Event.objects.filter(kind=REVIEW_REQUESTED.name, subject=row.release_id)
+    if told.alias(who=logged("person")).filter(who=row.person).count() >= MOST_ASKED:
+        detail = f"{person.name} was asked {MOST_ASKED} times to review this release: not again"
+        raise InvalidInput(errors=[FieldError("/reviewers", detail)])
 
 
 def _stands(row: ReviewRequest, due: datetime | None) -> bool:

@@ -32,7 +32,8 @@ class BarredSerializer(serializers.Serializer[Any]):
 
 
 class AwaySerializer(serializers.Serializer[Any]):
-    """Until when somebody is away, and who stands in for them."""
+    """Until when somebody is away, and who stands in for them: nobody is named who holds no role
+    that decides there."""
 
     until = serializers.DateTimeField()
     deputy = serializers.CharField()
@@ -42,7 +43,7 @@ class AwaySerializer(serializers.Serializer[Any]):
 
 class ReviewerSerializer(serializers.Serializer[Any]):
     """Somebody who was asked by name to review a release. ``state`` is closed where the release did
-    not wait for them."""
+    not wait for them, and cannot_decide where nobody does: they lost the role or access."""
 
     id = serializers.CharField(help_text="Of the review request")
     person = serializers.CharField()

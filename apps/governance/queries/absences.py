@@ -1,11 +1,11 @@
 """Who is away, and who may stand in for them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.governance.models import Absence
@@ -21,18 +21,20 @@ MOST = 200  # people to choose a deputy from
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """Until when somebody is away, and who stands in for them; ``passed_over`` says why not."""
+    """Until when somebody is away, and who stands in for them; ``passed_over`` says why not, of a
+    deputy who decides nothing there without saying who they are."""
 
     until: datetime
     deputy: str
     name: str
+    deputy_away: bool  # who stands in for nobody meanwhile
     passed_over: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Read it as :func:`absence_of` brings it."""
         until = datetime.fromisoformat(row["until"])
-        return cls(until, row["deputy"], row["name"])
+        return cls(until, row["deputy"], row["name"], row["deputy_away"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,29 @@ def absences() -> QuerySet[Absence]:
 def absence_of(person: str) -> Subquery:
     """Return until when somebody is away now, whose id a query has in the column ``person``, and
     their deputy, as JSON; null where they are not."""
-    told = JSONObject(until="ends_at", deputy="deputy", name=name_in("deputy"))
+    told = JSONObject(
+        until="ends_at", deputy="deputy", name=name_in("deputy"), deputy_away=Exists(_deputy_away())
+    )
     return Subquery(absences().filter(person=OuterRef(person)).values(json=told)[:1])
 
 
 def away_for(deputy: str) -> QuerySet[Absence, Any]:
-    """Return the ids of those who are away now and for whom ``deputy`` stands in."""
-    return absences().filter(deputy=deputy).values("person")
+    """Return the ids of those who are away now and for whom ``deputy``, who is not, stands in."""
+    return absences().filter(~Exists(_deputy_away()), deputy=deputy).values("person")
+
+
+def away_by(people: Iterable[str]) -> dict[str, Away]:
+    """Return of those of ``people`` who are away until when, and who stands in."""
+    rows = absences().filter(person__in=people)
+    return {
+        row.person: Away(row.ends_at, row.deputy, "", deputy_away=row.deputy_away)
+        for row in rows.annotate(deputy_away=Exists(_deputy_away()))
+    }
+
+
+def _deputy_away() -> QuerySet[Absence]:
+    """Return the absence of the deputy of one that a query reads, while they are away too."""
+    return absences().filter(person=OuterRef("deputy"))
 
 
 def may_stand_in(person: str) -> QuerySet[User]:

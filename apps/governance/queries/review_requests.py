@@ -1,8 +1,8 @@
 """Who was asked by name to review a release, how that stands, and who else can be."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -11,9 +11,10 @@ from django.db.models.functions import JSONObject
 
 from apps.governance.independence import sentence
 from apps.governance.models import Decision, Release, ReviewRequest
-from apps.governance.queries.absences import Away, absence_of, absences, away_for
+from apps.governance.queries.absences import Away, absence_of, away_by, away_for
 from apps.governance.queries.people import NamedPerson, people_around
 from apps.governance.queries.standing import Standings, standings
+from apps.governance.queries.still_deciding import still_deciding
 from apps.governance.rules import ReleaseState, ReviewRequestState, review_request_state
 from apps.identity.queries import name_in, visible
 from placet.kernel import clock
@@ -40,13 +41,16 @@ class Reviewer:
     verdict: str = ""  # '' until they answer
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], release: Release, made: Iterable[Decision]) -> Self:
-        """Read it as :func:`with_reviewers` brings it, beside the decisions on ``release``."""
+    def of(
+        cls, row: Mapping[str, Any], release: Release, made: Iterable[Decision], *, decides: bool
+    ) -> Self:
+        """Read it as :func:`with_reviewers` brings it, beside the decisions on ``release`` and
+        whether the person holds a role that ``decides`` on it."""
         asked, due = datetime.fromisoformat(row["requested_at"]), _moment(row["due_at"])
         verdict = _answer(made, row["person"], asked)
         waits = release.state == ReleaseState.REQUESTED and release.not_after > clock.now()
         state = review_request_state(
-            is_answered=bool(verdict), waits=waits, due_at=due, now=clock.now()
+            is_answered=bool(verdict), waits=waits, decides=decides, due_at=due, now=clock.now()
         )
         told: dict[str, Any] = {"requested_at": asked, "due_at": due, "state": state}
         told |= {"verdict": verdict, "away": Away.of(row["away"]) if row["away"] else None}
@@ -133,6 +137,19 @@ def with_reviewers(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     return releases.annotate(reviewing=ArraySubquery(rows.values(json=told)[:MOST]))
 
 
+def waiting_by_name(person: str) -> QuerySet[ReviewRequest]:
+    """Return the review requests, on a release that a query reads, which wait for ``person``: asked
+    themselves, or standing in for somebody who is away."""
+    for_them = Q(person=person) | Q(person__in=away_for(person)) & still_deciding()
+    return standing_requests().filter(for_them, ~Exists(_answers()))
+
+
+def in_turn(person: str) -> tuple[Any, ...]:
+    """Return the order of releases in the inbox of ``person``: what waits for them by name stands
+    before the oldest, so that no crowd cuts it off."""
+    return Exists(waiting_by_name(person)).desc(), "created_at", "pk"
+
+
 def naming(person: str) -> QuerySet[ReviewRequest, Any]:
     """Return by whom ``person`` was asked to review a release, which a query reads, and until when,
     as JSON; else so of somebody who is away, for whom they stand in."""
@@ -142,10 +159,8 @@ def naming(person: str) -> QuerySet[ReviewRequest, Any]:
         due_at="due_at",
         away=Case(own, default=name_in("person"), output_field=CharField()),
     )
-    for_them = Q(person=person) | Q(person__in=away_for(person))
-    rows = standing_requests().filter(for_them, ~Exists(_answers()))
     first = Case(When(person=person, then=0), default=1)
-    return rows.order_by(first, "requested_at").values(json=told)[:1]
+    return waiting_by_name(person).order_by(first, "requested_at").values(json=told)[:1]
 
 
 def _answers() -> QuerySet[Decision]:
@@ -168,8 +183,10 @@ def answers_of(person: str) -> QuerySet[Decision]:
 
 
 def unanswered() -> QuerySet[ReviewRequest]:
-    """Return the review requests that stand on releases which wait, and that nobody answered."""
+    """Return the review requests that stand on releases which wait, and that were not answered by
+    who can still do so."""
     return ReviewRequest.objects.filter(
+        still_deciding(),
         ~Exists(_answers()),
         removed_at=None,
         release__state=ReleaseState.REQUESTED,
@@ -207,15 +224,33 @@ def may_be_asked(
     return [person for person in left if not why_not_asked(release, person, known)]
 
 
-def why_passed_over(
-    release: Release, deputy: str, people: Iterable[NamedPerson], known: Standings
-) -> str:
-    """Say why a deputy, by their id, cannot stand in before a release; '' where they can. They are
-    among the ``people`` who hold a role that decides there, or hold none."""
-    found = next((person for person in people if person.id == deputy), None)
+def _with_deputy(
+    away: Away,
+    release: Release,
+    people: Iterable[NamedPerson],
+    known: Standings,
+    answered: Collection[str],
+) -> Away:
+    """Return who stands in before a release, or why nobody does: the deputy is not among the
+    ``people`` who hold a role that decides there, cannot decide on it, has ``answered`` or is away.
+
+    Who holds none there is not named: who reads it may not know them."""
+    found = next((person for person in people if person.id == away.deputy), None)
     if found is None:
-        return "their deputy holds no role that decides on it"
-    return why_not_asked(release, found, known)
+        nobody = "their deputy holds no role that decides on it"
+        return replace(away, deputy="", name="", passed_over=nobody)
+    why = why_not_asked(release, found, known)
+    if not why and found.id in answered:
+        why = f"{found.name} has decided on it already"
+    if not why and away.deputy_away:
+        why = f"{found.name} is away too"
+    return replace(away, passed_over=why)
+
+
+def _answered(made: Sequence[Decision], asked: Mapping[str, datetime]) -> set[str]:
+    """Return who has decided, but not who requested changes and was ``asked`` by name since."""
+    before = datetime.min.replace(tzinfo=UTC)
+    return {one.person for one in made if _answer(made, one.person, asked.get(one.person, before))}
 
 
 def reviewers_of(
@@ -227,12 +262,15 @@ def reviewers_of(
 ) -> list[Reviewer]:
     """Return who was asked by name to review ``release``, as :func:`with_reviewers` brings it, and
     who of the ``people`` that decide there stands in for them."""
-    found = []
-    for row in rows:
-        one = Reviewer.of(row, release, made)
+    asks = release.policy.approvals.asks
+    decide = {person.id for person in people if any(asks(role) for role in person.roles)}
+    told = list(rows)
+    asked = {row["person"]: datetime.fromisoformat(row["requested_at"]) for row in told}
+    answered, found = _answered(made, asked), []
+    for row in told:
+        one = Reviewer.of(row, release, made, decides=row["person"] in decide)
         if one.away is not None:
-            why = why_passed_over(release, one.away.deputy, people, known)
-            one = replace(one, away=replace(one.away, passed_over=why))
+            one = replace(one, away=_with_deputy(one.away, release, people, known, answered))
         found.append(one)
     return found
 
@@ -248,12 +286,14 @@ def deputies(
     release: Release, away: Iterable[str], people: Sequence[NamedPerson], known: Standings
 ) -> dict[str, str]:
     """Return who stands in before a release, by the ids of those who are away."""
-    rows = dict(absences().filter(person__in=away).values_list("person", "deputy"))
-    return {
-        person: deputy
-        for person, deputy in rows.items()
-        if not why_passed_over(release, deputy, people, known)
-    }
+    rows = away_by(away)
+    if not rows:
+        return {}
+    stand = ReviewRequest.objects.filter(release=release, removed_at=None)
+    asked = dict(stand.values_list("person", "requested_at"))
+    answered = _answered(list(Decision.objects.filter(release=release)), asked)
+    found = {p: _with_deputy(row, release, people, known, answered) for p, row in rows.items()}
+    return {person: row.deputy for person, row in found.items() if not row.passed_over}
 
 
 def reviewers(release: Release) -> list[Reviewer]:

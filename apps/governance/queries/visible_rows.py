@@ -23,7 +23,7 @@ from apps.governance.models import (
 )
 from apps.governance.queries.open_break_glasses import GLASS, VisibleBreakGlass, glasses_beside
 from apps.governance.queries.policy_history import with_ends
-from apps.governance.queries.review_requests import answers_of, asked_by_name, naming
+from apps.governance.queries.review_requests import answers_of, asked_by_name, in_turn, naming
 from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import overtaking, with_waiting
 from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
@@ -211,7 +211,8 @@ class Waiting:
     """What waits: ``needed`` for this person's decision; ``barred`` for one of their role, which
     they cannot give, and why, in a sentence; and whose glass is broken meanwhile.
 
-    ``is_cut`` where more wait than are looked at: the oldest :data:`INBOX_LIMIT`."""
+    ``is_cut`` where more wait than are looked at: :data:`INBOX_LIMIT`, those first that they
+    were asked for by name, then the oldest."""
 
     needed: list[Release]
     barred: list[tuple[Release, str]]
@@ -307,9 +308,9 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
     here = open_ones.filter(release=OuterRef("pk"))
     glasses = here.values(json=JSONObject(**GLASS))
     own = visible(Release.objects.filter(pk=OuterRef("pk")), actor, view="release.view")
-    oldest = ("created_at", "pk")
+    turn = in_turn(actor.id)
     concerned = Release.objects.filter(Q(Exists(own)) | Q(pk=Subquery(newest)), pk__in=wanted)
-    first = concerned.order_by(*oldest).values("pk")[:INBOX_LIMIT]
+    first = concerned.order_by(*turn).values("pk")[:INBOX_LIMIT]
     rows = Release.objects.filter(one_of(first)).annotate(
         seen=Exists(own),
         waits=Exists(undecided.filter(pk=OuterRef("pk"))),
@@ -317,7 +318,7 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
         recalled=keeper().uncounts(Value(actor.accountable)),
         named=Subquery(naming(actor.id)),
     )
-    rows = rows.order_by(*oldest)
+    rows = rows.order_by(*turn)
     return read_along(rows) if read_along else rows
 
 

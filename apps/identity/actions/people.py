@@ -121,6 +121,7 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
         log_person(log, PERSON_DEACTIVATED, row, *tokens, data={"tokens": len(tokens)})
         withdraw_of(row, log)
         deny_confirmed(log, row)
+        hooks.person_deactivated(row, log)
         return row
 
 

@@ -119,7 +119,7 @@ def test_a_reviewer_is_told_that_more_waits(world: World, monkeypatch: pytest.Mo
     for number in range(3):
         world.request("staging", endpoint=f"waits-{number}")
     rex = browser(world.people["Rex"])
-    assert "These are the oldest" not in rex.get("/inbox/").content.decode()
+    assert "then the oldest" not in rex.get("/inbox/").content.decode()
     monkeypatch.setattr(home_page, "SHOWN", 2)
     home = text_of(rex.get("/").content.decode())
     assert "3 releases wait for your decision" in home

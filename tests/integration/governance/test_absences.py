@@ -9,10 +9,10 @@ import pytest
 
 from apps.audit.models import Event
 from apps.governance import actions
-from apps.governance.models import Absence, Release
+from apps.governance.models import Absence, Release, ReviewRequest
 from apps.governance.queries.review_requests import Reviewer, reviewers
 from apps.governance.queries.visible_rows import menu, waiting_on
-from apps.identity.actions import revoke_role
+from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -115,6 +115,97 @@ def test_a_deputy_who_requested_it_or_made_its_version_is_passed_over(world: Wor
 def test_a_deputy_who_lost_the_role_is_passed_over(world: World) -> None:
     away(world)
     revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
+    one = asked(world, world.request("staging"))
+    assert one.away and "holds no role" in one.away.passed_over
+
+
+def test_a_deputy_who_has_decided_is_passed_over(world: World) -> None:
+    world.policy("staging", TWO)
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    away(world)
+    one = asked(world, release)
+    assert one.away and one.away.passed_over == "Rex risk has decided on it already"
+    assert "deputy" not in last("release.review_requested.v1")["data"]
+    page = text_of(browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode())
+    assert "nobody stands in: Rex risk has decided on it already" in page
+    said = factories.api(world.people["Ada"]).get(f"/releases/{release.pk}/review-requests").json()
+    assert "decided on it already" in said["items"][0]["away"]["passed_over"]
+
+
+def test_a_deputy_who_requested_changes_stands_in_once_asked_again(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rex, "request_changes")
+    away(world)
+    one = asked(world, release)
+    assert one.away and one.away.passed_over == "Rex risk has decided on it already"
+    actions.request_review(release, reviewers=[world.rex.id], actor=world.ada)
+    assert [row.away.passed_over for row in reviewers(release) if row.away] == [""]
+
+
+def test_of_two_who_stand_in_for_each_other_and_are_away_neither_does(world: World) -> None:
+    release = world.request("staging")
+    away(world)
+    till = now() + timedelta(days=5)
+    actions.set_absence(deputy=world.rita.id, ends_at=till, actor=world.rex)
+    both = [world.rita.id, world.rex.id]
+    actions.request_review(release, reviewers=both, actor=world.ada)
+    passed = {row.name: row.away and row.away.passed_over for row in reviewers(release)}
+    assert passed == {"Rita risk": "Rex risk is away too", "Rex risk": "Rita risk is away too"}
+    assert "deputy" not in last("release.review_requested.v1")["data"]
+    found: list[Any] = waiting_on(world.rex).needed
+    assert [row.by_name.away for row in found] == [""]  # asked themselves
+    actions.remove_review_request(ReviewRequest.objects.get(person=world.rex.id), actor=world.ada)
+    found = waiting_on(world.rex).needed
+    assert [row.by_name for row in found] == [None]
+
+
+def test_a_deputy_of_another_project_is_not_named(world: World) -> None:
+    other = World("other")
+    factories.grant(world.people["Rita"], {"reviewer": other.project})
+    till = now() + timedelta(days=5)
+    rita = factories.actor_of(world.people["Rita"])
+    actions.set_absence(deputy=other.rex.id, ends_at=till, actor=rita)
+    release = world.request("staging")
+    actions.request_review(release, reviewers=[world.rita.id], actor=world.ada)
+    viewer = factories.person("Wes", roles={"viewer": world.project})
+    for client in (factories.api(viewer), browser(viewer)):
+        for path in (f"/releases/{release.pk}/review-requests", f"/releases/{release.pk}/"):
+            said = client.get(path).content.decode()
+            assert "Rex other" not in said and other.rex.id not in said
+    (one,) = reviewers(release)
+    assert one.away and (one.away.deputy, one.away.name) == ("", "")
+    assert "holds no role" in one.away.passed_over
+
+
+def test_nobody_stands_in_for_who_was_deactivated(world: World) -> None:
+    world.policy("staging", TWO)
+    away(world)
+    release = world.request("staging")
+    asked(world, release)
+    deactivate_person(world.people["Rita"], actor=SYSTEM)
+    assert last("person.absence_cleared.v1")["data"] == {"deputy": world.rex.id}
+    assert reviewers(release)[0].away is None
+    found: list[Any] = waiting_on(world.rex).needed  # an approval of their role is missing
+    assert [row.by_name for row in found] == [None]
+    deactivate_person(world.people["Rita"], actor=SYSTEM)
+    assert Event.objects.filter(kind="person.absence_cleared.v1").count() == 1
+
+
+def test_nobody_stands_in_for_who_lost_the_role(world: World) -> None:
+    away(world)
+    release = world.request("staging")
+    asked(world, release)
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
+    found: list[Any] = waiting_on(world.rex).needed
+    assert [row.by_name for row in found] == [None]
+    page = text_of(browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode())
+    assert "cannot decide any more" in page and "Away until" not in page
+
+
+def test_a_deputy_who_was_deactivated_is_passed_over(world: World) -> None:
+    away(world)
+    deactivate_person(world.people["Rex"], actor=SYSTEM)
     one = asked(world, world.request("staging"))
     assert one.away and "holds no role" in one.away.passed_over
 

@@ -11,14 +11,17 @@ from apps.audit.actions.record import Recorder
 from apps.audit.models import Event
 from apps.governance import actions, errors
 from apps.governance.models import Release, ReviewRequest
-from apps.governance.queries import release_view
+from apps.governance.queries import release_view, visible_rows
 from apps.governance.queries.review_requests import reviewers
 from apps.governance.queries.visible_rows import menu, waiting_on
+from apps.identity.actions import deactivate_person, erase_person, revoke_role
+from apps.identity.models import RoleBinding
 from apps.jobs.actions import enqueue
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories
+from tests.support.page_text import text_of
 from tests.support.world import OPEN, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
@@ -179,6 +182,30 @@ def test_it_is_taken_back_once_and_asked_anew(world: World) -> None:
     assert ReviewRequest.objects.count() == 2
 
 
+def test_one_person_is_asked_five_times_about_one_release_however_that_is_done(
+    world: World,
+) -> None:
+    release = world.request("staging")
+    for days in (1, 2, 1):  # until another date
+        ask(world, release, "Rita", review_days=days)
+    overdue(release)
+    assert actions.tell_overdue() == 1
+    ask(world, release, "Rita", review_days=1)
+    actions.remove_review_request(ReviewRequest.objects.get(), actor=world.ada)
+    ask(world, release, "Rita", review_days=1)
+    ask(world, release, "Rita", review_days=1)  # a second click, which is no asking
+    said = ("/reviewers", "Rita risk was asked 5 times to review this release: not again")
+    assert refused(partial(ask, world, release, "Rex", "Rita", review_days=3)) == [said]
+    assert len(events(release, "review_requested")) == 5
+    client = factories.api(factories.token_for(world.people["Ada"]))
+    body = {"reviewers": [world.rita.id], "review_days": 3}
+    answer = client.post(f"/releases/{release.pk}/review-requests", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert answer.json()["errors"][0]["pointer"] == "/reviewers"
+    ask(world, release, "Rex", review_days=3)
+    ask(world, world.request("staging", endpoint="other"), "Rita")
+
+
 def test_nobody_is_asked_about_what_waits_no_more(world: World) -> None:
     release = world.request("staging")
     ask(world, release, "Rita", "Rex")
@@ -221,6 +248,25 @@ def test_the_inbox_has_those_first_that_one_was_asked_for_by_name(world: World) 
     assert [row.pk for row in found] == [newer.pk, older.pk]
     assert [row.by_name.by if row.by_name else "" for row in found] == ["Ada risk", ""]
     assert [row.pk for row in waiting_on(world.rex).needed] == [older.pk, newer.pk]
+
+
+def test_no_crowd_of_older_ones_hides_what_one_is_asked_for_by_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visible_rows, "INBOX_LIMIT", 2)
+    crowd, rita = World("other"), world.people["Rita"]
+    factories.grant(rita, {"reviewer": crowd.project})
+    for place in range(3):
+        crowd.request("staging", endpoint=f"e{place}")
+    release = world.request("staging")
+    ask(world, release, "Rita")
+    found = waiting_on(factories.actor_of(rita))
+    assert found.is_cut and found.needed[0].pk == release.pk
+    assert menu(factories.actor_of(rita)).waiting[world.project.pk] == 1
+    for path in ("/inbox", "/inbox/tasks"):
+        assert release.pk in factories.api(rita).get(path).content.decode()
+    page = text_of(factories.browser(rita).get("/inbox/").content.decode())
+    assert "Ada risk asked you" in page
 
 
 def test_what_one_is_asked_for_waits_although_others_filled_the_quorum(world: World) -> None:
@@ -279,6 +325,41 @@ def test_nothing_is_overdue_that_was_answered_taken_back_or_ended(world: World) 
     for row in (release, ended):
         overdue(row)
     assert actions.tell_overdue() == 0
+
+
+@pytest.mark.parametrize("loss", ["deactivated", "erased", "role", "asked role"])
+def test_nobody_waits_for_who_cannot_decide_any_more(world: World, loss: str) -> None:
+    release, rita = world.request("staging"), world.people["Rita"]
+    ask(world, release, "Rita", "Rex", review_days=1)
+    if loss == "deactivated":
+        deactivate_person(rita, actor=SYSTEM)
+    elif loss == "erased":
+        erase_person(deactivate_person(rita, actor=SYSTEM), actor=SYSTEM)
+    else:
+        revoke_role(RoleBinding.objects.get(person=rita), actor=SYSTEM)
+    if loss == "asked role":  # they hold another, of which the policy asks none
+        factories.grant(rita, {"approver": world.project})
+    overdue(release)
+    found = {one.person: (one.state, one.is_open) for one in reviewers(release)}
+    assert found == {rita.pk: ("cannot_decide", False), world.rex.id: ("overdue", True)}
+    assert actions.tell_overdue() == 1
+    assert [one["person"] for one in events(release, "review_overdue")] == [world.rex.id]
+    page = text_of(
+        factories.browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
+    )
+    assert "cannot decide any more" in page
+    actions.remove_review_request(ReviewRequest.objects.get(person=rita.pk), actor=world.ada)
+
+
+def test_a_role_held_by_a_team_or_everywhere_is_waited_for(world: World) -> None:
+    release = world.request("staging")
+    people = [factories.person("Tess"), factories.person("Max", roles={"reviewer": None})]
+    factories.grant(factories.team("Crew", people[0]), {"reviewer": world.project})
+    ids = [one.pk for one in people]
+    actions.request_review(release, reviewers=ids, review_days=1, actor=world.ada)
+    overdue(release)
+    assert states(release) == {"Tess": "overdue", "Max": "overdue"}
+    assert actions.tell_overdue() == 2
 
 
 def test_at_most_twenty_are_asked_and_nobody_is_no_answer(world: World) -> None:
