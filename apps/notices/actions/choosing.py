@@ -8,8 +8,9 @@ from django.db import transaction
 from apps.governance.models import Release
 from apps.identity.models import Project, User
 from apps.identity.queries import sees_in, stands_for_person
-from apps.notices.errors import NarrowToken, OnlyPeople
+from apps.notices.errors import NarrowToken
 from apps.notices.models import Preference, Watch
+from apps.notices.queries import refuse_program
 from apps.notices.rules import EXPIRING, KINDS, USUAL, WAYS
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -77,12 +78,6 @@ def _set(project: str, release: str | None, is_on: bool, actor: Actor) -> None:
         elif not mine.update(is_on=is_on):
             place = {"project_id": project, "release_id": release}
             Watch.objects.create(person=person, **place, is_on=is_on, created_at=now())
-
-
-def refuse_program(actor: Actor) -> None:
-    """Refuse a program, which has no mail and does not read what its owner chose."""
-    if actor.kind != "person":
-        raise OnlyPeople("A service account has no mail: its owner chooses for themselves")
 
 
 def _refuse_narrow(actor: Actor, project: Project | None) -> None:

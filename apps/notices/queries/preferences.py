@@ -19,6 +19,7 @@ from apps.discussions.models import Mention
 from apps.governance.models import Decision, Release
 from apps.identity.models import Project
 from apps.identity.queries import visible
+from apps.notices.errors import OnlyPeople
 from apps.notices.models import Preference, Watch
 from apps.notices.rules import KINDS, NONE, NoticeKind, chosen_way
 from placet.kernel.actor import Actor
@@ -40,6 +41,12 @@ class KindPreference:
     project: Project
     kind: NoticeKind
     way: str
+
+
+def refuse_program(actor: Actor) -> None:
+    """Refuse a program, which has no mail and does not read what its owner chose."""
+    if actor.kind != "person":
+        raise OnlyPeople("A service account has no mail: its owner chooses for themselves")
 
 
 def own_watches(actor: Actor) -> QuerySet[Watch]:

@@ -24,11 +24,7 @@ from placet.embedded.processes import GIVE_UP_AFTER, Child
 from placet.kernel.config import ROOT, Config
 
 Say = Callable[[str], None]
-# which settings of its own environment it hands on: what it does not find out itself
-TAKEN = (
-    *("PLACET_CRASH", "PLACET_EMAIL_URL", "PLACET_MAIL_FROM"),
-    *("PLACET_OIDC_", "PLACET_WEBHOOK_HOSTS"),
-)
+TAKEN = tuple(f"PLACET_{name}" for name in ("CRASH", "EMAIL_URL", "MAIL_FROM", "OIDC_", "WEBHOOK_"))
 
 
 class CannotStart(Exception):
