@@ -9,7 +9,8 @@ from placet_client.records.base import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Away(Record):
-    """Until when somebody is away, and who stands in for them."""
+    """Until when somebody is away, and who stands in for them: nobody is named who holds no role
+    that decides there."""
 
     until: datetime
     deputy: str
@@ -20,7 +21,7 @@ class Away(Record):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewer(Record):
     """Somebody who was asked by name to review a release. ``state`` is closed where the release did
-    not wait for them."""
+    not wait for them, and cannot_decide where nobody does: they lost the role or access."""
 
     id: str  # Of the review request
     person: str
@@ -29,7 +30,7 @@ class Reviewer(Record):
     requested_by_name: str
     requested_at: datetime
     due_at: datetime | None
-    state: str  # asked, overdue, decided, closed
+    state: str  # asked, overdue, decided, closed, cannot_decide
     away: Away | None  # While they are away
     verdict: str  # What they decided, or ''
 
