@@ -97,7 +97,7 @@ def counts_of(page_menu: Menu, frame: Frame) -> Counts:
     inbox = {
         DECIDED_ON: waiting.total(),
         "approved releases to be rolled out": frame.tasks.startable,
-        "rollouts that wait for a person to go on": frame.tasks.paused,
+        "rollouts that wait for a person to go on or for a second one": frame.tasks.paused,
         "policy drafts that you may publish": frame.tasks.drafts,
         "discussions that mention you": frame.tasks.mentions,
         "releases of yours to change": frame.tasks.changes,

@@ -11,13 +11,15 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         """Give new projects their environments, refuse endpoints outside of them, follow what
-        becomes of those, look on when people may do more than before, end the absence of who is
-        deactivated, and have releases and policies discussed."""
+        becomes of those, look on when people may do more than before, end what nobody answers for
+        any more and the absence of who is deactivated, and have releases and policies discussed.
+        """
         from apps.builds import hooks as builds
         from apps.discussions import hooks as discussions
         from apps.governance.actions.absences import end_absence_of
         from apps.governance.actions.after_deletion import needed_by_release, retire
         from apps.governance.actions.after_stop import serve_anew
+        from apps.governance.actions.break_glass_ends import end_started_by
         from apps.governance.actions.duties import watch_duties
         from apps.governance.actions.environments import (
             check_endpoint,
@@ -33,6 +35,7 @@ class GovernanceConfig(AppConfig):
         identity.project_created.register(create_project_defaults)
         identity.person_deactivated.register(end_absence_of)
         identity.around_more_access.register(watch_duties)
+        identity.person_leaves.register(end_started_by)
         serving.endpoint_created.register(check_endpoint)
         serving.has_environment.register(has_environment)
         serving.endpoint_needed.register(needed_by_release)

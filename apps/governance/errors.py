@@ -129,6 +129,12 @@ class NoBreakGlass(Forbidden):
     code, title = "no_break_glass", "This environment's policy allows no emergency releases"
 
 
+class NobodyCoSigns(Unprocessable):
+    """Too few others could co-sign an emergency release; ``detail`` says how many it takes."""
+
+    code, title = "no_co_signers", "Too few people could co-sign it"
+
+
 class WrongBreakGlassState(Conflict):
     """The break-glass's state does not allow this; somebody may have been first."""
 

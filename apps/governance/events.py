@@ -1,7 +1,14 @@
 """What this app writes into the log. ``data`` holds ids, numbers and enumerated words only."""
 
 from apps.audit.events import event_kind
-from apps.governance.rules import DECIDED_AGAIN, GLASS_ENDS, STARTED_WITHOUT, TAKEN_BACK
+from apps.governance.rules import (
+    DECIDED_AGAIN,
+    GLASS_ENDS,
+    SIGNATURE_RECALLED,
+    STARTED_WITHOUT,
+    STARTER_LEFT,
+    TAKEN_BACK,
+)
 from apps.identity.rules.roles import ROLES
 from placet_verify.statements import VERDICTS
 
@@ -89,11 +96,18 @@ GLASS_CONFIRMED = event_kind(
 GLASS_USED = event_kind(
     "break_glass.used", "Release {number} was rolled out as an emergency release"
 )
-WHY_ENDED = {"because": (*GLASS_ENDS.values(), STARTED_WITHOUT)}
+WHY_ENDED = {
+    "because": (*GLASS_ENDS.values(), STARTED_WITHOUT),
+    "why": (SIGNATURE_RECALLED, STARTER_LEFT),
+}
 GLASS_ENDED = event_kind(
     "break_glass.ended",
     "The emergency release of release {number} ended",
-    fuller=("The emergency release of release {number} ended: its release {because:word}",),
+    fuller=(
+        "The emergency release of release {number} ended: its release {because:word}",
+        "The emergency release of release {number} ended: policy r{policy} is active",
+        "The emergency release of release {number} ended: {why:word}",
+    ),
     words=WHY_ENDED,
 )
 GLASS_LAPSED = event_kind(
@@ -102,6 +116,9 @@ GLASS_LAPSED = event_kind(
     fuller=(
         "The emergency release of release {number} ended before it took effect: its release"
         " {because:word}",
+        "The emergency release of release {number} ended before it took effect: policy r{policy}"
+        " is active",
+        "The emergency release of release {number} ended before it took effect: {why:word}",
     ),
     words=WHY_ENDED,
 )

@@ -49,6 +49,18 @@ class BreakGlassState(StrEnum):
     REVIEWED = "reviewed"
 
 
+class BreakGlassStanding(StrEnum):
+    """How a break-glass stands, as people are told: its state, and what became of its release."""
+
+    AWAITING = "awaiting_co_signature"
+    NOT_NEEDED = "not_needed"  # its release was approved without it
+    ACTIVE = "active"
+    USED = "used"  # it has started what it is for
+    ENDED = "ended"
+    ENDED_BY_RECALL = "ended_by_recall"
+    LAPSED = "lapsed"  # its time ran out before enough people had signed it
+
+
 class ReviewState(StrEnum):
     """How the review of a break-glass stands: one that is overdue is open still."""
 
@@ -82,6 +94,8 @@ GLASS_ENDS: dict[str, str] = {
 # and what ends one that it was not started by: nobody can co-sign it or start by it any more
 STARTED = (ReleaseState.ROLLING_OUT, ReleaseState.LIVE, ReleaseState.SUPERSEDED)
 STARTED_WITHOUT = "started_without_it"
+# and what ends one whatever its release does, beside people, its time, and another policy
+SIGNATURE_RECALLED, STARTER_LEFT = "a_signature_was_recalled", "who_started_it_was_deactivated"
 _NOT_STARTED = frozenset({ReleaseState.WITHDRAWN, ReleaseState.EXPIRED, ReleaseState.REVOKED})
 _TAKEN_BACK = frozenset({ReleaseState.ROLLED_BACK, ReleaseState.REVOKED})
 # from → where a release may go; every move is a compare-and-set

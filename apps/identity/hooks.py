@@ -19,6 +19,12 @@ def project_created(project: Project, template: str, actor: Actor) -> None:
 
 
 @Hook
+def person_leaves(person: User, actor: Actor) -> None:
+    """End what waits that nobody answers for without ``person``: called in the transaction that
+    deactivates them, before that holds their row."""
+
+
+@Hook
 def person_deactivated(person: User, log: Recorder) -> None:
     """End what ends with a person's access: called in the transaction that deactivates them, after
     that was logged. For apps that keep what somebody said of themselves."""

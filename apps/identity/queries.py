@@ -228,6 +228,16 @@ def held_grants(actor_id: str) -> frozenset[Grant]:
     return _person_grants(_held_roles(actor_id))[0]
 
 
+def stands_for_person(actor: Actor, permission: str) -> bool:
+    """Tell whether ``actor`` may do for a person what concerns them wherever they are: they do it
+    in a session, or by a token of theirs that has ``permission`` wherever they have it; a token of
+    one project and a program do not."""
+    if actor.in_session or actor.kind != "person":
+        return actor.in_session
+    held = [grant.scope for grant in held_grants(actor.id) if grant.permission == permission]
+    return bool(held) and all(actor.can(permission, at) for at in held)
+
+
 def as_owner(actor: Actor) -> Actor:
     """Return the person whose token acts with all that they hold, to find what waits for them: a
     token carries no decision. Of that only what ``actor`` may see is told."""

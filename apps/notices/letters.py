@@ -1,7 +1,7 @@
 """What mails say: what happened as pages tell it, where that is, and how to stop. Never what people
 wrote, and no link that decides anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from apps.audit.hooks import teller
 from apps.audit.models import Event
 from apps.audit.queries.events import entry_of
 from apps.governance.models import PolicyRevision
-from apps.identity.models import ApiToken, User
+from apps.identity.models import ApiToken, Project, User
 from apps.notices.models import Notice
 from apps.notices.rules import DAILY, EXPIRING, KINDS
 from placet.kernel.actor import Actor
@@ -84,12 +84,15 @@ def _items(notices: Sequence[Notice], actor: Actor) -> list[Item]:
     entries = [entry_of(event) for event in events]
     told = dict(zip((e.index for e in entries), teller()(entries, actor), strict=True))
     times = {entry.index: entry.at for entry in entries}
+    slugs = _slugs(entry.place.project for entry in entries)
+    places = {entry.index: slugs.get(entry.place.project or "", "") for entry in entries}
     policies = _policy_pages(notices)
     tokens = _token_lines(notices)
     items = []
     for notice in notices:
         said = told.get(notice.index) if notice.index is not None else None
-        names = [said.about_name, said.project_name] if said else []
+        slug = places.get(notice.index or 0, "") if said and said.project_name else ""
+        names = [said.about_name, slug] if said else []
         lines = [said.sentence, " · ".join(filter(None, names))] if said else []
         lines += [_at(times.get(notice.index or 0))] if said else [tokens.get(notice.subject, "")]
         items.append(
@@ -109,6 +112,12 @@ def _at(time: datetime | None) -> str:
 
 def _page(subject: str) -> str:
     return PAGES.get(subject[:4], "/inbox/").format(subject)
+
+
+def _slugs(projects: Iterable[str | None]) -> Mapping[str, str]:
+    """Return what projects are called in addresses: their names are whatever somebody wrote."""
+    rows = Project.objects.filter(pk__in={one for one in projects if one})
+    return dict(rows.values_list("pk", "slug"))
 
 
 def _policy_pages(notices: Sequence[Notice]) -> Mapping[str, str]:
@@ -131,5 +140,6 @@ def _address(path: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Return ``text`` as one line, however names are written: a header ends at its line."""
-    return " ".join(text.split())
+    """Return ``text`` as one line, however names are written, with nothing that a reader of mail
+    makes a link of: a header ends at its line, and the only links are ours."""
+    return " ".join(text.split()).replace("://", ": //")

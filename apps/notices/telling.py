@@ -5,6 +5,7 @@ worker died in between, is sent again under the same id.
 """
 
 import time
+from email.errors import MessageError
 from smtplib import SMTPException
 
 from apps.identity.models import User
@@ -18,11 +19,18 @@ from apps.notices.queries.concerning import may_be_mailed
 from placet.kernel.faults import crash_point
 
 SLICE = 6.0  # seconds in which one job begins to send
+# a server that does not take it, or what no mail can be written of: either is tried for a day
+CANNOT = (OSError, SMTPException, MessageError, ValueError)
+READING = 4.0  # and in which one goes on reading: whoever makes many events delays nobody long
 
 
 def spread(job: LeasedJob) -> dict[str, int]:
     """Write down who is to be told of what is new, and have sent what is due."""
-    made, due = actions.spread(job=job), queries.is_due()
+    end, made, more = time.monotonic() + READING, 0, True
+    while more and time.monotonic() < end and not job.cancelled():
+        new, more = actions.spread(job=job)
+        made += new
+    due = queries.is_due()
     if due:
         enqueue("notices.send", key="mail")
     return {"made": made, "due": int(due)}
@@ -49,10 +57,9 @@ def _send(notices: list[Notice], job: LeasedJob) -> int:
         actions.settle(dropped, "dropped", job=job)
     if not told:
         return 0
-    message = letter(told, person, actor)
     try:
-        message.send()
-    except (OSError, SMTPException) as error:
+        letter(told, person, actor).send()
+    except CANNOT as error:
         actions.settle(told, "refused", error=type(error).__name__, job=job)
         return 0
     crash_point("notices.after_send")

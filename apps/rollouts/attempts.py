@@ -13,6 +13,7 @@ from django.db.models.functions import JSONObject
 from apps.audit.queries import unseal_many
 from apps.governance.models import FIRST_LIVE, Decision, Release
 from apps.governance.plan import Plan
+from apps.governance.queries.promotions import opened_by_itself
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
 from apps.rollouts.models import Rollout
@@ -44,7 +45,7 @@ COLUMNS = {
     "reason": "ended_reason",
     "plan": "plan",
     **{name: name for name in ("number", "state", "requested_by", "live_at", "ended_at")},
-    **{name: name for name in ("created_at", "approved_at")},
+    **{name: name for name in ("created_at", "approved_at", "requester")},
     "first_live_at": FIRST_LIVE,
 }
 
@@ -90,6 +91,8 @@ class Attempt:
     ended_at: datetime | None
     recall: str  # what revoked it, for who may see that
     passed_over: tuple[PassedOver, ...]  # analyses that people signed, in its rollouts
+    requester: str = ""  # who answers for it
+    opened: Mapping[str, Any] | None = None  # as ``opened_by_itself`` has it
 
     @property
     def said(self) -> str:
@@ -131,6 +134,7 @@ def with_attempts(releases: QuerySet[Release], actor: Actor) -> QuerySet[Release
     rows = visible(rows, actor, view="release.view").order_by("-number")
     told = JSONObject(
         requester_name=name_in("requested_by"),
+        opened=opened_by_itself(),
         decisions=_decisions(),
         rollouts=_rollouts(actor),
         rollback=rollback_of(actor),
@@ -260,7 +264,7 @@ def _told(
         "requested_at": _time(one["created_at"]),
         "decisions": tuple(_decision(row, texts) for row in reversed(one["decisions"])),
         **{name: one[name] for name in ("number", "environment", "endpoint")},
-        **{name: one[name] for name in ("requested_by", "requester_name")},
+        **{name: one[name] for name in ("requested_by", "requester_name", "requester", "opened")},
     }
     passed = [_passed(row, one["plan"]) for row in one["rollouts"]]
     if not is_own:

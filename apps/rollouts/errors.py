@@ -36,7 +36,7 @@ class AlreadyPaused(Conflict):
 class StepMoved(Conflict):
     """Somebody, or the clock, was first."""
 
-    code, title = "step_moved", "The rollout has moved on to another step: reload the page"
+    code, title = "step_moved", "The rollout has moved on to another step: look at it again"
 
 
 class NotSkippable(Conflict):

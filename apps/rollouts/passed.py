@@ -160,8 +160,12 @@ class PassedOver:
         """The sentence up to its time."""
         many = len(self.analyses)
         what, was = ("analyses", "were") if many > 1 else ("analysis", "was")
-        second = f", confirmed by {self.second_name}" if self.second else ""
-        return f"{many} {what} that people signed {was} passed over by {self.by_name}{second}"
+        return f"{many} {what} that people signed {was} passed over by {self.who}"
+
+    @property
+    def who(self) -> str:
+        """Who did it: whoever asked, and who confirmed it where two were needed."""
+        return f"{self.by_name}, confirmed by {self.second_name}" if self.second else self.by_name
 
     @property
     def behind(self) -> str:

@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
         "HoldStateEnum": "apps.assurance.models.HoldState.choices",
         "ThreadStateEnum": "apps.discussions.api.threads.STATES",
         "ThreadCommentStateEnum": "apps.discussions.api.comments.STATES",
+        "BreakGlassStandingEnum": "apps.governance.api.break_glass.STANDINGS",
+        "StandingEnum": "apps.monitoring.api.objectives.STANDINGS",
         "DecisionRoleEnum": "apps.governance.api.decisions.ROLES",
         "NoticeKindEnum": "apps.notices.api.preferences.KIND_NAMES",
         "NoticeWayEnum": "apps.notices.api.preferences.WAY_NAMES",

@@ -77,6 +77,11 @@ def confirmed(nodes: OnNodes, **changes: Any) -> None:
     nodes.stopped(nodes.recalled(), at=ENDED + SECOND, **changes)
 
 
+def ran_on_for_a_moment(nodes: OnNodes) -> None:
+    ran(nodes, ended_at=RECALLED + SECOND * 0.8)
+    nodes.stopped(nodes.recalled(), at=ENDED + SECOND)
+
+
 def ran_on(nodes: OnNodes) -> None:
     confirmed(nodes)
     nodes.ran(started_at=ENDED, ended_at=ENDED + HOUR)
@@ -168,6 +173,11 @@ TOLD: list[tuple[str, Spoil, str]] = [
     ("a run in a run", twice(STARTED + HOUR, ENDED - HOUR), "that overlap: from"),
     ("confirmed", confirmed, "confirmed: recall rcl_1: node nod_1 signed at"),
     ("how long it ran on", confirmed, "recall rcl_1: rev_1 ran 3600 s longer than that"),
+    (
+        "less than a second",
+        ran_on_for_a_moment,
+        "recall rcl_1: rev_1 ran less than a second longer than that",
+    ),
     ("confirmed at once", lambda nodes: confirmed(nodes, taken=ENDED + 2 * SECOND), ""),
     ("ran on", ran_on, "contradicted: recall rcl_1: node nod_1 signed at"),
     ("ran on, then stopped", ran_on_and_then_stopped, "confirmed: recall rcl_1"),

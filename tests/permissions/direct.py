@@ -592,6 +592,11 @@ def without(who: Actor, permission: str) -> Actor:
     return replace(who, grants=frozenset(g for g in who.grants if g.permission != permission))
 
 
+def by_token(who: Actor) -> Actor:
+    """Return the same as they act by a token."""
+    return replace(who, token="tok_one")
+
+
 def elsewhere(who: Actor, permission: str) -> Actor:
     """Return who holds a permission of theirs in another project alone."""
     grant = Grant(permission, Scope("prj_other"))
@@ -709,6 +714,20 @@ QUESTIONS = [
         "stranger",
         NotFound,
         lambda t, who: choose("review", way="now", project=t.project, actor=who),
+    ),
+    Direct(
+        "choose mails of a project by a token that only reads",
+        "viewer",
+        Forbidden,
+        lambda t, who: choose("review", way="now", project=t.project, actor=by_token(who)),
+    ),
+    Direct(
+        "choose all mails by a token of another project",
+        "contributor",
+        Forbidden,
+        lambda t, who: choose(
+            "review", way="now", actor=by_token(elsewhere(who, "release.comment"))
+        ),
     ),
     Direct(
         "read of a project that one watched before",

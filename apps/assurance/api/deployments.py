@@ -37,6 +37,9 @@ class ApprovalSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     emergency = serializers.BooleanField(help_text="By breaking the glass")
     event = serializers.IntegerField(allow_null=True, help_text="Where the log says it")
+    recalled_since = serializers.BooleanField(
+        help_text="A recall that stands took it back since: it would not count today"
+    )
 
 
 class RunReceiptSerializer(serializers.Serializer[Any]):
@@ -164,6 +167,7 @@ def _approval(one: Approval) -> dict[str, Any]:
         "at": rfc3339(one.at),
         "emergency": one.emergency,
         "event": one.event,
+        "recalled_since": one.recalled_since,
     }
 
 

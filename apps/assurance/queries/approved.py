@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef
+from django.db.models import F, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
+from apps.assurance.queries.voided import first_recall
 from apps.audit.models import Event
 from apps.governance.events import GLASS_CONFIRMED, GLASS_OPENED, RELEASE_DECIDED
-from apps.governance.models import Release
+from apps.governance.models import BreakGlassSignature, Decision, Release
 from apps.identity.queries import people_names
 from placet_verify.errors import Refused
 from placet_verify.permit.permit import envelopes
@@ -36,6 +37,7 @@ class Approval:
     at: datetime
     emergency: bool = False  # by breaking the glass
     event: int | None = None
+    recalled_since: bool = False  # by a recall that stands: it would not count today
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,15 @@ def _approval(one: DecisionStatement) -> Approval:
 def _releases(ids: Iterable[str]) -> Iterable[Mapping[str, Any]]:
     decided = Event.objects.filter(subject=OuterRef("pk"), kind__in=DECIDED).order_by("index")
     said = JSONObject(index="index", kind="kind", who="actor_id")
+    approved = Decision.objects.filter(release=OuterRef("pk"), verdict=APPROVE, voided_reason="")
+    signed = BreakGlassSignature.objects.filter(glass__release=OuterRef("pk"))
     return (
         Release.objects.filter(pk__in=ids)
-        .annotate(decided=ArraySubquery(decided.values(said=said)))
+        .annotate(
+            decided=ArraySubquery(decided.values(said=said)),
+            gone=_recalled_since(approved),
+            gone_signed=_recalled_since(signed.filter(glass__used_at__isnull=False)),
+        )
         .values(
             "pk",
             "number",
@@ -111,8 +119,16 @@ def _releases(ids: Iterable[str]) -> Iterable[Mapping[str, Any]]:
             "version__model__name",
             "version__artifact_digest",
             "decided",
+            "gone",
+            "gone_signed",
         )
     )
+
+
+def _recalled_since(signatures: QuerySet[Any]) -> ArraySubquery:
+    """Return who made those of ``signatures`` that a recall which stands took back since."""
+    rows = signatures.alias(back=first_recall(F("pk"), standing=True))
+    return ArraySubquery(rows.filter(back__isnull=False).values("person"))
 
 
 def _named(row: Approved, release: Mapping[str, Any] | None, names: Mapping[str, str]) -> Approved:
@@ -122,11 +138,13 @@ def _named(row: Approved, release: Mapping[str, Any] | None, names: Mapping[str,
     """
     decided: list[Mapping[str, Any]] = release["decided"] if release else []
     last = {(one["who"], one["kind"] != RELEASE_DECIDED.name): one["index"] for one in decided}
+    gone = {False: release["gone"], True: release["gone_signed"]} if release else {}
     approvals = tuple(
         replace(
             one,
             name=names.get(one.person, one.person),
             event=last.get((one.person, one.emergency)),
+            recalled_since=one.person in gone.get(one.emergency, ()),
         )
         for one in row.approvals
     )

@@ -20,9 +20,10 @@ from placet_verify.log.seals import SEALED_KINDS
 Leaf = Event | ArchivedLeaf
 MOST = 50_000  # events of one file
 
-# What stays: events that vouch for access, what the papers of a release prove, what served when,
+# What stays: events that vouch for access, what the papers of a release prove, how emergency
+# releases ended, what served when,
 # and the newest state of every row, because the log alone must give every row.
-STAY_WHOLE = ("release", "revision", "endpoint")
+STAY_WHOLE = ("release", "break_glass", "revision", "endpoint")
 STAY = (*sorted(SEALED_KINDS), "policy.published.v1", "passkey.enrolled.v1")
 ARCHIVABLE = """
 WITH newest AS (

@@ -1,13 +1,12 @@
 """The page of one break-glass, and the banner of open ones, as the templates print them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 
-from apps.console.queries.break_glass_reasons import why_ended
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Button, counted
 from apps.console.queries.passkeys import Signing, signing
@@ -28,7 +27,13 @@ from apps.governance.queries.open_break_glasses import (
     is_needless,
     is_spent,
 )
-from apps.governance.rules import BreakGlassState, ReleaseState, ReviewState, is_held
+from apps.governance.rules import (
+    BreakGlassStanding,
+    BreakGlassState,
+    ReleaseState,
+    ReviewState,
+    is_held,
+)
 from apps.identity.rules.permissions import roles_with
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
@@ -38,6 +43,11 @@ REVIEWERS = " or ".join(roles_with("break_glass.review"))
 HELD = "Changes were requested: no emergency release starts this until that is lifted"
 STOPPED = "is stopped with its endpoint"
 ONCE = "Once it is co-signed, the rollout can start until"
+WAITS = (BreakGlassStanding.AWAITING, BreakGlassStanding.ACTIVE)
+SIGNS: dict[str, str] = {
+    BreakGlassStanding.ACTIVE: "broken",
+    BreakGlassStanding.NOT_NEEDED: "needless",
+}
 RUNS: dict[str, str] = {ReleaseState.LIVE: "Serving", ReleaseState.ROLLING_OUT: "Rolling out"}
 HOW_BACK: dict[str, str] = {
     ReleaseState.LIVE: "It keeps serving: to end that, roll back or stop it on",
@@ -93,7 +103,6 @@ class ShownBreakGlass:
     """What a page and a list show of a break-glass alike."""
 
     view: BreakGlassView
-    because: str = field(default="", kw_only=True)  # what of "its release" ended it
 
     @property
     def glass(self) -> BreakGlass:
@@ -101,16 +110,14 @@ class ShownBreakGlass:
         return self.view.glass
 
     @property
-    def state(self) -> str:
-        """How it stands: confirmed, the glass is broken."""
-        if self.view.ended_by and self.glass.state != BreakGlassState.REVIEWED:
-            return "ended_by_recall"
-        glass = self.glass
-        if is_needless(glass.state, glass.release.state):
-            return "needless"
-        if is_spent(glass.state, glass.release.state, glass.used_at):
-            return "used"
-        return "broken" if glass.state == BreakGlassState.CONFIRMED else glass.state
+    def state(self) -> BreakGlassStanding:
+        """How it stands; its review is shown beside it."""
+        return self.view.standing
+
+    @property
+    def shown_state(self) -> str:
+        """The same as it is shown with its sign: an emergency that is active is nothing good."""
+        return SIGNS.get(self.state, self.state)
 
     @property
     def signers(self) -> list[SignerRow]:
@@ -181,12 +188,13 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def was_used(self) -> bool:
         """Whether it has started what it is for, and not in vain."""
-        return bool(self.glass.used_at) and (self.state == "used" or self.is_over)
+        used = self.state == BreakGlassStanding.USED
+        return bool(self.glass.used_at) and (used or self.is_over)
 
     @property
     def not_used(self) -> str:
         """Whether that may still come, where it has started nothing."""
-        waits = self.state in ("opened", "broken") and not self.is_over
+        waits = self.state in WAITS and not self.is_over
         return "not yet" if waits else "not by this emergency release"
 
     @property
@@ -197,7 +205,7 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def missing(self) -> str:
         """Who must still sign it, where its release waits for that."""
-        count = self.view.missing if self.state == "opened" else 0
+        count = self.view.missing if self.state == BreakGlassStanding.AWAITING else 0
         return f"Waiting for {counted(count, 'approver')}" if count else ""
 
     @property
@@ -220,7 +228,7 @@ class BreakGlassPage(ShownBreakGlass):
     @property
     def allows(self) -> str:
         """Begins the sentence on what it allows, or allowed; '' where it never took effect."""
-        if self.state == "needless":
+        if self.state == BreakGlassStanding.NOT_NEEDED:
             return ""
         begins = "The rollout can start until" if self.glass.confirmed_at else ONCE
         if not self.is_over:
@@ -325,7 +333,6 @@ def break_glass_page(glass_id: str, actor: Actor) -> BreakGlassPage:
     confirms = may_confirm(view, actor) and not why
     return BreakGlassPage(
         view=view,
-        because=why_ended([view]).get(view.glass.pk, ""),
         rule=rule,
         may_confirm=confirms,
         may_end=may_end(view, actor),

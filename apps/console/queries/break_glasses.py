@@ -1,22 +1,20 @@
 """Lists of break-glasses, and the form that opens one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from apps.console.queries.break_glass_page import HELD, ShownBreakGlass
-from apps.console.queries.break_glass_reasons import why_ended
 from apps.console.queries.paging import newest
 from apps.console.queries.passkeys import Signing, signing
 from apps.governance.independence import RECALLED, sentence
 from apps.governance.models import Release
 from apps.governance.queries.break_glass import (
-    BreakGlassView,
     break_glass_views,
     break_glasses,
     may_open,
 )
+from apps.governance.queries.people import lacks_co_signers
 from apps.governance.rules import GLASS_OPEN, ReviewState, is_held
 from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import BreakGlassRule
@@ -107,12 +105,6 @@ class BreakGlassForm:
         return "An approver" if others == 1 else f"{others} approvers"
 
 
-def shown_break_glasses(views: Sequence[BreakGlassView]) -> list[BreakGlassRow]:
-    """Return break-glasses as a list has them (one query more at most)."""
-    ends = why_ended(views)
-    return [BreakGlassRow(v, because=ends.get(v.glass.pk, "")) for v in views]
-
-
 def break_glass_list_page(
     actor: Actor, *, project: str = "", review: str = "", release: str = "", before: str = ""
 ) -> tuple[list[BreakGlassRow], str]:
@@ -120,15 +112,14 @@ def break_glass_list_page(
     glasses, key = newest(
         break_glasses(actor, project=project, review=review, release=release), before
     )
-    return shown_break_glasses(break_glass_views(glasses)), key
+    return [BreakGlassRow(view) for view in break_glass_views(glasses)], key
 
 
 def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:
-    """Return what the form shows where ``actor`` may open one for ``release``, which neither a
-    recall nor a request for changes keeps them from; else ``None``."""
+    """Return what the form shows where ``actor`` may open one for ``release``, and nothing keeps
+    them from it; else ``None`` (one query where they may)."""
     rule = release.policy.break_glass
-    barred = release.reader_recalled or is_held(release.gates)
-    if rule is None or barred or not may_open(release, actor):
+    if rule is None or not may_open(release, actor) or break_glass_barred(release, actor):
         return None
     hours = [h for h in (1, 2, 4, 8, 12, 24, 48, 72) if h < rule.hours]
     challenge = f"releases/{release.pk}/break-glass/challenge"
@@ -139,10 +130,10 @@ def break_glass_form(release: Any, actor: Actor) -> BreakGlassForm | None:
 
 
 def break_glass_barred(release: Any, actor: Actor) -> str:
-    """Say why ``actor``, whose role lets them, opens none for ``release``; '' where they can, or it
-    lets them not."""
+    """Say why ``actor``, whose role lets them, opens none for ``release``: they or it are kept from
+    that, or too few others could co-sign it. '' where they can, or it lets them not."""
     if not may_open(release, actor):
         return ""
     if release.reader_recalled:
         return sentence("You", [RECALLED])
-    return HELD if is_held(release.gates) else ""
+    return HELD if is_held(release.gates) else lacks_co_signers(release, actor.accountable)

@@ -45,6 +45,7 @@ class ApprovalRow:
     role: str
     at: datetime
     url: str
+    recalled_since: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class ServedRow:
                 f"{one.role}, in an emergency" if one.emergency else one.role,
                 one.at,
                 self._event(one.event),
+                one.recalled_since,
             )
             for one in self.revision.approved.approvals
         ]
@@ -248,7 +250,8 @@ class DeploymentListPage:
     @property
     def narrowed(self) -> str:
         """What it was narrowed to, in words."""
-        parts = [f"project {self.project}"] if self.project else []
+        parts = [f"at {self.at:%Y-%m-%d %H:%M:%S} UTC"] if self.typed and self.at else []
+        parts += [f"project {self.project}"] if self.project else []
         parts += [f"environment {self.environment}"] if self.environment else []
         return ", ".join(parts) or "none"
 

@@ -9,6 +9,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_spar
 from apps.console.queries.links import sees
 from apps.console.queries.page_parts import Link, for_members
 from apps.console.queries.policies import gate_titles, what_a_freeze_does
+from apps.console.queries.policy_trial import lacking
 from apps.console.queries.promotions import (
     PromotionSetting,
     promotion_setting,
@@ -39,6 +40,7 @@ class EnvironmentPage:
     targets: Sequence[Target]
     endpoints: Sequence[EndpointRow]
     promotion: PromotionSetting
+    shortages: Sequence[str] = ()  # why nobody can meet its policy, as roles are held now
 
     @property
     def gates(self) -> list[str]:
@@ -115,12 +117,15 @@ def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
     published = policies(row, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
     frozen = freezes(row, actor).filter(in_force(now()))
     found = visible_endpoints(actor).filter(project=row.project_id, environment=row.name)
+    policy = published.first()
+    said = policy and lacking([policy.document], row, actor, current=policy.document)
     return EnvironmentPage(
         environment=row,
         actor=actor,
-        policy=published.first(),
+        policy=policy,
         freezes=list(frozen.order_by("-starts_at")),
         targets=list(visible_targets(actor).filter(environments=row).order_by("name")),
         endpoints=with_sparklines(endpoint_rows(list(with_use(found).order_by("name")[:SHOWN]))),
         promotion=promotion_setting(row, actor),
+        shortages=said[0] if said else (),
     )

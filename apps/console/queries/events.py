@@ -26,6 +26,7 @@ from apps.console.templatetags.placet import number
 from apps.rollouts.rules.facts import NO_REASON
 from placet.kernel.actor import INSTANCE, Actor, Scope
 
+REVIEWS = "release.review_"  # how the kinds of events of who was asked by name begin
 PAGE = 50
 FOLDED = 4  # from so many steps in a row on, the platform's are one line that opens
 QUIET = {"session", "upload", "prefetch"}  # what people do in passing
@@ -231,11 +232,12 @@ def doer(entry: TimelineEntry) -> str:
 
 def people_in(entries: Iterable[TimelineEntry], actor: Actor) -> Iterator[str]:
     """Yield whom events are about, people, teams, services and nodes, where the reader may know
-    them."""
+    them: they are it themselves, or the page of the release says who was asked."""
     for entry in entries:
+        of_people = "release.view" if entry.kind.startswith(REVIEWS) else "access.view"
         for one in entry.about:
-            needed = "target.view" if one.startswith("nod_") else "access.view"
-            if actor.can(needed, entry.place):
+            needed = "target.view" if one.startswith("nod_") else of_people
+            if actor.can(needed, entry.place) or one == actor.accountable:
                 yield one
 
 

@@ -33,10 +33,16 @@ SHOWN = 20  # releases that wait, and endpoints: the inbox and deployments show 
 
 @dataclass(frozen=True, slots=True)
 class PausedRow:
-    """A rollout that goes no further until a person lets it, and why."""
+    """A rollout that goes no further until a person lets it, or where a second person is asked for
+    something, and why."""
 
     rollout: Any
     is_asked: bool = False  # whether somebody asks the reader, as a second person
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on by itself unless the second person answers before."""
+        return self.is_asked and not self.rollout.waits_for_person
 
     @property
     def what(self) -> str:
@@ -44,6 +50,7 @@ class PausedRow:
         row = self.rollout
         why = ", held" if row.paused_by else ", to be shipped" if row.waits_to_ship else ""
         why = ", a second person is asked" if self.is_asked else why
+        why = f"{why} before it goes on by itself" if self.goes_on else why
         stopped = ", behind a stopped endpoint" if row.endpoint.is_stopped else ""
         return f"{row.project.name}, release {row.release.number}{why}{stopped}"
 
@@ -63,6 +70,15 @@ def paused_rows(actor: Actor) -> list[PausedRow]:
     """Return the rollouts that wait for ``actor`` (one query)."""
     rows: list[Any] = awaiting_person(actor)
     return [PausedRow(row, row.asker not in (None, actor.accountable)) for row in rows]
+
+
+def paused_title(rows: Sequence[PausedRow]) -> str:
+    """Return what stands above rollouts that wait for somebody, or somebody is asked for."""
+    going = [row.goes_on for row in rows]
+    if all(going):
+        return "Waits for a second person"
+    also = " or for a second one" if any(going) else ""
+    return f"Waits for a person to go on{also}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +175,23 @@ class HomePage:
         return requests_title(self.requests)
 
     @property
+    def paused_title(self) -> str:
+        """What stands above the rollouts that wait."""
+        return paused_title(self.paused)
+
+    @property
     def waits(self) -> list[str]:
         """What waits for the reader, of every kind."""
         said: list[str] = []
+        held = [row for row in self.paused if not row.goes_on]
+        asked = [row for row in self.paused if row.goes_on]
         for rows, what, then in (
             (self.glasses, "emergency release", "for your co-signature or review"),
             (self.inbox.needed, "release", "for your decision"),
             (self.changes, "release", "for changes of yours"),
             (self.startable, "approved release", "to be rolled out"),
-            (self.paused, "rollout", "for a person to go on"),
+            (held, "rollout", "for a person to go on"),
+            (asked, "rollout request", "for a second person"),
             (self.drafts, "policy draft", "to be published or withdrawn"),
         ):
             if rows:

@@ -8,7 +8,13 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.console.queries.home_page import GlassTask, PausedRow, glass_tasks, paused_rows
+from apps.console.queries.home_page import (
+    GlassTask,
+    PausedRow,
+    glass_tasks,
+    paused_rows,
+    paused_title,
+)
 from apps.console.queries.own_releases import (
     OwnRequest,
     Startable,
@@ -50,6 +56,11 @@ class InboxPage:
     def requests_title(self) -> str:
         """What stands above them."""
         return requests_title(self.requests)
+
+    @property
+    def paused_title(self) -> str:
+        """What stands above the rollouts that wait."""
+        return paused_title(self.paused)
 
     @property
     def size(self) -> int:
@@ -134,7 +145,8 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
     for startable in page.startable:
         row = startable.release
         name = row.endpoint.name
-        what = f"Waits for {name} to be started" if startable.stop else "Ready to roll out"
+        ready = f"Ready to roll out. {startable.newer}" if startable.newer else "Ready to roll out"
+        what = f"Waits for {name} to be started" if startable.stop else ready
         yield row.project_id, _of_release("start", row, what, row.approved_at)
     for paused in page.paused:
         rollout, url = paused.rollout, reverse("rollout", args=[paused.rollout.pk])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Max, OuterRef, QuerySet
+from django.db.models import Count, Max, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from apps.assurance.queries.visible_recalls import recalls_of_version
@@ -250,6 +250,14 @@ def model_of(project: str, name: str, actor: Actor) -> RegisteredModel:
     if model is None:
         raise NotFound
     return model
+
+
+def was_discarded(model: RegisteredModel, number: int) -> bool:
+    """Tell whether a version of ``model`` was a draft that is discarded (one query): numbers are
+    given out one after the other, and none of them twice."""
+    numbers = model.versions.aggregate(highest=Max("number"), there=Count("pk", Q(number=number)))
+    highest = max(numbers["highest"] or 0, model.highest_discarded)
+    return 1 <= number <= highest and not numbers["there"]
 
 
 def version_list_page(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Exists, OuterRef, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 
 from apps.assurance.queries.recalls_beside import RECALLED, recall_that_revoked
 from apps.audit.queries import unseal_many
@@ -18,10 +18,12 @@ from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Decision, Release
 from apps.governance.queries.requested_changes import held_own, with_answer
 from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
+from apps.governance.queries.waiting import overtaken
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import one_of, sees_in, visible
 from apps.rollouts.actions.after_recall import GOING_OUT
-from apps.rollouts.models import Rollout
+from apps.rollouts.models import Passing, Rollout
+from apps.rollouts.passing import unconfirmed, unconfirmed_in, unconfirmed_told
 from apps.rollouts.pauses import going
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -78,7 +80,17 @@ class OwnRequest:
         release = self.release
         did = ["approved it"] if release.approved else []
         did += ["started its rollout"] if release.started else []
+        did += ["asked a second person about it"] if release.in_vain else []
         return f"You {' and '.join(did)}" if did and not release.asked else ""
+
+    @property
+    def unconfirmed(self) -> str:
+        """What the reader asked a second person for last, and that nobody confirmed it; '' else."""
+        if not self.release.in_vain:
+            return ""
+        told = unconfirmed_in(self.release.in_vain)
+        answer = f": “{told.answer}”" if told.answer else ""
+        return f"You asked a second person to {told.wanted}: it {told.outcome}{answer}"
 
     @property
     def first_why(self) -> str:
@@ -147,6 +159,11 @@ class Startable:
         """Who stopped the endpoint that has to be started first; ``None`` where none has."""
         return stop_of(self.release.endpoint, self.release.stopper, self.recalled)
 
+    @property
+    def newer(self) -> str:
+        """What went live since it was approved, so that it did not start by itself; '' for none."""
+        return overtaken(self.release)
+
 
 @dataclass(frozen=True, slots=True)
 class Followed:
@@ -166,12 +183,15 @@ def requests_title(rows: Sequence[OwnRequest]) -> str:
 def followed(actor: Actor) -> Followed:
     """Return the releases that ``actor`` can start, those that wait for changes of theirs, and
     those they asked for that are open or came to an end lately, or let out and a recall ended
-    lately: in one query, and one more where one was rejected, recalled or is to be changed."""
+    lately, or in whose rollout they asked a second person in vain lately: in one query, and one
+    more where one was rejected, recalled or is to be changed."""
     since = now() - timedelta(days=DAYS)
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
     asked, approved, started = Q(requester=actor.accountable), _approved(actor), _started(actor)
     mine = asked & lately | _by_recall(since) & (Q(approved) | Q(started))
+    vain = _in_vain(actor, since)
+    mine |= Q(pk__in=vain.values("rollout__release"))
     concerning = mine | is_startable(actor) | held_own(actor)
     first = visible(Release.objects.filter(concerning), actor, view="release.view")
     few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
@@ -183,6 +203,7 @@ def followed(actor: Actor) -> Followed:
         asked=Case(When(asked, then=True), default=False),
         approved=approved,
         started=started,
+        in_vain=Subquery(unconfirmed_told(vain.filter(rollout__release=OuterRef("pk")))[:1]),
         stopper=stopper("endpoint"),
         revoking=recall_that_revoked(),
     )
@@ -206,6 +227,15 @@ def _by_recall(since: datetime) -> Q:
     return Q(ended_at__gte=since) & (
         Q(state=ReleaseState.REVOKED) | Q(state=ReleaseState.ABORTED, ended_reason=GOING_OUT)
     )
+
+
+def _in_vain(actor: Actor, since: datetime) -> QuerySet[Passing]:
+    """Return what ``actor`` asked a second person for last in each rollout since then, where nobody
+    confirmed it."""
+    later = Passing.objects.filter(rollout=OuterRef("rollout"), asked_at__gt=OuterRef("asked_at"))
+    last = ~Exists(later.filter(asker=OuterRef("asker")))
+    mine = Passing.objects.filter(last, asker=actor.accountable, asked_at__gte=since)
+    return unconfirmed(mine)
 
 
 def _approved(actor: Actor) -> Exists:

@@ -12,7 +12,9 @@ from django.urls import reverse
 
 from apps.assurance.models import RecallKind
 from apps.assurance.queries import standing_recalls
-from apps.audit.queries import EventFilter, erased_in, newest, unseal
+from apps.audit.events import PERSON_ERASED
+from apps.audit.queries import EventFilter, erased_in, events_about, newest, unseal
+from apps.audit.queries.bodies import body_of
 from apps.console.queries.events import EventLine, named_lines
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link, counted
@@ -31,6 +33,7 @@ from apps.governance.queries.visible_rows import releases
 from apps.identity.models import ApiToken, User
 from apps.identity.queries import (
     name_in,
+    people_names,
     visible,
     visible_people,
     visible_roles,
@@ -61,6 +64,7 @@ class PersonPage:
     requests: Sequence[Release]
     lines: Sequence[EventLine]
     recall_reason: str = ""  # why their decisions were recalled, for who may see that
+    erasure: str = ""  # by whom and when they were erased, for who sees who has access
 
     @property
     def row(self) -> PersonRow:
@@ -71,7 +75,7 @@ class PersonPage:
     def standing(self) -> str:
         """Continues the line below their name: why they cannot come in, or have not come."""
         if self.is_erased:
-            return "erased"
+            return f"erased{self.erasure if self.sees_teams else ''}"
         if not self.person.is_active:
             return "deactivated"
         return not_signed_in(self.person.reactivated_at) if self.person.awaited else ""
@@ -131,6 +135,12 @@ class PersonPage:
         return bool(self.person.is_active) and (self.may_manage or self.is_self)
 
     @property
+    def has_access(self) -> bool:
+        """Whether the reader can do something about their access."""
+        own = self.may_set_up or self.may_sign_out or self.may_deactivate
+        return own or self.may_reactivate or self.may_erase
+
+    @property
     def is_self(self) -> bool:
         """Whether somebody reads about themselves."""
         return str(self.person.pk) == self.actor.accountable
@@ -159,7 +169,7 @@ class PersonPage:
     def links(self) -> list[Link]:
         """Where the reader goes on from here."""
         links = []
-        if self.may_manage:
+        if self.may_manage and not self.person.erased:
             change = reverse("admin:identity_user_change", args=[self.person.pk])
             links.append(Link("Rename", change))
         if self.actor.can_somewhere("audit.view"):
@@ -180,6 +190,7 @@ def person_page(person_id: str, actor: Actor) -> PersonPage:
         requests=list(with_words(releases(actor)).filter(requester=person.pk)[:FEW]),
         lines=_lines(person, actor),
         recall_reason=_reason(person.recall, actor),
+        erasure=_erasure(person),
     )
 
 
@@ -196,6 +207,17 @@ def _reason(told: Mapping[str, str] | None, actor: Actor) -> str:
     """Return why decisions were recalled, for who may see that (one query where they were)."""
     seen = told is not None and recall_url(told["id"], None, actor)
     return unseal(told["reason"]) if told and seen else ""
+
+
+def _erasure(person: Any) -> str:
+    """Return by whom and when a person was erased, as the log says; '' for one who was not (two
+    queries for one who was)."""
+    told = list(events_about([person.pk], PERSON_ERASED).values()) if person.erased else []
+    body = body_of(told[-1] if told else "")
+    if not body["at"]:  # it is none, or cannot be read any more
+        return ""
+    names = people_names([body["actor_id"]])
+    return f" by {names.get(body['actor_id'], '')} on {body['at'][:10]}"
 
 
 def _with_names(people: QuerySet[User], actor: Actor) -> QuerySet[User, Any]:

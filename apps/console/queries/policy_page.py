@@ -1,6 +1,6 @@
 """The page of one environment's policies: in force, drafts, history and freezes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,7 @@ class PolicyPage:
     freezes: list[Freeze]
     source: str
     plans: list[tuple[Preset, Picture]]
+    shortages: Sequence[str] = ()  # why nobody can meet the policy in force, as roles are held now
 
     @property
     def may_draft(self) -> bool:
@@ -201,16 +202,25 @@ def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> 
         freezes(environment, actor).filter(lifted_at=None).order_by("-starts_at")[:20]
     )
     names = people_names(one for row in rows for one in around(row))
+    asked = [row for row in rows if row is current or row.state == PolicyState.DRAFT]
+    short = lacking(
+        [row.document for row in asked],
+        environment,
+        actor,
+        current=current.document if current else None,
+    )
+    lacks = {row.pk: why for row, why in zip(asked, short, strict=True)}
     return PolicyPage(
         environment=environment,
         actor=actor,
         current=current,
         gates=gate_titles(current),
-        drafts=list(_drafts(rows, current, names, actor, environment)),
+        drafts=list(_drafts(rows, current, names, actor, environment, lacks)),
         history=[PastPolicy(row, names) for row in rows],
         freezes=open_freezes,
         source=source or (current.source if current else ""),
         plans=drawn(own_presets(environment)),
+        shortages=lacks.get(current.pk, ()) if current else (),
     )
 
 
@@ -227,12 +237,11 @@ def _drafts(
     names: dict[str, str],
     actor: Actor,
     environment: Environment,
+    lacks: Mapping[str, Sequence[str]],
 ) -> Iterator[Draft]:
     others = other_publishers(environment, actor)
-    open_rows = [row for row in rows if row.state == PolicyState.DRAFT]
-    short = lacking([row.document for row in open_rows], environment, actor)
     base = f"projects/{environment.project.slug}/environments/{environment.name}/policies"
-    for row, why in zip(open_rows, short, strict=True):
+    for row in (row for row in rows if row.state == PolicyState.DRAFT):
         challenge = f"{base}/{row.number}/challenge"
         needed = any(policy.approvals.passkey() for policy in (current, row) if policy)
         yield Draft(
@@ -246,7 +255,7 @@ def _drafts(
             others=others,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),
-            shortages=outdated(row, current) or why,
+            shortages=outdated(row, current) or lacks[row.pk],
             current=current,
             environment=environment.name,
             is_recalled=row.reader_recalled,

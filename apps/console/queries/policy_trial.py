@@ -19,6 +19,7 @@ from placet_verify.permit.quorum import ApprovalRule
 from placet_verify.permit.standing import OTHER_REPORTING_LINE, SECOND_LINE
 
 STUCK = "no release could be approved, so it cannot be published."
+STUCK_NOW = "no release can be approved."  # by the policy in force
 NOT_BEFORE = "Before that it cannot be published."
 STANDING = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # what asks where people stand
 
@@ -102,11 +103,16 @@ def outdated(draft: PolicyRevision, current: PolicyRevision | None) -> list[str]
 
 
 def lacking(
-    documents: Sequence[Mapping[str, Any]], place: Environment, actor: Actor
+    documents: Sequence[Mapping[str, Any]],
+    place: Environment,
+    actor: Actor,
+    *,
+    current: Mapping[str, Any] | None = None,
 ) -> list[list[str]]:
-    """Return of each policy why it could not be published as roles are held now, as far as the
-    reader may know. ``place`` was read with who decides there; where people stand is read once, and
-    only where a policy asks for it."""
+    """Return of each policy why it could not be published as roles are held now, and of the
+    ``current`` one of them why nobody can meet it, as far as the reader may know. ``place`` was
+    read with who decides there; where people stand is read once, and only where a policy asks for
+    it."""
     holders = deciders(place, actor)
     asked = [ApprovalPolicy.of(document).rules for document in documents]
     ids = {person.id for row in holders for person in row.able}
@@ -114,10 +120,11 @@ def lacking(
     placed = positions(ids) if stand and ids else Positions({})
     found = []
     for document, rules in zip(documents, asked, strict=True):
-        said = list(shortages(document["gates"], holders))
+        so, before = (STUCK_NOW, "") if document is current else (STUCK, f" {NOT_BEFORE}")
+        said = list(shortages(document["gates"], holders, so))
         if not said and holders and not any(row.is_cut for row in holders):
             why = lockout(document, _able(rules, holders, placed))
-            said = [f"{why}. {NOT_BEFORE}"] if why else []
+            said = [f"{why}.{before}"] if why else []
         found.append(said)
     return found
 
@@ -145,19 +152,21 @@ def _able(
     return EnvironmentAccess(rules, tuple(accounts))
 
 
-def shortages(policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders]) -> Iterator[str]:
+def shortages(
+    policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders], so: str = STUCK
+) -> Iterator[str]:
     """Yield a sentence for each gate that asks for more people of a role than hold it, or one for
-    all gates together. Publishing also looks at passkeys and at where people stand: see
-    :func:`lacking`."""
+    all gates together, each with what follows (``so``). Publishing also looks at passkeys and at
+    where people stand: see :func:`lacking`."""
     there = {row.role: row for row in holders}
     asking = [g for g in policy if g["gate"] == "approvals" and g["role"] in there]
     few = [gate for gate in asking if len(there[gate["role"]].able) < gate["count"]]
     for gate in few:
         row = there[gate["role"]]
-        yield f"It asks for {counted(gate['count'], row.role)}, and {_held(row)}: {STUCK}"
+        yield f"It asks for {counted(gate['count'], row.role)}, and {_held(row)}: {so}"
     able = {person.id for gate in asking for person in there[gate["role"]].able}
     all_read = not any(there[gate["role"]].is_cut for gate in asking)
     if all_read and not few and len(able) < sum(gate["count"] for gate in asking):
         asked = in_a_row([counted(gate["count"], gate["role"]) for gate in asking])
         held = counted(len(able), "person holds", "people hold")
-        yield f"It asks for {asked}, and only {held} these roles here, each deciding once: {STUCK}"
+        yield f"It asks for {asked}, and only {held} these roles here, each deciding once: {so}"

@@ -231,7 +231,7 @@ class ReleaseEnd:
     def gates(self) -> list[GateLine]:
         """Its gates; of one that waits no more what they said last, as past."""
         if self.view.is_decided:
-            return [past(gate) for gate in self.view.gates]
+            return [past(gate, self.view.recalled_since(gate)) for gate in self.view.gates]
         both = zip(self.view.gates, self.view.who_opens, strict=True)
         return [present(gate, people, self._asking) for gate, people in both]
 
@@ -336,11 +336,12 @@ def present(gate: GateResult, people: Sequence[NamedPerson], asking: str = "") -
     return GateLine(gate["state"], gate["title"], gate["reason"], who)
 
 
-def past(gate: GateResult) -> GateLine:
+def past(gate: GateResult, recalled: Sequence[str] = ()) -> GateLine:
     """Return what a gate said last, without what lay ahead then; one that waited never passed."""
     if gate["state"] == "waiting":
         return GateLine("not_passed", gate["title"], f"Had not passed. {gates.past(gate)}")
-    return GateLine(gate["state"], gate["title"], gates.past(gate))
+    who = f"Recalled since: {', '.join(recalled)}" if recalled else ""
+    return GateLine(gate["state"], gate["title"], gates.past(gate), who)
 
 
 def with_end(releases: QuerySet[Release], actor: Actor) -> QuerySet[Release, Any]:

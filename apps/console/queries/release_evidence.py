@@ -17,6 +17,7 @@ from apps.console.queries.evidence_bodies import RENDERERS, Beside, body
 from apps.console.queries.evidence_words import evidence_tone, evidence_words
 from apps.console.queries.page_parts import Sign, Tab, counted
 from apps.console.queries.release_parts import live_column, own_column
+from apps.console.queries.release_rows import with_requester
 from apps.console.queries.release_words import with_words
 from apps.console.queries.stops import stopped_at_the_decision
 from apps.console.queries.verdicts import ICONS
@@ -134,11 +135,6 @@ class ReleaseEvidencePage:
         return self.compared.release
 
     @property
-    def requester_name(self) -> str:
-        """Who asked for it."""
-        return self.names.get(self.release.requested_by, "")
-
-    @property
     def shown(self) -> list[KindSection]:
         """The kinds that stand by themselves: the card's digest stands beside its text."""
         return [section for section in self.sections if section.kind != CARD]
@@ -224,7 +220,7 @@ def with_added(releases: Any) -> Any:
         version=OuterRef("version"), created_at__gt=OuterRef("created_at")
     )
     many = newer.order_by().values("version").annotate(many=Count("pk")).values("many")
-    return with_words(releases).annotate(
+    return with_requester(with_words(releases)).annotate(
         added_since=Coalesce(Subquery(many), Value(0)), stopped_then=stopped_at_the_decision()
     )
 
@@ -238,7 +234,7 @@ def release_evidence_page(release_id: str, actor: Actor) -> ReleaseEvidencePage:
     row, live = compared.release, compared.live
     known = pinned_evidence([row, live] if live else [row])
     rows = [known[pin["id"]] for pin in row.evidence if pin["id"] in known]
-    names = people_names({row.requested_by, *(e.created_by for e in rows)})
+    names = people_names(e.created_by for e in rows)
     has_keys = any(e.kind == "model_signature" for e in rows)
     beside = Beside(
         version=row.version,

@@ -10,6 +10,7 @@ from apps.governance import gates
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import ReleaseView
+from apps.governance.queries.waiting import overtaken
 from apps.governance.rules import CHANGES
 
 PINNED = frozenset({"build", "scan", "evidence"})  # gates about what a request is bound to
@@ -65,8 +66,7 @@ def what_follows(view: ReleaseView, *, at_once: bool) -> str:
 
 def starts_alone(release: Release) -> bool:
     """Tell whether its rollout starts without anybody once it is approved, or did not yet."""
-    overtaken = getattr(release, "overtaken_by", None)  # read along with what it waits for
-    return release.plan.get("start") == "on_approval" and not overtaken
+    return release.plan.get("start") == "on_approval" and not overtaken(release)
 
 
 def waiting_signs(view: ReleaseView) -> list[Sign]:

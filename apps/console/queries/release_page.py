@@ -19,6 +19,7 @@ from apps.console.queries.release_parts import (
     barred,
     compared_with,
     documents,
+    excluded,
     in_place,
     live_column,
     network,
@@ -32,7 +33,7 @@ from apps.console.queries.release_parts import (
 from apps.console.queries.release_records import ShownRecord, kept_record
 from apps.console.queries.release_review import Review, signing_of
 from apps.console.queries.release_reviewers import ReviewersCard
-from apps.console.queries.release_rows import may_withdraw
+from apps.console.queries.release_rows import may_withdraw, with_requester
 from apps.console.queries.release_standing import ReleaseStanding
 from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.request_again import request_again_url
@@ -43,6 +44,7 @@ from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
 from apps.governance.queries.presets import title_of
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView, release_view
+from apps.governance.queries.waiting import overtaken
 from apps.governance.rules import ReleaseState
 from apps.notices.queries import with_watched
 from apps.rollouts.attempts import WorstAttempt, with_attempts, worst_before
@@ -152,7 +154,9 @@ class ReleasePage:
     def cannot_count(self) -> str:
         """Why the reader's decision would not count, where that is not told by a banner."""
         deciding = "" if self.is_excluded else self.view.you_cannot_count
-        return deciding or break_glass_barred(self.release, self.actor)
+        if deciding or self.break_glass_form:
+            return deciding
+        return break_glass_barred(self.release, self.actor)
 
     @property
     def records(self) -> list[ShownRecord]:
@@ -284,11 +288,12 @@ class ReleasePage:
 
     @property
     def start(self) -> str:
-        """By whom it will be started, or that nobody will."""
+        """By whom it will be started, and why by somebody; or that nobody will."""
         if self.end.is_over:
             return "never started"
         if not starts_alone(self.release):
-            return "started by an operator"
+            newer = overtaken(self.release)
+            return f"{newer}: started by an operator" if newer else "started by an operator"
         return "starts with the endpoint" if self.view.is_stopped else "starts on approval"
 
     @property
@@ -316,7 +321,7 @@ class ReleasePage:
 def release_page(release_id: str, actor: Actor) -> ReleasePage:
     """Return the release as its page shows it, with its newest rollout."""
     view = release_view(release_id, actor, lambda rows: _along(rows, actor))
-    view = with_story_in_words(view)
+    view = with_story_in_words(view, actor)
     rows = view.release.rollouts.exclude(kind=RolloutKind.DRILL).order_by("-created_at")
     rows = with_last_words(rows.select_related("to_revision", "from_revision"), actor)
     rollout = rows.first() if view.release.state != ReleaseState.REQUESTED else None
@@ -339,7 +344,7 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
 
 def _along(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
     """What the query that reads the release brings for its page."""
-    return with_watched(with_attempts(with_end(rows, actor), actor), actor)
+    return with_watched(with_attempts(with_end(with_requester(rows), actor), actor), actor)
 
 
 def buttons(page: ReleasePage) -> Iterator[Button]:
@@ -387,6 +392,4 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         text = f"{how} without {len(view.skipped)} of its gates."
         yield Banner("danger", text, [Link("Details and review", url)])
     if page.is_excluded:
-        is_requester = page.actor.accountable == release.requester
-        why = "requested this release" if is_requester else "are the author of this version"
-        yield Banner("info", f"You {why}: others have to decide.")
+        yield Banner("info", f"{excluded(release, page.actor)}: others have to decide.")

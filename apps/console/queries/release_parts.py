@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from apps.assurance.queries.recalls_beside import RECALLED
+from apps.audit.queries import unseal
 from apps.console.queries.actor_names import actor_names
+from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Link, Sign, people_of
 from apps.console.queries.plans import Picture, picture
 from apps.console.queries.release_end import NAMED, moment
@@ -14,7 +17,7 @@ from apps.console.queries.rollout_steps import state_of
 from apps.console.queries.stops import is_stopped_beside
 from apps.console.queries.under_way import rollout_before, rollout_named
 from apps.console.templatetags.placet import capture, number, reaches, unit
-from apps.governance.events import RELEASE_DECIDED
+from apps.governance.events import RELEASE_DECIDED, RELEASE_REVOKED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.compared import ComparedRelease
@@ -22,6 +25,7 @@ from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
 from apps.rollouts.models import Rollout
 from apps.serving.rules import EndpointState
+from placet.kernel.actor import Actor
 
 
 def signs(view: ReleaseView) -> list[Sign]:
@@ -39,18 +43,33 @@ def signs(view: ReleaseView) -> list[Sign]:
     return [*held, *waiting_signs(view)]
 
 
-def with_story_in_words(view: ReleaseView) -> ReleaseView:
-    """Return ``view`` with nodes named in its story; what came with a decision stands beside it."""
+def with_story_in_words(view: ReleaseView, actor: Actor) -> ReleaseView:
+    """Return ``view`` with nodes named in its story; what came with a decision stands beside it,
+    and a recall says whose it was."""
     nodes = actor_names({s.actor for s in view.story if s.actor.startswith("nod_")})
     story = tuple(
         replace(
             s,
             name=nodes.get(s.actor, s.name),
             text="" if s.kind == RELEASE_DECIDED.name else s.text,
+            sentence=_revoked(view, actor) if s.kind == RELEASE_REVOKED.name else s.sentence,
         )
         for s in view.story
     )
     return replace(view, story=story)
+
+
+def _revoked(view: ReleaseView, actor: Actor) -> str:
+    """Say which recall revoked a release, by whom and why where the reader may see that."""
+    row: Any = view.release  # with what was read along
+    said, told = f"Release {row.number} is revoked by a recall", next(iter(row.recalled), None)
+    if told is None:
+        return said
+    what = RECALLED[told["kind"]]
+    said = f"{said}: {what[0].lower()}{what[1:]}"
+    if not recall_url(told["id"], told["project"], actor):
+        return said
+    return f"{said} by {told['name']}, “{unseal(told['reason'])}”"
 
 
 def replicas(serving: Mapping[str, Any], between: str) -> str:
@@ -153,3 +172,11 @@ def barred(view: ReleaseView) -> list[str]:
     reasons = [b.why for b in view.cannot_count]
     more = len(reasons) - NAMED
     return reasons[:NAMED] + ([f"and {more} more people"] if more > 0 else [])
+
+
+def excluded(release: Any, actor: Actor) -> str:
+    """Say why ``actor`` does not decide on a release that was read with its requester."""
+    if actor.accountable != release.requester:
+        return "You are the author of this version"
+    opened = "This release opened by itself for you"
+    return opened if release.opened else "You requested this release"

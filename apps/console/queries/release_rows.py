@@ -13,6 +13,7 @@ from apps.console.queries.release_words import LISTED_STATES, listed_as, with_wo
 from apps.console.queries.sorting import RELEASES, Sorting
 from apps.console.templatetags.placet import state_word
 from apps.governance.models import Decision, Environment, Release
+from apps.governance.queries.promotions import opened_by_itself
 from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
@@ -141,8 +142,9 @@ def environment_choices(
 
 
 def with_requester(rows: QuerySet[Release]) -> QuerySet[Release]:
-    """Read along of each release the name of the person or program that asked for it."""
-    return rows.annotate(requester_name=name_in("requested_by"))
+    """Read along of each release the name of the person or program that asked for it, and of one
+    that opened by itself for whom, as who had set it (``opened``)."""
+    return rows.annotate(requester_name=name_in("requested_by"), opened=opened_by_itself())
 
 
 def with_rejection(rows: QuerySet[Release]) -> QuerySet[Release, Any]:

@@ -5,7 +5,11 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from apps.console.queries.page_parts import Sign, in_a_row, people_of
-from apps.console.queries.release_outlook import held_by_other_than_people, passes_at
+from apps.console.queries.release_outlook import (
+    held_by_other_than_people,
+    passes_at,
+    starts_alone,
+)
 from apps.console.queries.under_way import rollout_before, rollout_named, with_moving
 from apps.governance import gates, rules
 from apps.governance.gates.facts import GateResult
@@ -13,11 +17,12 @@ from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.by_clock import gates_now, with_clock
 from apps.governance.queries.requested_changes import with_requests
 from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
+from apps.governance.queries.waiting import overtaken, with_overtaking
 from apps.governance.rules import ReleaseState
 from apps.rollouts.pauses import PAUSED, stands, with_going
 from apps.rollouts.states import RolloutState
 
-BY_HAND = Sign("wait", "◷", "Waits for an operator to start it", wrap=True)
+BY_HAND = "Waits for an operator to start it"
 _NEXT = SHOWN_STATES.index(ReleaseState.ROLLING_OUT) + 1
 LISTED_STATES = (*SHOWN_STATES[:_NEXT], PAUSED, *SHOWN_STATES[_NEXT:])
 BEFORE = {  # by the word that is asked for: the state of what may be told by it, beside its own
@@ -30,8 +35,9 @@ BEFORE = {  # by the word that is asked for: the state of what may be told by it
 
 def with_words(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
     """Have releases, with their policy and environment, bring what :func:`listed_state` and
-    :func:`~apps.rollouts.pauses.going` tell from, and who asked for changes."""
-    return with_moving(with_going(with_clock(with_requests(releases))))
+    :func:`~apps.rollouts.pauses.going` tell from, who asked for changes, and what went live since
+    they were approved."""
+    return with_overtaking(with_moving(with_going(with_clock(with_requests(releases)))))
 
 
 def listed_state(release: Release) -> str:
@@ -59,20 +65,29 @@ def listed_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:
 
 def gate_sign(release: Release) -> Sign | None:
     """Say how the gates of a release that is not decided stood last, and of one that is approved
-    which rollout has to end first, and who starts it where that is somebody; ``None`` of others."""
+    which rollout has to end first, and who starts it where that is somebody, and why; ``None`` of
+    others."""
     if release.state not in UNFINISHED_STATES:
         return None
     if release.state == ReleaseState.APPROVED:
-        by_hand = release.plan.get("start") != "on_approval"
-        if before := rollout_before(release):
-            then = ", then for an operator to start it" if by_hand else ""
-            text = f"Waits for the {rollout_named(before)} to end{then}"
-            return Sign("wait", "◷", text, wrap=True)
-        return BY_HAND if by_hand else None
+        return _to_start(release)
     held = gates.holding_back(gates_now(release))
     if failed := [gate["title"] for gate in held if gate["state"] != "waiting"]:
         return Sign("fail", "✕", f"Failed: {', '.join(failed)}", wrap=True)
     return _waiting(held, asked_by(release)) if held else Sign("pass", "✓", "Gates passed")
+
+
+def _to_start(release: Release) -> Sign | None:
+    """Say what an approved release waits for; ``None`` where it starts by itself."""
+    by_hand, text = not starts_alone(release), BY_HAND
+    if before := rollout_before(release):
+        then = ", then for an operator to start it" if by_hand else ""
+        text = f"Waits for the {rollout_named(before)} to end{then}"
+    elif not by_hand:
+        return None
+    if newer := overtaken(release):
+        text = f"{newer}: {text[0].lower()}{text[1:]}"
+    return Sign("wait", "◷", text, wrap=True)
 
 
 def asked_by(release: Any) -> str:

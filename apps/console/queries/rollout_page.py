@@ -22,6 +22,7 @@ from apps.console.queries.stops import Stop, stop_told
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.monitoring.rules import FEWEST
 from apps.rollouts.models import Rollout
+from apps.rollouts.rules import PROMOTE
 from apps.rollouts.series import WINDOW
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import needs
@@ -282,9 +283,14 @@ class RolloutPage:
 
     @property
     def promoted(self) -> str:
-        """Who promoted it, beside the heading of its steps."""
+        """Who promoted it, beside the heading of its steps: who asked for that, and who confirmed
+        it, where two were needed."""
         row = self.rollout
-        return f"promoted by {self.view.names.get(row.promoted_by, '')}" if row.promoted_by else ""
+        if not row.promoted_by:
+            return ""
+        passed = self.view.passing.passed_over
+        two = next((one for one in passed if one.second and one.verb == PROMOTE), None)
+        return f"promoted by {two.who if two else self.view.names.get(row.promoted_by, '')}"
 
     @property
     def steps_note(self) -> str:

@@ -1,7 +1,7 @@
 """The steps of a rollout as its page shows them: how far each is, and who ended it early."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from apps.console.queries.analyses import AnalysisView
@@ -18,7 +18,8 @@ from apps.governance.plan import (
     Step,
 )
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import RolloutSnapshot
+from apps.rollouts.passed import VERB_OF, PassedOver
+from apps.rollouts.rules import PROMOTE, RolloutSnapshot
 from apps.rollouts.rules.passing import LoggedPassing, went_past
 from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
 from apps.rollouts.steps import effect_of, metrics_of
@@ -50,13 +51,16 @@ class PlanStepRow:
 def step_rows(
     row: Rollout,
     facts: RolloutSnapshot,
+    over: Sequence[PassedOver],
     *,
     lines: Sequence[EventLine],
     names: Mapping[str, str],
     looked: Sequence[AnalysisView],
 ) -> list[PlanStepRow]:
-    """Return the steps as sentences; ``lines`` say who skipped some, ``looked`` what was found."""
-    passed, outcomes = passed_by(row, lines), {a.number - 1: a.last.outcome for a in looked}
+    """Return the steps as sentences; ``lines`` say who skipped some, ``looked`` what was found, and
+    ``over`` which analyses were passed over."""
+    passed = passed_by(row, with_askers(lines, over))
+    outcomes = {a.number - 1: a.last.outcome for a in looked}
     rows = []
     for index, step in enumerate(row.steps):
         at = row.step_times.get(str(index))
@@ -76,6 +80,21 @@ def step_rows(
             note = UNSETTLED if isinstance(step, Analysis) else ""
         rows.append(PlanStepRow(index + 1, sentence(step, facts.coming), state, when, note))
     return rows
+
+
+def with_askers(lines: Sequence[EventLine], passed: Sequence[PassedOver]) -> list[EventLine]:
+    """Return ``lines`` with both names where somebody asked a second person, who confirmed what was
+    ``passed`` over; the log says of each thing only who did it."""
+    return [replace(line, actor_name=_who(line, passed)) for line in lines]
+
+
+def _who(line: EventLine, passed: Sequence[PassedOver]) -> str:
+    verb = VERB_OF.get(line.kind.rsplit(".v", 1)[0])
+    for one in passed:
+        same = verb == PROMOTE or one.analyses[0].step + 1 == line.data.get("step")
+        if one.second and one.verb == verb and same:
+            return one.who
+    return line.actor_name
 
 
 def passed_by(row: Rollout, lines: Sequence[EventLine]) -> dict[int, EventLine]:

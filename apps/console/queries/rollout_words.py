@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, JSONObject, Now
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce, JSONObject, Now
 
 from apps.assurance.models import RecallEffect
-from apps.audit.models import Event
+from apps.audit.models import Event, logged
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.rollout_steps import BADLY
 from apps.identity.queries import name_in
@@ -25,9 +25,10 @@ from apps.rollouts.events import (
     ROLLOUT_STARTED,
     STEP_SKIPPED,
 )
-from apps.rollouts.models import Rollout
+from apps.rollouts.models import Passing, Rollout
+from apps.rollouts.rules import PROMOTE
 from apps.rollouts.rules.facts import ALL_AT_ONCE, NO_REASON
-from apps.rollouts.states import RolloutKind, RolloutState
+from apps.rollouts.states import PassingState, RolloutKind, RolloutState
 from placet.kernel.actor import Actor
 
 # how the platform begins to say that a recall had it end a rollout, or go back
@@ -48,7 +49,8 @@ VERBS = {  # what people do to a rollout with a reason, which stays in its row u
 class LastWords:
     """Why a rollout is as it is, and who said so; ``what`` they did is '' where it was the platform
     itself, whose words say that. ``text`` is '' where somebody gave no reason. ``recall`` is the id
-    of the one that had the platform do it, ``by`` whom it was, for who may see it."""
+    of the one that had the platform do it, ``by`` whom it was, for who may see it. Where a second
+    person was needed, it is they who did it, and ``asked_by`` is who asked them."""
 
     text: str
     what: str = ""
@@ -56,6 +58,8 @@ class LastWords:
     name: str = ""
     at: datetime | None = None
     recall: str = ""
+    asked_by: str = ""
+    asked_name: str = ""
 
 
 def with_last_words(rollouts: QuerySet[Rollout], actor: Actor) -> QuerySet[Rollout, Any]:
@@ -63,14 +67,29 @@ def with_last_words(rollouts: QuerySet[Rollout], actor: Actor) -> QuerySet[Rollo
     of who paused and who aborted it (``pauser``, ``aborter``), and the last recall that reached
     either of its sides and ``actor`` may see (``recalled``), without a query of its own."""
     done = Event.objects.filter(subject=OuterRef("pk"), kind__in=list(VERBS))
-    done = done.annotate(name=name_in("actor_id")).order_by("-index")
-    last = done.values(json=JSONObject(kind="kind", at="at", by="actor_id", name="name"))
+    done = done.annotate(name=name_in("actor_id"), step_said=logged("step")).order_by("-index")
+    told = {"kind": "kind", "at": "at", "by": "actor_id", "name": "name", "asker": _asker()}
+    last = done.values(json=JSONObject(**told))
     return rollouts.annotate(
         done_last=Subquery(last[:1]),
         pauser=name_in("paused_by"),
         aborter=name_in("aborted_by"),
         recalled=_recalled(actor),
     )
+
+
+def _asker() -> Subquery:
+    """Return who asked a second person for what they did, as a column of a query that reads the
+    events of rollouts with the step that they name (``step_said``)."""
+    promoted = When(verb=PROMOTE, then=Value(ROLLOUT_PROMOTED.name))
+    rows = Passing.objects.alias(
+        kind=Case(promoted, default=Value(STEP_SKIPPED.name)),
+        number=Cast(F("step") + 1, TextField()),
+    )
+    rows = rows.filter(rollout=OuterRef("subject"), state=PassingState.DONE)
+    rows = rows.filter(answered_by=OuterRef("actor_id"), kind=OuterRef("kind"))
+    rows = rows.filter(Q(verb=PROMOTE) | Q(number=OuterRef("step_said"))).order_by("-pk")
+    return Subquery(rows.values(json=JSONObject(by="asked_by", name=name_in("asked_by")))[:1])
 
 
 def _recalled(actor: Actor) -> Subquery:
@@ -98,7 +117,9 @@ def last_words(row: Any) -> LastWords | None:
         return None  # who started it at first needs no reason
     text = "" if row.reason == NO_REASON else row.reason
     at = datetime.fromisoformat(done["at"])
-    return LastWords(text, VERBS[done["kind"]], done["by"], done["name"], at)
+    asker = done.get("asker") or {"by": "", "name": ""}
+    asked = {"asked_by": asker["by"], "asked_name": asker["name"]}
+    return LastWords(text, VERBS[done["kind"]], done["by"], done["name"], at, **asked)
 
 
 def _by_itself(row: Any) -> LastWords:

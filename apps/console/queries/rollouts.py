@@ -89,7 +89,7 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     people = {row.started_by, row.paused_by, row.promoted_by, row.aborted_by} - {""}
     place = Scope(row.project_id, row.endpoint.environment)
     lines, names = story([row.pk], actor, people=people, place=place)
-    steps = step_rows(row, facts, lines=lines, names=names, looked=analyses)
+    steps = step_rows(row, facts, passing.passed_over, lines=lines, names=names, looked=analyses)
     counted = counts_of_step(row, heard=seen.alive)
     return RolloutView(
         rollout=row,

@@ -248,6 +248,21 @@ def person_link(context: Context, actor_id: str, name: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def requested_by(context: Context, release: Any, verb: str = "") -> SafeString:
+    """Say who requested a ``release`` that was read with its requester; of one that opened by
+    itself for whom, and who had set that. ``verb`` stands for the first word of the former."""
+    if not release.opened:
+        who = person_link(context, release.requested_by, release.requester_name)
+        return format_html("{} by {}", verb or "requested", who)
+    owner: SafeString | str = person_link(context, release.requester, release.opened["owner"])
+    if release.requester == context["actor"].accountable:
+        owner = "you"
+    setter = person_link(context, release.opened["by"], release.opened["setter"])
+    opened = "Opened" if verb[:1].isupper() else "opened"
+    return format_html("{} by itself for {}, as {} set it", opened, owner, setter)
+
+
+@register.simple_tag(takes_context=True)
 def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
     """Show a recall as ``told_of_recall`` has it: to who may see it of what and by whom it was."""
     url = recall_url(told["id"], told["project"], context["actor"])

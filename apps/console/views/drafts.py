@@ -18,6 +18,7 @@ from apps.console.queries.draft.rows import TypedForm
 from apps.console.queries.draft.signature import SignatureForm
 from apps.console.queries.draft.stored import refuse_changed, stored_of
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.discarded import leads_on
 from apps.console.views.fields import read_whole, whole
 from apps.registry.actions import (
     add_evidence,
@@ -56,6 +57,7 @@ def new_version(request: PageRequest, project: str, name: str) -> HttpResponse:
 
 
 @page
+@leads_on()
 def draft(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Show what a draft has, what it lacks, and where to give it."""
     row = queries.version_of(project, name, draft_number, request.actor)
@@ -74,6 +76,7 @@ def show_draft(
 
 
 @action
+@leads_on()
 def save(
     request: PageRequest, project: str, name: str, draft_number: int, part: str
 ) -> HttpResponse:
@@ -120,6 +123,7 @@ def save_metrics(row: ModelVersion, form: MetricsForm, actor: Actor) -> None:
 
 
 @action
+@leads_on()
 def add_files(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Take the files of a plain form; each that is refused is named."""
     row = queries.version_of(project, name, draft_number, request.actor)
@@ -146,6 +150,7 @@ def add_file(row: ModelVersion, file: "UploadedFile[bytes]", actor: Actor) -> No
 
 
 @action
+@leads_on()
 def take_out(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Take a file out of a draft."""
     row = queries.version_of(project, name, draft_number, request.actor)
@@ -162,6 +167,7 @@ def cancel(request: PageRequest, upload: str) -> HttpResponse:
 
 
 @action
+@leads_on()
 def copy(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Take packages, signature and card over from another version of the model."""
     row = queries.version_of(project, name, draft_number, request.actor)
@@ -174,15 +180,10 @@ def copy(request: PageRequest, project: str, name: str, draft_number: int) -> Ht
 
 
 @action
+@leads_on()
 def discard(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Remove a draft for good; sent again, it says that it is gone."""
-    try:
-        row = queries.version_of(project, name, draft_number, request.actor)
-    except NotFound:
-        model = queries.model_of(project, name, request.actor)
-        gone = f"There is no {model.name}:{draft_number}: it was discarded, or never made."
-        messages.warning(request, gone)
-        return redirect("model", project, name)
+    row = queries.version_of(project, name, draft_number, request.actor)
     generation, beside = whole(request, "generation"), request.POST.get("beside")
     discard_draft(row, actor=request.actor, if_generation=generation, if_beside=beside)
     messages.success(request, f"Discarded the draft {row}.")
@@ -190,6 +191,7 @@ def discard(request: PageRequest, project: str, name: str, draft_number: int) ->
 
 
 @action
+@leads_on()
 def finish(request: PageRequest, project: str, name: str, draft_number: int) -> HttpResponse:
     """Freeze a draft and have it built; a second click leads to the same build."""
     row = queries.version_of(project, name, draft_number, request.actor)

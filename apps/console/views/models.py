@@ -11,6 +11,7 @@ from apps.console.queries.draft.rows import value_of
 from apps.console.queries.sorting import MODELS, VERSIONS
 from apps.console.queries.version_page import version_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
+from apps.console.views.discarded import leads_on
 from apps.console.views.fields import read_whole
 from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import show_list
@@ -85,6 +86,7 @@ def model(request: PageRequest, project: str, name: str) -> HttpResponse:
 
 
 @page
+@leads_on("number")
 def version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Show a version: what it is, what is missing, where it runs."""
     row = queries.version_of(project, name, number, request.actor)
@@ -113,6 +115,7 @@ def compare(request: PageRequest, project: str, name: str) -> HttpResponse:
 
 
 @action
+@leads_on("number")
 def build(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Start a build and go to its log."""
     row = queries.version_of(project, name, number, request.actor)
@@ -122,6 +125,7 @@ def build(request: PageRequest, project: str, name: str, number: int) -> HttpRes
 
 
 @action
+@leads_on("number")
 def finalise_version(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Freeze a draft."""
     finalise(queries.version_of(project, name, number, request.actor), actor=request.actor)
@@ -130,6 +134,7 @@ def finalise_version(request: PageRequest, project: str, name: str, number: int)
 
 
 @action
+@leads_on("number")
 def alias(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Point an alias at this version."""
     row = queries.version_of(project, name, number, request.actor)
@@ -138,6 +143,7 @@ def alias(request: PageRequest, project: str, name: str, number: int) -> HttpRes
 
 
 @action
+@leads_on("number")
 def tags(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Replace the tags: one ``name: value`` on each line, or a name alone."""
     row = queries.version_of(project, name, number, request.actor)
@@ -148,6 +154,7 @@ def tags(request: PageRequest, project: str, name: str, number: int) -> HttpResp
 
 
 @action
+@leads_on("number")
 def metrics(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Report metrics: one ``name: value`` on each line."""
     row = queries.version_of(project, name, number, request.actor)
@@ -159,6 +166,7 @@ def metrics(request: PageRequest, project: str, name: str, number: int) -> HttpR
 
 
 @action
+@leads_on("number")
 def card(request: PageRequest, project: str, name: str, number: int) -> HttpResponse:
     """Replace the model card."""
     row = queries.version_of(project, name, number, request.actor)

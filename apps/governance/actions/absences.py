@@ -8,6 +8,7 @@ from apps.governance.models import Absence
 from apps.governance.queries.absences import may_stand_in
 from apps.identity.meant import person_called
 from apps.identity.models import User
+from apps.identity.queries import stands_for_person
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
@@ -60,8 +61,9 @@ def end_absence_of(person: User, log: Recorder) -> None:
 
 
 def _refuse_others(actor: Actor) -> None:
-    """Only a person is away, by themselves or a token of theirs that may write."""
-    if actor.kind != "person" or not actor.can_somewhere(WRITES):
+    """Only a person is away, by themselves or a token of theirs that may write wherever they may:
+    who stands in does so in all their projects."""
+    if not actor.can_somewhere(WRITES) or not stands_for_person(actor, WRITES):
         raise NeedsPermission(actor, WRITES)
 
 

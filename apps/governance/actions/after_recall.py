@@ -8,7 +8,7 @@ from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.events import RELEASE_REVOKED, RELEASE_UNCOUNTED
 from apps.governance.models import BreakGlassSignature, Decision, Release
 from apps.governance.queries.uncounting import RECALLED, signed_by
-from apps.governance.rules import ReleaseState
+from apps.governance.rules import SIGNATURE_RECALLED, ReleaseState
 from apps.serving.actions import release_prefetch
 from placet.kernel import clock
 from placet.kernel.actor import SYSTEM
@@ -63,4 +63,4 @@ def _end_uncounted_break_glass(release: Release, uncounted: Uncounted, log: Reco
     count."""
     own = BreakGlassSignature.objects.filter(signed_by(uncounted), glass__release=release)
     if own.exists():
-        end_break_glasses_of(release, log)
+        end_break_glasses_of(release, log, why=SIGNATURE_RECALLED)

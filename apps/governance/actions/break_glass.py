@@ -24,6 +24,7 @@ from apps.governance.errors import (
     Changed,
     Expired,
     GatesFailed,
+    NobodyCoSigns,
     NoBreakGlass,
     OwnBreakGlass,
     ReviewOverdue,
@@ -33,6 +34,7 @@ from apps.governance.errors import (
 from apps.governance.events import GLASS_CONFIRMED, GLASS_OPENED
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
 from apps.governance.queries.facts import foreseen
+from apps.governance.queries.people import lacks_co_signers
 from apps.governance.rules import GLASS_OPEN, BreakGlassState
 from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.sign_in.freshness import demand_session
@@ -196,7 +198,7 @@ def _checked(words: str, actor: Actor, *, empty: bool = False) -> str:
 def _openable(
     release: Release, statement_digest: str, words: str, hours: int | None, actor: Actor
 ) -> _Breaking:
-    """Hold a release that the actor may open a break-glass for now."""
+    """Hold a release that the actor may open a break-glass for now, and others could confirm."""
     row = lock_release(release, actor, "release.view")
     request = check_shown(row, statement_digest)
     rule = _rule(row)
@@ -205,6 +207,8 @@ def _openable(
         detail = f"The policy allows 1 to {rule.hours} hours"
         raise InvalidInput(errors=[FieldError("/hours", detail)])
     _refuse(row, actor, "release.break_glass")
+    if why := lacks_co_signers(row, actor.accountable):
+        raise NobodyCoSigns(why)
     if row.break_glasses.filter(state__in=GLASS_OPEN).exists():
         raise WrongBreakGlassState("This release already has an open emergency release")
     return _Breaking(

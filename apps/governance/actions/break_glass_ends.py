@@ -1,8 +1,9 @@
 """How a break-glass is used, how it ends, and the review that somebody else must close."""
 
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from apps.audit.actions import Recorder, record, seal
 from apps.governance import gates
@@ -16,9 +17,11 @@ from apps.governance.rules import (
     GLASS_OPEN,
     STARTED,
     STARTED_WITHOUT,
+    STARTER_LEFT,
     BreakGlassState,
     ReleaseState,
 )
+from apps.identity.models import User
 from apps.identity.queries import authorize
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
 from apps.identity.trust import passkeys
@@ -129,10 +132,11 @@ def review_break_glass(
         return row
 
 
-def end_locked_break_glass(glass: BreakGlass, log: Recorder) -> bool:
+def end_locked_break_glass(glass: BreakGlass, log: Recorder, **told: Any) -> bool:
     """End a break-glass whose release is held; ``False`` when it has ended already.
 
-    A release that was approved by it and has not started waits for the whole quorum again.
+    A release that was approved by it and has not started waits for the whole quorum again. ``told``
+    is what the log says of why, where neither who did it nor what became of the release does.
     """
     confirmed = glass.state == BreakGlassState.CONFIRMED
     to = BreakGlassState.ENDED if confirmed else BreakGlassState.LAPSED
@@ -147,7 +151,7 @@ def end_locked_break_glass(glass: BreakGlass, log: Recorder) -> bool:
                 release, expected=ReleaseState.APPROVED, to=ReleaseState.REQUESTED, approved_at=None
             )
     because = _because(glass)
-    data = {"number": release.number} | ({"because": because} if because else {})
+    data = {"number": release.number, **({"because": because} if because else told)}
     log.add(kind, glass, release, subject=release.pk, data=data)
     return True
 
@@ -159,19 +163,32 @@ def _because(glass: BreakGlass) -> str:
     return STARTED_WITHOUT if unused else GLASS_ENDS.get(state, "")
 
 
-def end_break_glasses_of(release: Release, log: Recorder) -> None:
+def end_break_glasses_of(release: Release, log: Recorder, **told: Any) -> None:
     """End what is open for ``release``, which is held: it is over, or not what people signed any
-    more, or goes on without it."""
+    more (``told`` says why), or goes on without it."""
     rows = BreakGlass.objects.filter(release=release, state__in=GLASS_OPEN)
     for glass in rows.select_for_update(of=("self",), no_key=True):
         glass.release = release
-        end_locked_break_glass(glass, log)
+        end_locked_break_glass(glass, log, **told)
+
+
+def end_started_by(person: User, actor: Actor) -> None:
+    """End every break-glass that ``person``, whom ``actor`` deactivates, has started and that
+    waits for its co-signatures: nobody who answers for it is left."""
+    with record(actor) as log:
+        waiting = BreakGlass.objects.filter(opened_by=person.pk, state=BreakGlassState.OPENED)
+        for glass in waiting.order_by("release_id"):  # as releases are held: by their ids
+            row = lock_break_glass(glass, SYSTEM, "release.view")
+            if row.state == BreakGlassState.OPENED:
+                end_locked_break_glass(row, log, why=STARTER_LEFT)
 
 
 def end_break_glasses_due(now: datetime | None = None) -> int:
-    """End every break-glass whose time is over, or whose release is; return how many."""
+    """End every break-glass whose time is over, or whose release is, or that somebody started who
+    left meanwhile; return how many."""
     at = now or clock.now()
-    due = BreakGlass.objects.filter(Q(until__lte=at) | POINTLESS, state__in=GLASS_OPEN)
+    ends = Q(until__lte=at) | POINTLESS | _forsaken()
+    due = BreakGlass.objects.filter(ends, state__in=GLASS_OPEN)
     faults: list[Exception] = []
     ended = sum(each(lambda glass: _end(glass, at), due.order_by("until")[:BATCH], faults))
     if faults:
@@ -182,6 +199,15 @@ def end_break_glasses_due(now: datetime | None = None) -> int:
 def _end(glass: BreakGlass, at: datetime) -> bool:
     with record(SYSTEM) as log:
         row = lock_break_glass(glass, SYSTEM, "release.view")
-        if row.until > at and not _because(row):
+        if row.until <= at or _because(row):
+            return end_locked_break_glass(row, log)
+        if not BreakGlass.objects.filter(_forsaken(), pk=row.pk).exists():
             return False
-        return end_locked_break_glass(row, log)
+        return end_locked_break_glass(row, log, why=STARTER_LEFT)
+
+
+def _forsaken() -> Q:
+    """Return the condition that one waits whose starter was deactivated, since before that ended
+    it or as they started it."""
+    gone = User.objects.filter(pk=OuterRef("opened_by"), is_active=False)
+    return Q(Exists(gone), state=BreakGlassState.OPENED)

@@ -275,7 +275,8 @@ def _move_release(
         **signed,
     )
     results = store_gates(release)
-    end_break_glasses_of(release, log)  # opened and confirmed under other rules
+    # opened and confirmed under other rules
+    end_break_glasses_of(release, log, policy=policy.number)
     data = {"number": release.number, "policy": policy.number, "voided": len(decisions)}
     log.add(RELEASE_MOVED, release, *decisions, data=data)
     approve_if_passed(release, results, log)

@@ -11,7 +11,7 @@ from apps.governance import actions
 from apps.governance.models import BreakGlass
 from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.named_filters import named
-from apps.governance.rules import BreakGlassState, ReviewState
+from apps.governance.rules import BreakGlassStanding, BreakGlassState, ReviewState
 from apps.identity.api.passkeys import AssertionSerializer, ChallengeSerializer, challenged
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
@@ -20,6 +20,7 @@ from placet.kernel.filters import refuse_unknown
 from placet.kernel.states import values_of
 
 STATES = values_of(BreakGlassState)
+STANDINGS = values_of(BreakGlassStanding)
 REVIEWS = values_of(ReviewState)
 CHOICES = {"state": STATES, "review": REVIEWS[1:]}
 FILTERS = ("project", *CHOICES)
@@ -38,8 +39,13 @@ class SignerSerializer(serializers.Serializer[Any]):
 
 
 class BreakGlassSerializer(serializers.Serializer[Any]):
-    """An exception for one release. ``running``: what was started by it serves, whatever its
-    review found: not while its endpoint is stopped."""
+    """An exception for one release. ``running``: what was started by it serves or is rolling out,
+    whatever its review found: not while its endpoint is stopped.
+
+    ``state`` is how far it went: ``opened`` awaits its co-signatures, ``confirmed`` has them and
+    has not ended, used or not, ``ended`` had them and waits for its review, ``reviewed`` has that
+    too, and ``lapsed`` ended, however it did, before it had them. ``standing`` is how pages and the
+    command line say it, and ``how_ended`` who or what ended it."""
 
     id = serializers.CharField(source="glass.pk")
     project = serializers.CharField(source="glass.project.slug")
@@ -49,6 +55,15 @@ class BreakGlassSerializer(serializers.Serializer[Any]):
     environment = serializers.CharField(source="glass.release.environment.name")
     endpoint_name = serializers.CharField(source="glass.release.endpoint.name")
     state = serializers.ChoiceField(STATES, source="glass.state")
+    standing = serializers.ChoiceField(
+        STANDINGS,
+        help_text="How it stands beside its review: used, it has started its release; lapsed, its"
+        " time ran out before it had its co-signatures",
+    )
+    how_ended = serializers.CharField(
+        help_text="Who or what ended it: a person by hand, another policy, a recall of who signed,"
+        " what became of its release, its time; empty while it is open"
+    )
     reason = serializers.CharField()
     people = serializers.IntegerField(source="glass.people")
     signers = SignerSerializer(many=True)

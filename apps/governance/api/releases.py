@@ -213,6 +213,11 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     waits_for = serializers.CharField(
         help_text="What it waits for beside its gates, its turn or room on its target, or ''"
     )
+    overtaken_by = serializers.IntegerField(
+        source="release.overtaken_by",
+        allow_null=True,
+        help_text="The newest release that went live since it was approved, by number",
+    )
     egress_marks = serializers.ListField(
         child=serializers.CharField(),
         help_text="Private, link-local and metadata addresses among its destinations",

@@ -11,9 +11,10 @@ from django.db.models.functions import JSONObject
 from apps.governance.models import Absence
 from apps.governance.rules import ROLE_OF
 from apps.identity.models import RoleBinding, TeamMember, User
-from apps.identity.queries import held_grants, name_in, people_names
+from apps.identity.queries import held_grants, name_in, people_names, stands_for_person
 from placet.kernel import clock
 from placet.kernel.actor import Actor
+from placet.kernel.problems import Forbidden
 
 MOST = 200  # people to choose a deputy from
 
@@ -100,7 +101,10 @@ def may_stand_in(person: str) -> QuerySet[User]:
 
 
 def own_absence(actor: Actor) -> OwnAbsence:
-    """Return when ``actor`` is away, or will be, and who may stand in for them."""
+    """Return when ``actor`` is away, or will be, and who may stand in for them: people of all their
+    projects, of which a token of one tells nothing."""
+    if not stands_for_person(actor, "project.view"):
+        raise Forbidden("Only you read when you are away: not by a token of one project")
     person = actor.accountable
     left = Absence.objects.filter(person=person, cleared_at=None, ends_at__gt=clock.now())
     row = left.first()

@@ -10,9 +10,21 @@ from django.db.models.functions import JSONObject
 
 from apps.audit.queries import unseal_many
 from apps.governance.models import BreakGlass, BreakGlassSignature, Release
+from apps.governance.queries.break_glass_endings import (
+    Ending,
+    endings,
+    how_ended,
+    standing_of,
+)
 from apps.governance.queries.requested_changes import asked
 from apps.governance.queries.visible_rows import INBOX_LIMIT, in_reach
-from apps.governance.rules import GLASS_OPEN, BreakGlassState, ReleaseState, ReviewState
+from apps.governance.rules import (
+    GLASS_OPEN,
+    BreakGlassStanding,
+    BreakGlassState,
+    ReleaseState,
+    ReviewState,
+)
 from apps.identity.queries import people_names, scope_of, visible
 from apps.registry.queries import large_of
 from apps.serving.hooks import keeper
@@ -48,6 +60,8 @@ class BreakGlassView:
     findings: str
     now: datetime
     ended_by: Mapping[str, Any] | None  # the recall that did, as ``keeper().took_back`` has it
+    how_ended: str  # who or what ended it, in words; '' while it is open
+    standing: BreakGlassStanding
 
     @property
     def missing(self) -> int:
@@ -116,11 +130,12 @@ def get_break_glass(glass_id: str, actor: Actor) -> BreakGlass:
 
 
 def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
-    """Return break-glasses with names and texts, in at most four queries."""
+    """Return break-glasses with names and texts, in at most five queries."""
     glasses, now = list(rows), clock.now()
-    signed = _signed(glasses)
+    signed, ended = _signed(glasses), endings(glasses)
     fallen = {row.pk: _has_fallen(row, signed[row.pk]) for row in glasses}
     people = {s.person for some in signed.values() for s in some} | {r.reviewed_by for r in glasses}
+    people |= {ending.by for ending in ended.values()}
     names = people_names(person for person in people if person)
     sealed = [s.comment_sealed for some in signed.values() for s in some]
     texts = unseal_many([*sealed, *(row.findings_sealed for row in glasses)])
@@ -132,10 +147,28 @@ def break_glass_views(rows: Iterable[BreakGlass]) -> list[BreakGlassView]:
             names.get(row.reviewed_by, row.reviewed_by),
             texts.get(row.findings_sealed, ""),
             now,
-            ended_by=_ended_by(row, signed[row.pk]),
+            **_ending(row, signed[row.pk], ended.get(row.pk), names),
         )
         for row in glasses
     ]
+
+
+def _ending(
+    glass: BreakGlass, signed: Sequence[Any], ending: Ending | None, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return how one stands, and how it ended if it did."""
+    recall = _ended_by(glass, signed)
+    back = [one.person for one in signed if recall and _is_of(one.taken_back, recall)]
+    recalled = [names.get(person, person) for person in back]
+    return {
+        "ended_by": recall,
+        "how_ended": how_ended(glass, ending, names, recalled),
+        "standing": standing_of(glass, ending, recall),
+    }
+
+
+def _is_of(taken_back: Mapping[str, Any] | None, recall: Mapping[str, Any]) -> bool:
+    return taken_back is not None and taken_back["id"] == recall["id"]
 
 
 def _signed(glasses: Sequence[BreakGlass]) -> dict[str, list[Any]]:

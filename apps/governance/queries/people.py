@@ -135,6 +135,26 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
     return ReleasePeople(names, tuple(deciders))
 
 
+def lacks_co_signers(release: Release, starter: str) -> str:
+    """Say why an emergency release that ``starter`` started of ``release`` could never take effect:
+    too few others approve where it goes, who took no part in it (one query). '' where enough do, or
+    where none can be started. Whoever lacks a second factor or a passkey may have one by then."""
+    rule = release.policy.break_glass
+    if rule is None:
+        return ""
+    approves = _held_by(_bindings(release), rules.APPROVER)
+    able = User.objects.filter(approves, ~keeper().uncounts(OuterRef("pk")), is_active=True)
+    there, needed = able.exclude(pk__in=[*release.parties, starter]).count(), rule.people - 1
+    if there >= needed:
+        return ""
+    asked = "1 approver" if needed == 1 else f"{needed} approvers"
+    count = f"only {there} could" if there else "nobody could"
+    return (
+        f"An emergency release must be co-signed by {asked} of {release.environment.name} who did"
+        f" not start it, request the release or create its version, and {count} here"
+    )
+
+
 def _held_by(bindings: QuerySet[RoleBinding], role: str) -> Q:
     """Return the condition that somebody has ``role`` by one of these, or is in a team that has.
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from apps.governance import promotion
 from apps.governance.models import Environment, PolicyRevision, Promotion, Release
 from apps.governance.promotion import Soak
 from apps.governance.queries.facts import soaks_by_environment, soaks_of
 from apps.governance.rules import PolicyState, ReleaseState
+from apps.identity.queries import name_in
 from apps.serving.rules import EndpointState
 from placet.kernel import clock
 
@@ -63,6 +65,14 @@ def soak_of(release: Any, now: datetime | None = None) -> Soak:
         return Soak(passed=False)
     stretches = soaks_by_environment(release.stretches).get(place.name, [])
     return promotion.soak(release.next_policy, place.name, stretches, now or clock.now())
+
+
+def opened_by_itself() -> Subquery:
+    """Return for whom a release was requested by itself, and who had set that, as a column of a
+    query that reads it; ``None`` of one that somebody requested."""
+    made = Promotion.objects.filter(release=OuterRef("pk"))
+    told = JSONObject(owner=name_in("release__requester"), by="set_by", setter=name_in("set_by"))
+    return Subquery(made.values(json=told)[:1])
 
 
 def promote_document(environment: Environment) -> Mapping[str, Any]:

@@ -15,7 +15,6 @@ from apps.governance import gates, rules
 from apps.governance.events import (
     RELEASE_ABORTED,
     RELEASE_FAILED,
-    RELEASE_REVOKED,
     RELEASE_ROLLED_BACK,
 )
 from apps.governance.gates.facts import EvidenceFact, GateResult
@@ -46,6 +45,7 @@ from apps.governance.queries.visible_rows import ReadAlong, held_roles
 from apps.governance.queries.waiting import waits_for
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import people_names, scope_of
+from apps.serving.hooks import keeper
 from apps.serving.marks import marks
 from apps.serving.rules import shared_network
 from placet.kernel import clock
@@ -55,8 +55,9 @@ from placet_verify.statements import REQUEST_CHANGES
 
 SHOWN_EVENTS = 200
 NAMED = ("asked_by", "person", "deputy")  # in the data of events
+# not of a recall: that has words of its own, which not everybody sees
 WITH_REASON = frozenset(
-    kind.name for kind in (RELEASE_ABORTED, RELEASE_FAILED, RELEASE_ROLLED_BACK, RELEASE_REVOKED)
+    kind.name for kind in (RELEASE_ABORTED, RELEASE_FAILED, RELEASE_ROLLED_BACK)
 )
 
 
@@ -73,6 +74,7 @@ class DecisionRow:
     at: datetime
     passkey: bool
     voided_reason: str
+    recalled_since: bool = False  # it let something run, and a recall that stands took it back
 
     @property
     def holds(self) -> bool:
@@ -171,6 +173,11 @@ class ReleaseView(ComparedRelease):
         waits = self.release.state == ReleaseState.REQUESTED
         return [d for d in self.decisions if waits and d.holds]
 
+    def recalled_since(self, gate: GateResult) -> list[str]:
+        """Return by name whose approval, which ``gate`` counted, was recalled since."""
+        by = gate["facts"].get("by", ())
+        return [d.name for d in self.decisions if d.recalled_since and d.person in by]
+
     @property
     def can_decide(self) -> bool:
         """Tell whether the reader may decide now."""
@@ -193,8 +200,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     row, live = found.release, found.live  # gates compare with what served last; it may be over
     facts = gather([row], clock.now(), served=served)[row.pk]
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
-    made = Decision.objects.filter(release=row).select_related("record")
-    decisions = list(made.order_by("created_at", "pk"))
+    decisions = _made_on(row)
     events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
     bodies = [body_of(e.body) for e in reversed(events)]
     people = people_around(row, _ids(row, decisions, bodies))
@@ -222,6 +228,14 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         answers=tuple(Answered.of(one, texts) for one in more.answers),
         answered_by=Answer(**more.answered_by) if more.answered_by else None,
     )
+
+
+def _made_on(row: Release) -> list[Decision]:
+    """Return the decisions on a release, each with what was kept of it, and whether a recall that
+    stands took it back since (``taken_back``)."""
+    made = Decision.objects.filter(release=row).select_related("record")
+    told = made.annotate(taken_back=keeper().took_back(standing=True))
+    return [*told.order_by("created_at", "pk")]
 
 
 def _along(rows: QuerySet[Release], read_along: ReadAlong | None) -> QuerySet[Release]:
@@ -327,6 +341,7 @@ def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) 
         at=decision.created_at,
         passkey=decision.assertion is not None,
         voided_reason=decision.voided_reason,
+        recalled_since=not decision.voided_reason and bool(getattr(decision, "taken_back", None)),
     )
 
 

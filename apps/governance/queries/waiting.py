@@ -48,6 +48,21 @@ def on_their_way() -> QuerySet[Release]:
     return Release.objects.filter(endpoint=OuterRef("pk"), state__in=OPEN_STATES)
 
 
+def with_overtaking(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
+    """Have each release bring the number of the newest that :func:`overtaken` tells of."""
+    newest = overtaking().order_by("-number").values("number")
+    return releases.annotate(overtaken_by=Subquery(newest[:1]))
+
+
+def overtaken(release: Any) -> str:
+    """Say which release went live since this approved one was, so that it does not start by
+    itself; '' where none did, or the release was not read :func:`with_overtaking`."""
+    number = getattr(release, "overtaken_by", None)
+    if not number or release.state != ReleaseState.APPROVED:
+        return ""
+    return f"Release {number} went live since this one was approved"
+
+
 def with_waiting(releases: QuerySet[Release]) -> QuerySet[Release]:
     """Have each release bring what :func:`waits_for` looks at."""
     tried = Job.objects.filter(kind=START, key=OuterRef("pk")).exclude(error="").order_by("-pk")
@@ -55,9 +70,8 @@ def with_waiting(releases: QuerySet[Release]) -> QuerySet[Release]:
     entries = TargetUse.objects.filter(
         target=OuterRef("endpoint__target"), project=OuterRef("project")
     )
-    return releases.annotate(
+    return with_overtaking(releases).annotate(
         tried=Subquery(attempts[:1]),
-        overtaken_by=Subquery(overtaking().order_by("-number").values("number")[:1]),
         beside=occupying("endpoint__target"),
         listed=ArraySubquery(entries.values("environment")),
     )
@@ -72,8 +86,7 @@ def waits_for(release: Any) -> str:
         return ""
     if release.endpoint.state == EndpointState.STOPPED:
         return "The endpoint is stopped: nothing starts there before somebody starts the endpoint"
-    if release.state == ReleaseState.APPROVED and release.overtaken_by:
-        newer = f"Release {release.overtaken_by} went live since this one was approved"
+    if newer := overtaken(release):
         return f"{newer}: it does not start by itself, an operator has to start it"
     if release.state == ReleaseState.APPROVED and release.tried:
         error = str(release.tried["error"])

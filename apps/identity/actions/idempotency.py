@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from apps.identity.errors import IdempotencyConflict, IdempotencyInProgress
-from apps.identity.models import IdempotencyRecord, User
+from apps.identity.models import IdempotencyRecord
 from placet.kernel.clock import now
 from placet.kernel.config import config
 
@@ -43,8 +43,8 @@ def begin(
         return stored, None
     if stored.status is None:
         raise IdempotencyInProgress(
-            "The first request with this key is still running, or was cut off: look at what it "
-            "did before you send it again under a new key"
+            "The first request with this key is still running, was cut off, or its answer is kept "
+            "no more: look at what it did before you send it again under a new key"
         )
     return stored, StoredResponse(stored.status, stored.headers, _open(stored))
 
@@ -63,10 +63,10 @@ def forget(record: IdempotencyRecord) -> None:
     IdempotencyRecord.objects.filter(pk=record.pk).delete()
 
 
-def forget_answers_about(person: User) -> None:
-    """Free the keys of the requests that made ``person``: their answers name them."""
-    made = {"Location": f"/api/v1/people/{person.pk}"}
-    IdempotencyRecord.objects.filter(headers__contains=made).delete()
+def forget_answers() -> None:
+    """Forget what every request was answered: any may name somebody who is erased, and none can be
+    looked into but by who sent it. Its key stays taken: what was done is not done again."""
+    IdempotencyRecord.objects.exclude(status=None).update(status=None, headers={}, body=b"")
 
 
 def expire() -> int:

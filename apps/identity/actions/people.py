@@ -22,7 +22,7 @@ from apps.identity.actions.credentials import (
     vouched,
 )
 from apps.identity.actions.devices import deny_confirmed
-from apps.identity.actions.idempotency import forget_answers_about
+from apps.identity.actions.idempotency import forget_answers
 from apps.identity.actions.passkeys import withdraw_of
 from apps.identity.errors import HasPassword, Inactive, SignsInOtherwise, StillActive
 from apps.identity.events import (
@@ -59,6 +59,8 @@ def create_person(*, email: str, name: str, password: str | None = None, actor: 
 
 def _address(email: str) -> str:
     email = User.objects.normalize_email(email.strip())
+    if any(not c.isprintable() for c in email):  # the validator takes these between quotes
+        raise InvalidInput(errors=[FieldError("/email", "It holds a control character")])
     if not email.isascii():  # the validator takes some of these, and two may look the same
         detail = "Write it in ASCII letters, an international domain as xn--…"
         raise InvalidInput(errors=[FieldError("/email", detail)])
@@ -99,13 +101,15 @@ def deactivate_person(person: User, *, actor: Actor) -> User:
 
     Everything that lets them in is discarded: the password (which invalidates each session's
     fingerprint for good), second factors, passkeys, linked identities; passkeys that they signed
-    decisions with are withdrawn. A reactivated person starts with a new set-up link. This also
+    decisions with are withdrawn. Emergency releases that they started and nobody has co-signed yet
+    end. A reactivated person starts with a new set-up link. This also
     puts an account right that was changed past Placet: name, address and flags become again what
     the log vouches for.
     """
     by_person(actor)
     with record(actor) as log:
         authorize_access(actor)
+        hooks.person_leaves(person, actor)
         row = lock_credentials(person)
         if not row.is_active and (is_vouched(row) or is_erased(row.pk)):
             return row
@@ -170,7 +174,7 @@ def erase_person(person: User, *, actor: Actor) -> User:
         log_person(log, PERSON_UPDATED, row, *_without_names(row))
         erase_texts(row.pk, actor=actor)
         row.saved_views.all().delete()
-        forget_answers_about(row)
+        forget_answers()
         return row
 
 

@@ -19,6 +19,8 @@ from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
 
+STANDINGS = ["met", "breached", "unknown"]
+
 
 class TermsSerializer(serializers.Serializer[Any]):
     """What an endpoint is held to: an availability, a latency, or both."""
@@ -67,7 +69,7 @@ class TermsSerializer(serializers.Serializer[Any]):
 class StandingSerializer(serializers.Serializer[Any]):
     """How a live revision stands to its objective; ``latency_ms`` is an upper bound."""
 
-    standing = serializers.ChoiceField(choices=["met", "breached", "unknown"])
+    standing = serializers.ChoiceField(choices=STANDINGS)
     reason = serializers.CharField()
     revision = serializers.CharField()
     requests = serializers.IntegerField()

@@ -22,8 +22,9 @@ from placet.kernel.faults import crash_point
 KEPT_FOR = timedelta(days=30)  # of what is settled
 
 
-def spread(*, job: LeasedJob) -> int:
-    """Write down who is to be told of the next events, and return how many notices that makes.
+def spread(*, job: LeasedJob) -> tuple[int, bool]:
+    """Write down who is to be told of the next events; return how many notices that makes, and
+    whether there may be more events to read.
 
     Without a mail server nobody is: once there is one, nobody wants mail of months ago. The first
     time the log is read from its end on.
@@ -39,7 +40,7 @@ def spread(*, job: LeasedJob) -> int:
             Reading.objects.filter(pk=1).update(cursor=following)
         crash_point("notices.before_spread_commit")
     crash_point("notices.after_spread_commit")
-    return len(rows)
+    return len(rows), len(events) == queries.LOOK
 
 
 def _notices(event: Event) -> Iterator[Notice]:

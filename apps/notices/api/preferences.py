@@ -79,6 +79,7 @@ class NoticePreferenceList(PlacetView):
     @extend_schema(operation_id="notices_preferences", responses=NoticePreferencesSerializer)
     def get(self, request: Request) -> Response:
         """Read how you are told by mail of what concerns you."""
+        actions.refuse_program(self.actor)
         return Response(preferences_body(self.actor))
 
     @extend_schema(

@@ -71,6 +71,7 @@ class WatchList(ListView):
         """List the projects and releases that you watch, and the releases of which you want no
         news; the newest choice first. Releases that you asked for, decided on or were mentioned in
         you watch without a choice."""
+        actions.refuse_program(self.actor)
         return self.page(queries.own_watches(self.actor), many(WatchSerializer))
 
     @extend_schema(operation_id="notices_watch", request=NewWatchSerializer, responses={204: None})

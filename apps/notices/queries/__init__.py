@@ -2,7 +2,7 @@
 
 from apps.notices.queries.audience import Concerned, audience
 from apps.notices.queries.concerning import still_concerns
-from apps.notices.queries.due import due_notices, following, is_due, unread
+from apps.notices.queries.due import LOOK, due_notices, following, is_due, unread
 from apps.notices.queries.preferences import (
     KindChoice,
     KindPreference,
@@ -16,6 +16,7 @@ from apps.notices.queries.preferences import (
 )
 
 __all__ = [
+    "LOOK",
     "Concerned",
     "KindChoice",
     "KindPreference",

@@ -43,7 +43,7 @@ class _Logged:
 
     subject: str
     scope: Scope
-    doer: str  # who answers for it; nobody is told what they did themselves
+    doers: frozenset[str]  # who answers for it; nobody is told what they did themselves
     rows: Mapping[str, Any]
     data: Mapping[str, Any]
 
@@ -73,9 +73,11 @@ def audience(event: Event) -> Iterator[Concerned]:
     body = body_of(event.body)
     scope = Scope(body["project"], body["environment"])
     doer = body["actor"]["accountable"] if body["actor"]["kind"] == "person" else ""
-    logged = _Logged(body["subject"], scope, doer, states_of(body), body["data"])
+    asked_by = body["data"].get("asked_by")  # of whom the platform did it
+    doers = frozenset({doer, *(_people([asked_by]) if asked_by else ())})
+    logged = _Logged(body["subject"], scope, doers, states_of(body), body["data"])
     for kind, whom in concerns_of(body["kind"], body["data"]):
-        found = _people(_WHOM[whom](logged)) - {logged.doer}
+        found = _people(_WHOM[whom](logged)) - logged.doers
         if found:
             comment = logged.comment if whom in (Whom.MENTIONED, Whom.SPEAKERS) else None
             glass = logged.named(GLASS) if whom in (Whom.COSIGNERS, Whom.GLASS_REVIEWERS) else []

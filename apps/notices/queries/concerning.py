@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db.models import QuerySet, Value
+from django.db.models import QuerySet, Subquery, Value
 
+from apps.audit.models import Event
 from apps.audit.queries import is_erased
 from apps.builds.queries import builds
+from apps.discussions.models import Comment
 from apps.discussions.queries import visible_threads
-from apps.governance.models import Decision
+from apps.governance.events import REVIEW_OVERDUE, REVIEW_REQUESTED
 from apps.governance.queries.break_glass import glasses_awaiting
+from apps.governance.queries.review_requests import answers_of, naming
 from apps.governance.queries.standing import standings
 from apps.governance.queries.visible_rows import held_roles, publishable_drafts, releases
 from apps.governance.rules import ReleaseState
@@ -22,6 +25,7 @@ from apps.rollouts.queries import visible_rollouts
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor
 
+BY_NAME = (REVIEW_REQUESTED.name, REVIEW_OVERDUE.name)
 Rows = Callable[[Actor], QuerySet[Any]]
 Question = Callable[[Notice, Actor], bool]
 
@@ -45,16 +49,32 @@ def _sees_release(notice: Notice, actor: Actor) -> bool:
 
 
 def _decides(notice: Notice, actor: Actor) -> bool:
-    """Tell whether a release waits for a decision of theirs, as their inbox would."""
-    mine = Decision.objects.filter(person=actor.id, voided_reason="")
+    """Tell whether a release waits for a decision of theirs, as their inbox would: for one of their
+    roles, or for them by name. That they were asked by name is told while they are."""
     rows = releases(actor, state=ReleaseState.REQUESTED).filter(pk=notice.subject)
-    asked = rows.exclude(decisions__in=mine).defer(None)
-    row = asked.annotate(recalled=keeper().uncounts(Value(actor.id))).first()
-    if row is None:
+    waits = rows.exclude(decisions__in=answers_of(actor.id)).defer(None)
+    told = {"recalled": keeper().uncounts(Value(actor.id)), "named": Subquery(naming(actor.id))}
+    row: Any = waits.annotate(**told).first()
+    if row is None or (not row.named and _asks_by_name(notice)):
         return False
     known = standings([row], [actor.id], [actor.id] if row.recalled else [])
-    decider = known.decider(row, actor.id)
-    return bool(decider.needed(held_roles(actor, scope_of(row)), row.gates))
+    decider, held = known.decider(row, actor.id), held_roles(actor, scope_of(row))
+    return bool(decider.needed(held, row.gates) or (row.named and decider.counting(held)))
+
+
+def _asks_by_name(notice: Notice) -> bool:
+    """Tell whether it tells somebody that they were asked by name, or that this is overdue."""
+    index = notice.index if notice.index is not None else -1
+    return Event.objects.filter(index=index, kind__in=BY_NAME).exists()
+
+
+def _hears(notice: Notice, actor: Actor) -> bool:
+    """Tell whether they may see the thread, and the comment stands; where they were mentioned it
+    mentions them still."""
+    said = Comment.objects.filter(pk=notice.part, deleted_at=None)
+    if notice.kind == "mentioned":
+        said = said.filter(mentions__person=actor.id)
+    return said.filter(thread__in=visible_threads(actor).filter(pk=notice.subject)).exists()
 
 
 def _among(rows: Rows) -> Question:
@@ -75,7 +95,7 @@ _STILL: Mapping[str, Question] = {
     "watched": _sees_release,
     "build": _among(builds),
     "token": _among(_tokens),
-    "mentioned": _among(visible_threads),
-    "replied": _among(visible_threads),
+    "mentioned": _hears,
+    "replied": _hears,
     "alert": _among(unresolved_alerts),
 }

@@ -47,6 +47,7 @@ from placet.kernel.problems import NeedsPermission
 from placet.kernel.states import move
 
 Held = frozenset[Grant]
+ANSWERED = "It was answered or withdrawn meanwhile: look at the rollout again"
 
 
 def go_past(log: Recorder, row: Rollout, verb: PassingVerb, reason: str) -> None:
@@ -158,8 +159,8 @@ def _asked(row: Rollout, digest: str) -> Passing:
     if Passing.objects.filter(rollout=row, digest=digest).exclude(step=row.step).exists():
         raise StepMoved
     if asked is not None:
-        raise NoPassingAsked("Something else waits for a second person: look at it again")
-    raise NoPassingAsked("It was answered or withdrawn meanwhile: reload the page")
+        raise NoPassingAsked("Something else waits for a second person: look at the rollout again")
+    raise NoPassingAsked(ANSWERED)
 
 
 def _operates(row: Rollout, held: Held) -> bool:
@@ -196,7 +197,7 @@ def _insert(
 def _answer(asked: Passing, to: PassingState, actor: Actor, **columns: Any) -> None:
     answered = {"answered_by": actor.id, "answered_at": now()}
     if not move(asked, expected=PassingState.ASKED, to=to, **answered, **columns):
-        raise NoPassingAsked("It was answered or withdrawn meanwhile: reload the page")
+        raise NoPassingAsked(ANSWERED)
 
 
 def _do(

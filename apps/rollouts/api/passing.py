@@ -65,6 +65,22 @@ class PassedOverSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField(help_text="All of it in words")
 
 
+class UnconfirmedPassingSerializer(serializers.Serializer[Any]):
+    """What a second person was asked for and nobody confirmed."""
+
+    verb = serializers.ChoiceField(choices=["skip", "promote"])
+    step = serializers.IntegerField(help_text="At which it was asked for, from 0 (-1: before it)")
+    asked_by = serializers.CharField()
+    asked_by_name = serializers.CharField()
+    reason = serializers.CharField()
+    asked_at = serializers.DateTimeField()
+    declined_by = serializers.CharField(help_text="'' where it lapsed: nobody answered in time")
+    declined_by_name = serializers.CharField()
+    answer = serializers.CharField(help_text="Why they declined it")
+    declined_at = serializers.DateTimeField(allow_null=True)
+    sentence = serializers.CharField(help_text="All of it in words")
+
+
 class RolloutPassingSerializer(serializers.Serializer[Any]):
     """What may be gone past now, and what was."""
 
@@ -78,6 +94,9 @@ class RolloutPassingSerializer(serializers.Serializer[Any]):
     promote = VerbPassesSerializer()
     asked = AskedPassingSerializer(allow_null=True)
     passed_over = PassedOverSerializer(many=True)
+    unconfirmed = UnconfirmedPassingSerializer(
+        many=True, help_text="What was declined or lapsed, the newest first, 5 at most"
+    )
 
 
 class ReleasePassedOverSerializer(serializers.Serializer[Any]):

@@ -24,6 +24,11 @@ from placet.embedded.processes import GIVE_UP_AFTER, Child
 from placet.kernel.config import ROOT, Config
 
 Say = Callable[[str], None]
+# which settings of its own environment it hands on: what it does not find out itself
+TAKEN = (
+    *("PLACET_CRASH", "PLACET_EMAIL_URL", "PLACET_MAIL_FROM"),
+    *("PLACET_OIDC_", "PLACET_WEBHOOK_HOSTS"),
+)
 
 
 class CannotStart(Exception):
@@ -234,7 +239,8 @@ class Supervisor:
     def _environment(self, process: str, **more: str) -> dict[str, str]:
         theirs = ("PLACET_", "AWS_") if process in ("agent", "broker") else ("PLACET_",)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
-        kept = {k: v for k, v in os.environ.items() if k.startswith("PLACET_CRASH")}
+        taken = ("PLACET_CRASH",) if process in ("agent", "broker") else TAKEN
+        kept = {k: v for k, v in os.environ.items() if k.startswith(taken)}
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         return (
             inherited

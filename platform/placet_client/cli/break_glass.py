@@ -1,7 +1,7 @@
 """break-glass."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,13 +14,17 @@ from placet_client.cli.command import (
     listed_project,
 )
 from placet_client.output import Form, show_list, show_one, tell
+from placet_client.records import BreakGlass
 
 glass = typer.Typer(
     help="Emergency releases: who signed, what runs by them, and the reviews. People "
     "start, co-sign and review them in the browser",
     no_args_is_help=True,
 )
-COLUMNS = ["id", "project", "release_number", "environment", "state", "until", "running", "review"]
+COLUMNS = ["id", "project", "release_number", "environment", "state", "how_ended"]
+COLUMNS += ["until", "running", "review"]
+AWAITING = "awaiting_co_signature"
+STATES = "opened (awaiting co-signature), confirmed (active, or used), ended, lapsed or reviewed"
 
 
 class Review(StrEnum):
@@ -40,7 +44,7 @@ def add_to(app: typer.Typer) -> None:
 def break_glass_list(
     within: ListedProject = "",
     project: ListedProjectOption = "",
-    state: Annotated[str, typer.Option(help="opened, confirmed, ended, lapsed or reviewed")] = "",
+    state: Annotated[str, typer.Option(help=STATES)] = "",
     review: Annotated[
         Review | None, typer.Option(help="open (overdue too), overdue or closed")
     ] = None,
@@ -53,7 +57,8 @@ def break_glass_list(
         glasses = client.break_glasses.list(
             project=project, state=state, review=review or "", limit=limit
         )
-        show_list(glasses, COLUMNS, output)
+        shown = glasses if output is Form.JSON else map(_in_words, glasses)
+        show_list(shown, COLUMNS, output)
 
 
 @glass.command("show")
@@ -61,8 +66,16 @@ def break_glass_show(glass_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show an emergency release: who signed it and why, until when, and its review."""
     with connected() as client:
         break_glass = client.break_glasses.get(glass_id)
-    show_one(break_glass, output)
+    show_one(break_glass if output is Form.JSON else _in_words(break_glass), output)
     for signer in break_glass.signers if output is Form.TABLE else ():
         how = " with a passkey" if signer.passkey else ""
         void = ", void: recalled" if signer.void else ""
         tell(f"{signer.name} as {signer.role}{how}{void}")
+
+
+def _in_words(glass: BreakGlass) -> dict[str, Any]:
+    """Return an emergency release as tables have it: it stands as pages say."""
+    told = dict(glass.raw)
+    standing = told.pop("standing", glass.state)
+    told["state"] = "awaiting co-signature" if standing == AWAITING else standing.replace("_", " ")
+    return told

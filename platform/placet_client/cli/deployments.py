@@ -104,6 +104,9 @@ def idle(row: Deployment) -> str:
 def approvers(row: ServedRevision) -> list[str] | str:
     """Say who approved what served, in the words of the page of deployments."""
     if row.approvals:
-        how = {True: ", in an emergency", False: ""}
-        return [f"{who.name} ({who.role}{how[who.emergency]})" for who in row.approvals]
+        how, since = {True: ", in an emergency", False: ""}, {True: ", recalled since", False: ""}
+        return [
+            f"{who.name} ({who.role}{how[who.emergency]}{since[who.recalled_since]})"
+            for who in row.approvals
+        ]
     return "nobody: the policy asks for no one" if row.release else "not known"

@@ -1,13 +1,22 @@
 """rollout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from placet_client.cli import release_names, serving
-from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
+from placet_client.cli.command import (
+    CONFLICT,
+    CommandEnded,
+    LimitOption,
+    OutputOption,
+    connected,
+    go_on,
+)
 from placet_client.client import Client
+from placet_client.errors import Conflict
 from placet_client.output import Form, Item, counted, measured, say, show_list, show_one, tell
 from placet_client.records import (
     AskedPassing,
@@ -19,6 +28,7 @@ from placet_client.records import (
 )
 
 rollout = typer.Typer(help="Rollouts of releases", no_args_is_help=True)
+NOT_AS_SHOWN = ("no_passing_asked", "step_moved")  # codes of answers to what waits no more
 FEWEST = 20  # of fewer requests pages show no percentile: it would mean nothing
 BRIEF = ["id", "kind", "environment", "endpoint_name", "state", "step", "reason"]
 
@@ -172,7 +182,7 @@ def _say_passed(found: RolloutPassing, passes: VerbPasses) -> None:
 @rollout.command("passing")
 def rollout_passing(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
     """Show which analyses that people signed a skip or a promotion would pass over now, what waits
-    for a second person, and what was passed over."""
+    for a second person, what was declined or lapsed, and what was passed over."""
     with connected() as client:
         found = client.rollouts.passing(rollout_id)
     if output is Form.JSON:
@@ -186,6 +196,8 @@ def rollout_passing(rollout_id: str, output: OutputOption = Form.TABLE) -> None:
             tell(f"  {_about(one)}")
     if found.asked is not None:
         tell(_asked(found.asked))
+    for ended in found.unconfirmed:
+        tell(ended.sentence)
     for done in found.passed_over:
         tell(done.sentence)
 
@@ -224,6 +236,20 @@ def rollout_promote(
         _show_changed(client, changed, output)
 
 
+@contextmanager
+def _answering(rollout_id: str) -> Iterator[Client]:
+    """Answer what waits for a second person; where that was not what is named, say how to see
+    what does."""
+    with connected() as client:
+        try:
+            yield client
+        except Conflict as refusal:
+            if refusal.code not in NOT_AS_SHOWN:
+                raise
+            shows = f"`placet rollout passing {rollout_id}` shows what waits now, with its --digest"
+            raise CommandEnded(CONFLICT, f"{refusal}\n{shows}") from None
+
+
 DigestOption = Annotated[str, typer.Option(help="as `passing` shows it: anything else is refused")]
 
 
@@ -233,7 +259,7 @@ def rollout_confirm(
 ) -> None:
     """Confirm, as the second person, what `passing` shows that somebody else asked for: it is done
     at once."""
-    with connected() as client:
+    with _answering(rollout_id) as client:
         changed = client.rollouts.confirm_passing(rollout_id, digest=digest, reason=reason)
         _show_changed(client, changed, output)
 
@@ -244,7 +270,7 @@ def rollout_decline(
 ) -> None:
     """Decline what `passing` shows that somebody else asked a second person for; the rollout goes
     on as it was."""
-    with connected() as client:
+    with _answering(rollout_id) as client:
         changed = client.rollouts.decline_passing(rollout_id, digest=digest, reason=reason)
         _show_changed(client, changed, output)
 
@@ -254,7 +280,7 @@ def rollout_withdraw(
     rollout_id: str, digest: DigestOption, output: OutputOption = Form.TABLE
 ) -> None:
     """Withdraw what you asked a second person for."""
-    with connected() as client:
+    with _answering(rollout_id) as client:
         changed = client.rollouts.withdraw_passing(rollout_id, digest=digest)
         _show_changed(client, changed, output)
 

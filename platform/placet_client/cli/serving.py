@@ -310,11 +310,18 @@ def _once_started(client: Client, started: records.Endpoint) -> Iterator[str]:
     if started.live_revision is None and releases:
         yield "Nothing is live there yet: clients get 503 until something is."
     for release in releases:
-        by_hand = isinstance(release.plan, Mapping) and release.plan.get("start") == "manual"
-        starts = BY_HAND if by_hand else "starts by itself, if every gate still passes"
-        yield f"Release {release.number}, which is approved, {starts}."
+        yield f"Release {release.number}, which is approved, {_starts(client, release)}."
     if started.live_revision is None and not releases:
         yield "Nothing serves there until a version is released to it."
+
+
+def _starts(client: Client, release: records.Release) -> str:
+    """Say who starts an approved release at an endpoint that was started just now."""
+    if isinstance(release.plan, Mapping) and release.plan.get("start") == "manual":
+        return BY_HAND
+    if newer := client.releases.get(release.id).overtaken_by:
+        return f"{BY_HAND}: release {newer} went live since it was approved"
+    return "starts by itself, if every gate still passes"
 
 
 @endpoint.command("restart")

@@ -175,6 +175,7 @@ from placet_client.records.serving import (
     TargetUse,
     ToldRecall,
     Traffic,
+    UnconfirmedPassing,
     VerbPasses,
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
@@ -348,6 +349,7 @@ __all__ = [
     "Token",
     "ToldRecall",
     "Traffic",
+    "UnconfirmedPassing",
     "Unmentioned",
     "Upload",
     "VerbPasses",

@@ -22,8 +22,14 @@ class GlassSigner(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakGlass(Record):
-    """An exception for one release. ``running``: what was started by it serves, whatever its
-    review found: not while its endpoint is stopped."""
+    """An exception for one release. ``running``: what was started by it serves or is rolling out,
+    whatever its review found: not while its endpoint is stopped.
+
+    ``state`` is how far it went: ``opened`` awaits its co-signatures, ``confirmed`` has them and
+    has not ended, used or not, ``ended`` had them and waits for its review, ``reviewed`` has that
+    too, and ``lapsed`` ended, however it did, before it had them. ``standing`` is how pages and the
+    command line say it, and ``how_ended`` who or what ended it.
+    """
 
     id: str
     project: str
@@ -33,6 +39,12 @@ class BreakGlass(Record):
     environment: str
     endpoint_name: str
     state: str
+    # How it stands beside its review: used, it has started its release; lapsed, its time ran out
+    # before it had its co-signatures
+    standing: str
+    # Who or what ended it: a person by hand, another policy, a recall of who signed, what became of
+    # its release, its time; empty while it is open
+    how_ended: str
     reason: str
     people: int
     signers: tuple[GlassSigner, ...]

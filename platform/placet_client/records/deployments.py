@@ -20,6 +20,7 @@ class Approval(Record):
     at: datetime
     emergency: bool  # By breaking the glass
     event: int | None  # Where the log says it
+    recalled_since: bool  # A recall that stands took it back since: it would not count today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -317,6 +317,7 @@ class ReleaseDetail(Record):
     bound: Bound
     shared_network: str  # Why its replicas are not kept from the network, or ''
     waits_for: str  # What it waits for beside its gates, its turn or room on its target, or ''
+    overtaken_by: int | None  # The newest release that went live since it was approved, by number
     # Private, link-local and metadata addresses among its destinations
     egress_marks: tuple[str, ...]
     decisions: tuple[Decision, ...]

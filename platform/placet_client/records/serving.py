@@ -281,6 +281,23 @@ class PassedOver(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnconfirmedPassing(Record):
+    """What a second person was asked for and nobody confirmed."""
+
+    verb: str
+    step: int  # At which it was asked for, from 0 (-1: before it)
+    asked_by: str
+    asked_by_name: str
+    reason: str
+    asked_at: datetime
+    declined_by: str  # '' where it lapsed: nobody answered in time
+    declined_by_name: str
+    answer: str  # Why they declined it
+    declined_at: datetime | None
+    sentence: str  # All of it in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPassing(Record):
     """What may be gone past now, and what was."""
 
@@ -290,6 +307,8 @@ class RolloutPassing(Record):
     promote: VerbPasses
     asked: AskedPassing | None
     passed_over: tuple[PassedOver, ...]
+    # What was declined or lapsed, the newest first, 5 at most
+    unconfirmed: tuple[UnconfirmedPassing, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,8 @@ def late(story: NodeHistory, recall: RecallStatement, release: str) -> Iterator[
         longer = ran.ended_at - max(ran.started_at, recall.at)
         if ran.ended_at > recall.at:
             seconds = longer // timedelta(seconds=1)
-            yield f"recall {recall.recall}: {ran.revision} ran {seconds} s longer than that"
+            span = f"{seconds} s" if seconds else "less than a second"
+            yield f"recall {recall.recall}: {ran.revision} ran {span} longer than that"
 
 
 def faults(story: NodeHistory, decided: datetime | None = None) -> Iterator[str]:

@@ -299,7 +299,8 @@ function tellRecall(story, recall, release, tell) {
     const since = parseTime(at);
     if (said.until <= since) continue;
     const seconds = (said.until - (said.from > since ? said.from : since)) / SECOND;
-    tell(`recall ${id}: ${said.revision} ran ${seconds} s longer than that`);
+    const span = seconds ? `${seconds} s` : "less than a second";
+    tell(`recall ${id}: ${said.revision} ran ${span} longer than that`);
   }
 }
 

@@ -242,6 +242,8 @@ def test_an_operator_reads_what_is_passed_over_and_a_second_one_confirms_it(
     story.world.people["Olga"] = factories.person("Olga", roles={"operator": story.world.project})
     become(story.world, "Olga", live_server.url, monkeypatch)
     assert main(["rollout", "confirm", rollout.pk, "--reason", "ok", "--digest", "sha256:0"]) == 6
+    refused = capsys.readouterr().err
+    assert f"`placet rollout passing {rollout.pk}` shows what waits now" in refused
     assert main(confirm) == 0
     capsys.readouterr()
     assert Rollout.objects.get(pk=rollout.pk).promoted_by
@@ -269,8 +271,11 @@ def test_a_request_to_pass_over_analyses_is_withdrawn_or_declined(
         verb += ["--digest", answer(capsys)["asked"]["digest"]]
         become(story.world, who, live_server.url, monkeypatch)
         assert main(["rollout", verb[0], rollout, *verb[1:]]) == 0
+        capsys.readouterr()
         assert main(["rollout", verb[0], rollout, *verb[1:]]) == 6
-    capsys.readouterr()
+        refused = capsys.readouterr().err
+        assert f"`placet rollout passing {rollout}` shows what waits now" in refused
+        assert "page" not in refused
     assert main(["rollout", "passing", rollout, "-o", "json"]) == 0
     assert answer(capsys)["asked"] is None
 

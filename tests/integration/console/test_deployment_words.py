@@ -10,12 +10,14 @@ import pytest
 from apps.assurance.actions import lift, recall
 from apps.assurance.models import Recall
 from apps.governance.models import Release
+from apps.identity.models import User
 from apps.rollouts import actions
 from apps.rollouts.models import Rollout
 from apps.serving.actions import stop_endpoint
 from apps.serving.models import Revision
+from placet.kernel.clock import now, rfc3339
 from tests.support import factories
-from tests.support.factories import browser
+from tests.support.factories import api, browser
 from tests.support.page_text import text_of
 from tests.support.story import Story
 
@@ -101,6 +103,39 @@ def test_a_rollout_that_a_hidden_recall_began_says_of_which_side_alone(story: St
     assert f"{told} ( Olga (ago) ). Open recall" in text_of(seen)
     shown = page(story, f"/rollouts/{back.pk}/", who="Ada")
     assert told in shown and "Olga" not in shown and "Open recall" not in shown
+
+
+def test_who_approved_what_served_is_said_to_be_recalled_since_while_that_recall_stands(
+    story: Story,
+) -> None:
+    release = story.release("staging")
+    story.approve(release, by="Rita")
+    story.settle()
+    at, path = rfc3339(now()), f"/releases/{release.pk}/"
+    then = f"/deployments/?at={at}"
+
+    def marked() -> list[int]:
+        return [page(story, one).count("✕ recalled since") for one in (path, then)]
+
+    assert marked() == [0, 0] and "Rita risk" in page(story, then)
+    what: dict[str, Any] = {"kind": "person", "what": story.rita.id}
+    oda = factories.actor_of(factories.person("Oda", {"operator": None}))
+    found = recall(**what, reason="coerced", actor=oda)
+    story.settle()
+    assert marked() == [1, 1]
+    said = page(story, path)
+    assert "Recalled since: Rita risk" in said, "beside the gate that it had passed"
+    assert said.count("recalled since") == 2, "the print says it too"
+    told = api(story.people["Otto"]).get(f"/deployments?at={at}").json()["items"]
+    (approval,) = told[0]["revisions"][0]["approvals"]
+    assert (approval["name"], approval["recalled_since"]) == ("Rita risk", True)
+    lift(found, reason="It was not so", actor=factories.actor_of(everywhere("Vesta")))
+    assert marked() == [0, 0]
+
+
+def everywhere(name: str) -> User:
+    """Return an approver of all projects."""
+    return factories.person(name, {"approver": None})
 
 
 def test_the_revisions_are_read_in_twelve_queries_where_a_recall_stopped_one(

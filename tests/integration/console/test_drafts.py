@@ -17,6 +17,7 @@ from apps.registry.actions import (
     add_evidence,
     copy_facts,
     create_version,
+    discard_draft,
     edit_draft,
     receive_chunk,
     set_card,
@@ -498,6 +499,27 @@ def test_a_draft_is_discarded_on_its_page_and_what_somebody_saved_meanwhile_is_n
     twice = ada.post(path + "discard", sent, follow=True)
     assert twice.redirect_chain[-1][0] == "/models/risk/churn/"
     assert f"There is no churn:{draft.number}: it was discarded" in twice.content.decode()
+
+
+def test_who_goes_on_with_a_draft_that_was_discarded_elsewhere_is_told_so_and_led_to_its_model(
+    draft: ModelVersion, ada: Client, world: World
+) -> None:
+    discard_draft(draft, actor=world.ada)
+    overview = place(draft).removesuffix("draft/")
+    answers = [
+        ada.get(place(draft), follow=True),
+        ada.get(overview, follow=True),
+        ada.post(place(draft, "finish"), {"next": place(draft)}, follow=True),
+        ada.post(overview + "finalise", {"next": overview}, follow=True),
+        ada.post(place(draft, "save/card"), {"card": "# Mine"}, follow=True),
+    ]
+    for answer in answers:
+        assert answer.redirect_chain[-1][0] == "/models/risk/churn/"
+        assert f"There is no churn:{draft.number}: it was discarded." in answer.content.decode()
+    never = place(draft).replace(f"/{draft.number}/", f"/{draft.number + 1}/")
+    assert ada.get(never).status_code == 404
+    stranger = browser(factories.person("Mallory"))
+    assert stranger.get(place(draft)).status_code == 404
 
 
 def hidden(page: str, name: str) -> str:

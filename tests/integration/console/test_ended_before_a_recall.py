@@ -105,6 +105,8 @@ def test_the_page_of_a_revoked_release_says_who_recalled_it_and_why_to_who_may_s
     said = page(story, path)
     assert "Its version was recalled by Otto risk: “leaky labels”." in said
     assert said.count("Open recall") == 1
+    told = "is revoked by a recall: its version was recalled by Otto risk, “leaky labels”"
+    assert told in said and "“Recalled: version”" not in said
     assert "never started" in page(story, f"/releases/{waits.pk}/")
     lift(before, reason="labels were right", actor=story.vera)
     recall(**what, reason="leaky after all", actor=story.otto)

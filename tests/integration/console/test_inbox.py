@@ -201,12 +201,13 @@ def test_the_count_beside_inbox_is_of_all_that_the_inbox_lists_on_every_page(
     assert everywhere() == (0, "")
     paused = story.under_way({"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}]})
     assert story.rollout(paused).state == "waiting"
-    assert everywhere() == (1, "rollouts that wait for a person to go on")
+    paused_or_asked = "rollouts that wait for a person to go on or for a second one"
+    assert everywhere() == (1, paused_or_asked)
     story.approve(story.release("staging", plan={"strategy": "replace", "start": "manual"}))
     draft(world)
     world.request("production")
     said = "releases that wait for your role, approved releases to be rolled out, "
-    said += "rollouts that wait for a person to go on and policy drafts that you may publish"
+    said += f"{paused_or_asked} and policy drafts that you may publish"
     assert everywhere() == (4, said)
     assert browser(olga).get("/inbox/").context["page"].size == 4
     resume(story.rollout(paused), step=1, reason="Looks fine", actor=story.otto)

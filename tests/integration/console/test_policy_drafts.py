@@ -5,7 +5,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.governance.actions import draft_policy
 from apps.governance.models import PolicyRevision
-from apps.identity.actions import place_person
+from apps.identity.actions import deactivate_person, place_person
 from placet.kernel.actor import SYSTEM
 from tests.support.factories import browser
 from tests.support.page_text import text_of
@@ -101,6 +101,23 @@ def test_a_draft_that_nobody_could_satisfy_offers_nobody_to_publish_it(world: Wo
     number = PolicyRevision.objects.get(state="draft").number
     own = text_of(browser(world.people["Vito"]).get(f"{PLACE}{number}/").content.decode())
     assert why in own and "Withdraw this draft" in own and "Publish or" not in own
+
+
+def test_a_policy_in_force_that_nobody_can_meet_any_more_says_so_as_its_environment_does(
+    world: World, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    world.policy("staging", OPEN + "  - {gate: approvals, role: approver, count: 2}\n")
+    why = "It asks for 2 approvers, and only 1 person holds that role here"
+    there = f"/projects/{world.project.slug}/environments/staging/"
+    client = browser(world.people["Vera"])
+    for place in (PLACE, there):
+        assert why not in text_of(client.get(place).content.decode())
+    deactivate_person(world.people["Vito"], actor=SYSTEM)
+    for place in (PLACE, there):
+        with django_assert_max_num_queries(12):
+            said = text_of(client.get(place).content.decode())
+        assert f"{why} (Vera risk): no release can be approved." in said, place
+        assert "cannot be published" not in said
 
 
 @pytest.mark.parametrize("rule", ["second_line: all", "other_reporting_line: true"])

@@ -447,6 +447,12 @@ def test_what_was_overtaken_says_everywhere_that_an_operator_has_to_start_it(sto
     page = otto.get(f"/releases/{older.pk}/").content.decode()
     shown = " | ".join(text_of(page).splitlines())
     assert "Release 3 went live since this one was approved: it does not start by itself" in shown
-    assert "started by an operator" in shown
+    assert "Release 3 went live since this one was approved: started by an operator" in shown
     assert "starts on approval" not in shown
-    assert "Ready to roll out" in otto.get("/inbox/").content.decode()
+    waits = "Release 3 went live since this one was approved: waits for an operator to start it"
+    ada = browser(story.people["Ada"])
+    for path in ("/", "/releases/", "/inbox/", f"/releases/{older.pk}/"):
+        assert waits in " ".join(text_of(ada.get(path).content.decode()).split()), path
+    inbox = " ".join(text_of(otto.get("/inbox/").content.decode()).split())
+    assert "Ready to roll out" in inbox and "Release 3 went live since" in inbox
+    assert api(story.people["Ada"]).get(f"/releases/{older.pk}").json()["overtaken_by"] == 3

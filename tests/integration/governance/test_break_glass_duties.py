@@ -3,7 +3,7 @@
 import pytest
 
 from apps.assurance.actions import recall
-from apps.governance.errors import BypassOpened
+from apps.governance.errors import BypassOpened, NobodyCoSigns
 from apps.governance.queries.duties import Duty, duties_of
 from apps.identity import actions
 from apps.identity.models import RoleBinding
@@ -90,3 +90,35 @@ def test_somebody_who_opened_one_counts_though_their_role_is_gone(world: World) 
     assert rob.id and before is not None and after is not None
     assert after.fewest is not None
     assert any("starts an emergency release" in step for step in after.path)
+
+
+def test_who_could_start_one_that_nobody_else_could_co_sign_is_told_so_and_offered_none(
+    world: World,
+) -> None:
+    rob = responder(world)
+    world.policy("staging", POLICY + SAID)
+    release = world.request("staging")
+    button, path = "Start emergency release…", f"/releases/{release.pk}/"
+    client = factories.browser(world.people["Rob"])
+    assert button in text_of(client.get(path).content.decode())
+    for name in ("Vera", "Vito"):
+        actions.deactivate_person(world.people[name], actor=SYSTEM)
+    why = (
+        "An emergency release must be co-signed by 1 approver of staging who did not start it,"
+        " request the release or create its version, and nobody could here"
+    )
+    page = text_of(client.get(path).content.decode())
+    assert why in page and button not in page
+    with pytest.raises(NobodyCoSigns, match="nobody could here"):
+        opened(world, release, rob)
+
+
+def test_who_requested_the_release_or_starts_it_is_nobody_else(world: World) -> None:
+    rob = responder(world)
+    world.policy("staging", POLICY + SAID.replace("people: 2", "people: 3"))
+    release = world.request("staging")
+    actions.deactivate_person(world.people["Vito"], actor=SYSTEM)
+    factories.grant(world.people["Ada"], {"approver": world.project})
+    factories.grant(world.people["Rob"], {"approver": world.project})
+    with pytest.raises(NobodyCoSigns, match=r"by 2 approvers of staging .* and only 1 could here"):
+        opened(world, release, rob)

@@ -93,7 +93,7 @@ def test_it_ends_in_the_same_transaction_in_which_its_release_starts_without_it(
     assert told_last(release).endswith(f"ended before it took effect: {why}")
     actions.mark_live(release, actor=SYSTEM)
     page = shown(world, f"/break-glass/{glass.pk}/")
-    assert f"– Lapsed · {why}" in page and "not by this emergency release" in page
+    assert f"– Ended · {why}" in page and "not by this emergency release" in page
     assert "await" not in page and "Once it is co-signed" not in page
     assert why in shown(world, "/break-glass/")
 

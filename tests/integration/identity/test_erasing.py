@@ -61,8 +61,9 @@ def test_nothing_names_an_erased_person(world: World, ann: User) -> None:
         said = page.get(path).content.decode()
         assert rex.email not in said and "Rex risk" not in said and "I, Rex" not in said, path
     said = text_of(page.get(f"/people/{rex.pk}/").content.decode())
-    assert "· erased" in said
+    assert "· erased by Ann on (date)" in said
     assert "Reactivate" not in said and "Erase…" not in said
+    assert "Rename" not in said and "Access" not in said.splitlines()
 
 
 def test_the_log_stays_whole_and_says_that_somebody_was_erased(world: World, ann: User) -> None:
@@ -118,7 +119,9 @@ def test_what_they_named_themselves_and_answers_about_them_go_too(world: World, 
     factories.token_for(program)
     actions.deactivate_person(zoe, actor=SYSTEM)
     actions.erase_person(zoe, actor=actor_of(ann))
-    assert client.post("/people", made, idempotency_key="once").json()["id"] != zoe.pk
+    again = client.post("/people", made, idempotency_key="once")
+    assert (again.status_code, again.json()["code"]) == (409, "idempotency_in_progress")
+    assert client.post("/people", made, idempotency_key="anew").json()["id"] != zoe.pk
     assert not zoe.saved_views.exists()
     assert {token.name for token in ApiToken.objects.filter(service_account=program)} == {ERASED}
 

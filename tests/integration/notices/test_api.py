@@ -1,9 +1,13 @@
 """Notifications over the API."""
 
+from datetime import timedelta
+
 import pytest
 
+from apps.governance.models import Absence
 from apps.notices.models import Preference, Watch
-from tests.support.factories import api, service_account, token_for
+from placet.kernel.clock import now
+from tests.support.factories import api, grant, service_account, token_for
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +65,52 @@ def test_a_program_is_told_of_nothing(world: World) -> None:
     bot = service_account("bot", world.people["Rex"], {"viewer": world.project})
     answer = api(token_for(bot)).post(WATCHES, {"project": "risk"})
     assert (answer.status_code, answer.json()["code"]) == (403, "only_people")
+
+
+def test_a_program_does_not_read_what_its_owner_chose(world: World) -> None:
+    bot = service_account("bot", world.people["Rita"], {"viewer": world.project})
+    client = api(token_for(bot, scopes=["project.view"]))
+    for path in ("/notices/preferences", "/notices/watches", "/absence"):
+        assert client.get(path).status_code == 403, path
+
+
+def test_a_token_that_only_reads_stops_nobodys_mail(world: World) -> None:
+    release = world.request("staging")
+    reads = api(token_for(world.people["Rex"], scopes=["project.view", "release.view"]))
+    answers = [
+        reads.post("/notices/preferences", {"kind": "review", "way": "none"}),
+        reads.post("/notices/preferences", {"kind": "review", "way": "none", "project": "risk"}),
+        reads.post("/notices/watches", {"release": release.pk, "is_on": False}),
+        reads.post("/notices/watches", {"project": "risk"}),
+    ]
+    assert {(one.status_code, one.json()["code"]) for one in answers} == {(403, "narrow_token")}
+    assert not Preference.objects.exists() and not Watch.objects.exists()
+
+
+def test_a_token_of_one_project_chooses_for_that_project_alone(world: World) -> None:
+    other, rita = World("other"), world.people["Rita"]
+    grant(rita, {"reviewer": other.project})
+    scopes = ["project.view", "release.view", "release.comment"]
+    narrow = api(token_for(rita, scopes=scopes, project=world.project))
+    choice = {"kind": "review", "way": "none"}
+    assert narrow.post("/notices/preferences", choice).status_code == 403
+    assert narrow.post("/notices/preferences", {**choice, "project": "risk"}).status_code == 200
+    assert list(Preference.objects.values_list("project__slug", flat=True)) == ["risk"]
+    whole = api(token_for(rita, scopes=scopes))
+    assert whole.post("/notices/preferences", choice).status_code == 200
+
+
+def test_a_token_of_one_project_neither_reads_nor_names_who_stands_in_elsewhere(
+    world: World,
+) -> None:
+    other, rita = World("other"), world.people["Rita"]
+    grant(rita, {"reviewer": other.project})
+    scopes = ["project.view", "release.comment"]
+    narrow = api(token_for(rita, scopes=scopes, project=world.project))
+    assert narrow.get("/absence").status_code == 403
+    body = {"deputy": "Rex other", "ends_at": (now() + timedelta(days=9)).isoformat()}
+    assert narrow.post("/absence", body).status_code == 403
+    assert narrow.post("/absence/clear").status_code == 403
+    assert not Absence.objects.exists()
+    whole = api(token_for(rita, scopes=scopes))
+    assert whole.post("/absence", body).json()["deputy_name"] == "Rex other"

@@ -5,6 +5,7 @@ import smtplib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.core import mail
@@ -12,23 +13,32 @@ from django.urls import resolve
 
 from apps.audit.hooks import followers
 from apps.audit.queries import log_size
-from apps.discussions.actions import open_thread, reply
+from apps.discussions.actions import delete_comment, open_thread, reply
 from apps.discussions.queries import get_subject
-from apps.governance.actions import draft_policy, withdraw
+from apps.governance.actions import (
+    draft_policy,
+    remove_review_request,
+    request_review,
+    set_absence,
+    withdraw,
+)
 from apps.governance.events import RELEASE_LIVE
-from apps.governance.models import Release
+from apps.governance.models import Release, ReviewRequest
 from apps.identity.actions import deactivate_person, erase_person, revoke_role, revoke_token
-from apps.identity.models import ApiToken, RoleBinding
+from apps.identity.models import ApiToken, RoleBinding, User
 from apps.jobs.actions import enqueue
+from apps.notices import telling
 from apps.notices.actions import choose, watch_project
 from apps.notices.models import Notice, NoticeState, Preference, Reading, Watch
+from apps.notices.queries import LOOK
 from apps.notices.rules import KINDS
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.config import config
 from tests.integration.notices.conftest import Post
 from tests.support.factories import actor_of, service_account, token_for
-from tests.support.world import OPEN
+from tests.support.mailboxes import mail_server
+from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
 
@@ -283,3 +293,74 @@ def test_who_watches_by_a_token_or_is_told_is_the_same_person(post: Post) -> Non
     watch_project(post.world.project, is_on=False, actor=ada)
     post.log(RELEASE_LIVE, post.world.request("staging", actor=post.world.alan), number=1)
     assert not [one for one in post.told() if one.startswith("Ada")]
+
+
+def test_a_review_request_that_was_taken_back_is_not_mailed(post: Post) -> None:
+    world = post.world
+    choose("review", way="daily", actor=world.rita)
+    release = world.request("staging")
+    post.skip()
+    request_review(release, reviewers=[world.rita.id], actor=world.ada)
+    post.read()
+    remove_review_request(ReviewRequest.objects.get(), actor=world.ada)
+    assert post.told() == []
+
+
+def test_a_mention_in_a_comment_that_was_deleted_is_not_mailed(post: Post) -> None:
+    world = post.world
+    choose("mentioned", way="daily", actor=world.rita)
+    about = get_subject("release", world.request("staging").pk, SYSTEM)
+    post.skip()
+    said = open_thread(about, text="Look, @rita.risk", actor=world.rex).comment
+    post.read()
+    delete_comment(said, actor=world.rex)
+    assert not [one for one in post.told() if one.startswith("Rita")]
+
+
+def test_a_mail_that_asks_names_who_is_asked_and_who_stands_in(post: Post) -> None:
+    world = post.world
+    release = world.request("staging")
+    set_absence(deputy=world.people["Rita"].pk, ends_at=now() + timedelta(days=9), actor=world.rex)
+    post.skip()
+    request_review(release, reviewers=[world.rex.id], actor=world.ada)
+    post.read()
+    said = "Requested a review of release 1 from Rex risk, for whom Rita risk stands in by Ada risk"
+    assert [said in str(one.body) for one in mail.outbox] == [True, True]
+
+
+def test_no_name_is_a_link_in_a_mail(post: Post) -> None:
+    world = post.world
+    world.project.name = "Sign in at https://evil.example/login"
+    world.project.save()
+    User.objects.filter(pk=world.ada.id).update(name="Ada https://evil.example/")
+    world.request("staging")
+    post.read()
+    links = {link for one in mail.outbox for link in re.findall(r"\w+://[^/\s]+", str(one.body))}
+    assert links == {config().public_url}
+
+
+def test_what_one_project_makes_delays_nobody_elses_mail(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "READING", 300.0)  # however slow this machine is
+    release, other = post.world.request("staging"), World("other")
+    post.skip()
+    for number in range(3 * LOOK):
+        post.log(RELEASE_LIVE, release, number=number)
+    other.request("staging")
+    post.read()
+    assert other.people["Rita"].email in {one.to[0] for one in mail.outbox}
+
+
+def test_a_mail_that_cannot_be_written_is_given_up_after_a_day(post: Post, settings: Any) -> None:
+    User.objects.filter(pk=post.world.rex.id).update(email='"a\x0bb"@example.com')
+    with mail_server() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, _, settings.EMAIL_PORT = urlsplit(server.url).netloc.partition(":")
+        settings.EMAIL_USE_TLS = False
+        post.world.request("staging")
+        post.read()
+        post.later(days=2)
+    row = Notice.objects.get(person=post.world.rex.id)
+    assert (row.state, row.error) == (NoticeState.FAILED, "HeaderWriteError")
+    assert [one["To"] for one in server.messages] == [post.people["Rita"].email]

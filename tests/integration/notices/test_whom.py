@@ -10,8 +10,10 @@ from apps.builds.models import Build
 from apps.discussions.actions import edit_comment, open_thread, reply
 from apps.discussions.queries import get_subject
 from apps.governance.actions import (
+    begin_rollout,
     draft_policy,
     end_break_glass,
+    mark_aborted,
     request_review,
     set_absence,
     tell_overdue,
@@ -41,6 +43,7 @@ from tests.support.world import OPEN
 
 pytestmark = pytest.mark.django_db
 CANARY = {"strategy": "canary", "steps": [{"set_weight": 5}, {"pause": {}}, {"set_weight": 50}]}
+ONE_EACH = "".join(f"  - {{gate: approvals, role: {r}}}\n" for r in ("reviewer", "approver"))
 TWO = "version: 1\ngates:\n  - {gate: build}\n  - {gate: approvals, role: reviewer, count: 2}\n"
 
 # What the platform logs about a release that Ada asked for and Rex decided on. Wes watches the
@@ -292,3 +295,36 @@ def test_a_rollout_that_waits_for_a_person_is_told_who_asked_for_it_or_started_i
     assert post.told() == ["Ada rollout", "Otto rollout"]
     pause(rollout, reason="x", actor=story.otto)
     assert post.told() == ["Ada rollout"]
+
+
+def test_who_had_the_platform_do_it_is_told_nothing_of_it(post: Post) -> None:
+    grant(post.people["Otto"], {"contributor": post.world.project})
+    otto = actor_of(post.people["Otto"])
+    release = post.world.request("development", actor=otto)
+    begin_rollout(release, actor=SYSTEM)
+    post.skip()
+    mark_aborted(release, reason="mine", asked_by=otto.id, actor=SYSTEM)
+    assert "Otto rollout" not in post.told()
+
+
+def test_who_is_asked_by_name_is_told_where_others_filled_the_quorum(post: Post) -> None:
+    world = post.world
+    world.policy("staging", OPEN + ONE_EACH)
+    release = world.request("staging")
+    world.decide(release, world.rex)
+    post.skip()
+    request_review(release, reviewers=[world.rita.id], actor=world.ada)
+    assert "Rita review" in post.told()
+
+
+def test_who_requested_changes_is_told_that_they_are_asked_again_and_that_it_is_overdue(
+    post: Post,
+) -> None:
+    world = post.world
+    release = world.request("staging")
+    world.decide(release, world.rita, "request_changes")
+    post.skip()
+    request_review(release, reviewers=[world.rita.id], review_days=1, actor=world.ada)
+    assert "Rita review" in post.told()
+    tell_overdue(now() + timedelta(days=2))
+    assert "Rita review" in post.told()

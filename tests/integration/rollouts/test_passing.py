@@ -31,6 +31,7 @@ from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories
 from tests.support.factories import browser
+from tests.support.page_text import text_of
 from tests.support.story import Story
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
@@ -365,6 +366,77 @@ def test_a_second_person_declines_and_the_rollout_goes_on_as_it_was(
         actions.confirm_passing(row, digest=asked.digest, reason="Yes", actor=second)
     assert sentences(guarded) == []
     assert ask(story, guarded).pk != asked.pk, "it is asked anew"
+
+
+def told(who: User, path: str) -> str:
+    """Return what a page says, on one line."""
+    said = " ".join(text_of(browser(who).get(path).content.decode()).split())
+    return said.replace(" ,", ",")
+
+
+ASKED = "asked a second person to promote, passing over 2 analyses that people signed"
+
+
+def test_who_asked_reads_by_whom_and_why_it_was_declined(story: Story, guarded: Release) -> None:
+    asked, second = ask(story, guarded), olga(story)
+    row, otto = story.rollout(guarded), story.people["Otto"]
+    assert ASKED not in told(otto, "/")
+    actions.decline_passing(row, digest=asked.digest, reason="Let it look", actor=second)
+    said = told(otto, f"/rollouts/{row.pk}/")
+    assert f"Otto risk {ASKED}" in said
+    assert "It was declined by Olga risk" in said and "“Let it look”" in said
+    for path in ("/", "/inbox/"):
+        assert f"You {ASKED}: it was declined by Olga risk: “Let it look”" in told(otto, path)
+        assert ASKED not in told(User.objects.get(pk=second.id), path)
+    (one,) = shown(story, guarded).unconfirmed
+    assert one.sentence == (
+        f"Otto risk {ASKED}: “It is late”. It was declined by Olga risk: “Let it look”"
+    )
+
+
+def test_who_asked_reads_that_it_lapsed_until_they_ask_again(
+    story: Story, guarded: Release
+) -> None:
+    ask(story, guarded)
+    Rollout.objects.filter(release=guarded).update(step=3, state="waiting")
+    lapsed = "lapsed, because nobody answered while the rollout was at step 2"
+    otto, row = story.people["Otto"], story.rollout(guarded)
+    assert lapsed in told(otto, f"/rollouts/{row.pk}/")
+    assert f"You {ASKED}: it {lapsed}" in told(otto, "/")
+    actions.promote(row, step=3, reason="Still late", actor=story.otto)
+    again = Passing.objects.get(rollout=row, step=3)
+    assert lapsed in told(otto, f"/rollouts/{row.pk}/") and lapsed not in told(otto, "/")
+    actions.withdraw_passing(row, digest=again.digest, actor=story.otto)
+    assert lapsed not in told(otto, "/inbox/")
+
+
+def test_who_promoted_it_are_both_who_asked_and_who_confirmed(
+    story: Story, guarded: Release
+) -> None:
+    asked, second = ask(story, guarded), olga(story)
+    row, ada = story.rollout(guarded), story.people["Ada"]
+    actions.confirm_passing(row, digest=asked.digest, reason="I agree", actor=second)
+    both = "romoted by Otto risk, confirmed by Olga risk"
+    assert told(ada, f"/rollouts/{row.pk}/").count(both) == 2
+    assert both in told(ada, f"/releases/{guarded.pk}/")
+    story.settle()
+    said = told(ada, f"/rollouts/{row.pk}/")
+    assert "Skipped by Otto risk, confirmed by Olga risk" in said
+    assert "Skipped by Olga risk" not in said
+
+
+def test_who_skipped_a_step_are_both_too_but_not_of_what_one_of_them_skips_later(
+    story: Story, guarded: Release
+) -> None:
+    asked, second = ask(story, guarded, "skip"), olga(story)
+    row, ada = story.rollout(guarded), story.people["Ada"]
+    actions.confirm_passing(row, digest=asked.digest, reason="I agree", actor=second)
+    both = "Step skipped by Otto risk, confirmed by Olga risk"
+    assert both in told(ada, f"/rollouts/{row.pk}/")
+    Rollout.objects.filter(release=guarded).update(step=3, state="waiting")
+    actions.skip(story.rollout(guarded), step=3, reason="Seen", actor=second)
+    said = told(ada, f"/rollouts/{row.pk}/")
+    assert "Step skipped by Olga risk" in said and both not in said
 
 
 def test_who_asked_withdraws_it_and_nobody_else(story: Story, guarded: Release) -> None:

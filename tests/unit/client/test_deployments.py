@@ -47,7 +47,7 @@ def test_times_are_to_the_second_whether_the_endpoint_was_started_or_not(started
 def test_what_needed_no_approval_says_so_in_the_words_of_the_page() -> None:
     assert line()["approved by"] == "nobody: the policy asks for no one"
     assert line(release="")["approved by"] == "not known"
-    vera = SimpleNamespace(name="Vera", role="approver", emergency=False)
+    vera = approval("Vera", "approver")
     assert line(approvals=(vera,))["approved by"] == ["Vera (approver)"]
 
 
@@ -62,12 +62,24 @@ def test_an_endpoint_that_was_stopped_says_by_whom_and_when() -> None:
 
 def test_who_started_it_in_an_emergency_is_told_so() -> None:
     signed = [("Rob", "responder", True), ("Vera", "approver", True), ("Rex", "reviewer", False)]
-    approvals = [SimpleNamespace(name=n, role=r, emergency=e) for n, r, e in signed]
+    approvals = [approval(n, r, emergency=e) for n, r, e in signed]
     assert approvers(cast("Any", SimpleNamespace(approvals=approvals))) == [
         "Rob (responder, in an emergency)",
         "Vera (approver, in an emergency)",
         "Rex (reviewer)",
     ]
+
+
+def test_who_was_recalled_since_is_told_so() -> None:
+    recalled = SimpleNamespace(approvals=[approval("Vera", "approver", recalled_since=True)])
+    assert approvers(cast("Any", recalled)) == ["Vera (approver, recalled since)"]
+
+
+def approval(name: str, role: str, **more: bool) -> SimpleNamespace:
+    """Return who approved what served."""
+    return SimpleNamespace(
+        **{"name": name, "role": role, "emergency": False, "recalled_since": False} | more
+    )
 
 
 def stop(**more: Any) -> SimpleNamespace:

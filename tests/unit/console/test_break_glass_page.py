@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 
 from apps.console.queries.break_glass_page import BreakGlassBanner, BreakGlassPage, SignerRow
 from apps.console.queries.break_glasses import BreakGlassListPage, BreakGlassRow
+from apps.governance.queries.break_glass_endings import standing_of
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -43,6 +44,7 @@ def view(review: str = "none", missing: int = 0, **glass: Any) -> Any:
         missing=missing,
         signers=(SimpleNamespace(person="per_1", void=False),),
         ended_by=None,
+        standing=standing_of(cast("Any", row), None, None),
         reviewer="Rex",
         now=AT - timedelta(minutes=1),
     )
@@ -57,11 +59,12 @@ def page(shown: Any, *may: str, skip: tuple[str, ...] = ()) -> BreakGlassPage:
 @pytest.mark.parametrize(
     ("glass", "state", "ends", "unused"),
     [
-        ({"state": "opened"}, "opened", True, False),
-        ({"state": "confirmed", "confirmed_at": AT}, "broken", True, False),
+        ({"state": "opened"}, "awaiting_co_signature", True, False),
+        ({"state": "confirmed", "confirmed_at": AT}, "active", True, False),
         ({"state": "lapsed"}, "lapsed", False, False),
         ({"state": "ended", "confirmed_at": AT}, "ended", False, True),
         ({"state": "ended", "confirmed_at": AT, "used_at": AT}, "ended", False, False),
+        ({"state": "reviewed", "confirmed_at": AT, "used_at": AT}, "ended", False, False),
     ],
 )
 def test_it_ends_while_it_is_open_and_may_have_been_for_nothing(
@@ -203,8 +206,8 @@ def test_every_page_says_whether_it_is_broken() -> None:
         ("rolling_out", "stopped", "used", " is stopped with its endpoint, review due"),
         ("superseded", "active", "used", " was live by it, review due"),
         ("superseded", "stopped", "used", " was live by it, review due"),
-        ("failed", "active", "broken", ", ends"),
-        ("approved", "active", "broken", ", ends"),
+        ("failed", "active", "active", ", ends"),
+        ("approved", "active", "active", ", ends"),
     ],
 )
 def test_one_that_was_used_is_no_more_active_until_its_rollout_may_be_tried_again(
@@ -223,7 +226,7 @@ def test_one_that_was_used_is_no_more_active_until_its_rollout_may_be_tried_agai
 
 def test_one_whose_release_was_approved_without_it_waits_for_nobody() -> None:
     found = page(view(missing=1, release=of("approved")))
-    assert (found.state, found.missing, found.allows) == ("needless", "", "")
+    assert (found.state, found.missing, found.allows) == ("not_needed", "", "")
     assert found.allows_nothing == "Nothing now: release 6 was approved without it."
     told = SimpleNamespace(state="opened", release="approved", used=False)
     said = " is not needed: the release was approved without it, ends"

@@ -98,6 +98,8 @@ def test_a_print_says_what_it_was_narrowed_to() -> None:
     assert DeploymentListPage([], NOON, "", "", actor).narrowed == "none"
     page = DeploymentListPage([], NOON, "", "", actor, "risk", "staging")
     assert page.narrowed == "project risk, environment staging"
+    then = DeploymentListPage([], NOON, "2026-01-02", "", actor, "risk")
+    assert then.narrowed == f"at {NOON:%Y-%m-%d %H:%M:%S} UTC, project risk"
 
 
 @pytest.mark.parametrize(

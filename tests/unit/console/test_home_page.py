@@ -34,6 +34,11 @@ def page(
     return HomePage(actor, inbox, **usual | members)
 
 
+def held(*, waits: bool = True, is_asked: bool = False) -> PausedRow:
+    """Return a rollout that goes no further, or where a second person is asked."""
+    return PausedRow(SimpleNamespace(waits_for_person=waits), is_asked)
+
+
 @pytest.mark.parametrize(
     ("needed", "startable", "paused", "said"),
     [
@@ -46,8 +51,20 @@ def page(
     ],
 )
 def test_what_waits_is_said_first(needed: int, startable: int, paused: int, said: str) -> None:
-    found = page(needed=needed, startable=[None] * startable, paused=[None] * paused)
+    found = page(needed=needed, startable=[None] * startable, paused=[held()] * paused)
     assert found.lead == said
+
+
+def test_a_rollout_that_goes_on_by_itself_is_not_said_to_wait_for_a_person() -> None:
+    asked, stands = held(waits=False, is_asked=True), held(is_asked=True)
+    assert page(paused=[asked]).lead == "1 rollout request waits for a second person"
+    assert page(paused=[asked]).paused_title == "Waits for a second person"
+    assert page(paused=[stands]).paused_title == "Waits for a person to go on"
+    both = page(paused=[stands, asked, asked])
+    assert both.lead == (
+        "1 rollout waits for a person to go on and 2 rollout requests wait for a second person"
+    )
+    assert both.paused_title == "Waits for a person to go on or for a second one"
 
 
 def test_changes_that_were_requested_wait_too() -> None:
@@ -62,7 +79,7 @@ def test_everything_that_waits_is_said_in_one_sentence() -> None:
     assert page(needed=1, drafts=[None] * 3).lead == (
         "1 release waits for your decision and 3 policy drafts wait to be published or withdrawn"
     )
-    assert page(needed=2, startable=[None], paused=[None], drafts=[None]).lead == (
+    assert page(needed=2, startable=[None], paused=[held()], drafts=[None]).lead == (
         "2 releases wait for your decision, 1 approved release waits to be rolled out, 1 rollout "
         "waits for a person to go on and 1 policy draft waits to be published or withdrawn"
     )
@@ -141,6 +158,7 @@ def test_a_rollout_says_why_it_goes_no_further_and_what_it_gets(
         to_revision=SimpleNamespace(weight=1000),
         paused_by=paused_by,
         waits_to_ship=ships,
+        waits_for_person=True,
         stands_since="then",
         asked_at="later",
     )

@@ -69,3 +69,17 @@ def test_a_killed_postgresql_may_refuse_to_start_for_a_moment(
             supervisor._watch()
     assert (supervisor.broken, supervisor.stopping) == (broken, broken)
     assert supervisor.refusals == (GIVE_UP_AFTER if broken else 0)
+
+
+def test_mail_and_sign_in_are_set_for_who_needs_them_and_nothing_else_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("EMAIL_URL", "OIDC_ISSUER", "WEBHOOK_HOSTS", "SECRET_KEY", "DATABASE_URL"):
+        monkeypatch.setenv(f"PLACET_{name}", "given")
+    supervisor = Supervisor(Config(data_dir=tmp_path), 1, 2, print)
+    given = {
+        process: {k for k, v in supervisor._environment(process).items() if v == "given"}
+        for process in ("web", "agent", "broker")
+    }
+    handed = {"PLACET_EMAIL_URL", "PLACET_OIDC_ISSUER", "PLACET_WEBHOOK_HOSTS"}
+    assert given == {"web": handed, "agent": set(), "broker": set()}

@@ -16,7 +16,7 @@ from placet_verify.signing.keys import KeyRing, PrivateKey
 from placet_verify.statements import RecalledNames
 from tests.support.offline import Files
 from tests.support.permits import Keys
-from tests.support.receipts import BENTO, ENDED, HOUR, RELEASE, OnNodes
+from tests.support.receipts import BENTO, ENDED, HOUR, RECALLED, RELEASE, OnNodes
 
 SECOND = timedelta(seconds=1)
 KEYS = Keys()
@@ -91,6 +91,14 @@ def test_it_says_of_every_release_whether_its_node_confirmed_it(
         "ok: report is genuine",
     ):
         assert line in text, line
+
+
+def test_what_ran_on_for_a_part_of_a_second_is_not_said_to_have_run_for_none() -> None:
+    nodes = OnNodes(KEYS).on_a_node()
+    nodes.ran(ended_at=RECALLED + timedelta(milliseconds=800))
+    nodes.stopped(nodes.recalled())
+    lines, _ = verify(nodes.report())
+    assert "recall rcl_1: rev_1 ran less than a second longer than that" in lines
 
 
 def test_it_can_be_asked_whether_all_is_confirmed(

@@ -11,7 +11,7 @@ from apps.assurance.queries import recalls_matching, visible_recalls, voided_by_
 from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
 from apps.assurance.queries.visible_recalls import as_done, person_recalled
 from apps.console.queries.actor_names import actor_names
-from apps.console.queries.break_glasses import shown_break_glasses
+from apps.console.queries.break_glasses import BreakGlassRow
 from apps.console.queries.models import projects_of
 from apps.console.queries.policies import policy_rows
 from apps.console.queries.recall_voided import VoidedRow
@@ -95,7 +95,7 @@ def _of_recall(row: RecallEffect | None, recall: Recall) -> str:
 
 def _break_glasses(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     for batch in in_batches(break_glasses(actor, **filters).order_by("-pk")):
-        for shown in shown_break_glasses(break_glass_views(batch)):
+        for shown in map(BreakGlassRow, break_glass_views(batch)):
             yield shown, shown.glass, shown.glass.release
 
 
@@ -200,6 +200,8 @@ BREAK_GLASSES = ListTable(
         "version": lambda shown, row, release: str(release.version),
         "environment": lambda shown, row, release: release.environment.name,
         "state": lambda shown, row, release: row.state,
+        "standing": lambda shown, row, release: shown.view.standing,
+        "how_ended": lambda shown, row, release: shown.view.how_ended,
         "signed_by": lambda shown, row, release: shown.signed_by,
         "reason": lambda shown, row, release: shown.view.reason,
         "opened_at": lambda shown, row, release: row.opened_at,

@@ -138,6 +138,7 @@ DEPLOYMENTS = ListTable(
         "release": lambda row, revision, period, approved: approved and approved.number,
         "approved_by": lambda row, revision, period, approved: [
             f"{one.name} ({one.role}) at {rfc3339(one.at)}"
+            + (", recalled since" if one.recalled_since else "")
             for one in (approved.approvals if approved else ())
         ],
         "policy": lambda row, revision, period, approved: approved and approved.policy,
