@@ -1,11 +1,12 @@
 """Asking people by name to review a release, taking that back, and telling what is overdue."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from apps.audit.actions import Recorder, record
 from apps.audit.models import Event, logged
@@ -35,7 +36,7 @@ from placet_verify.statements import REQUEST_CHANGES
 
 MOST_DAYS = 90
 MOST_ASKED = 5  # times that one person is asked about one release: each is a mail
-BATCH = 200
+BATCH, SECONDS = 200, 20  # told at a time, and how long until the job's next turn has the rest
 SAME = timedelta(minutes=1)  # so near a due date is no other: a second click changes nothing
 
 
@@ -100,10 +101,18 @@ def remove_review_request(request: ReviewRequest, *, actor: Actor) -> ReviewRequ
 
 
 def tell_overdue(now: datetime | None = None) -> int:
-    """Log, once for each, the review requests whose due date passed unanswered; return how many."""
-    at, faults = now or clock.now(), list[Exception]()
-    rows = unanswered().filter(due_at__lte=at, overdue_at=None).select_related("release")
-    told = sum(each(lambda one: _tell(one, at), rows.order_by("due_at")[:BATCH], faults))
+    """Log, once for each, the review requests whose due date passed unanswered; return how many.
+
+    The longest due first, batch by batch until none is left or :data:`SECONDS` are over: what
+    cannot be told keeps none behind it from being told, and the next turn begins anew.
+    """
+    at, faults, told = now or clock.now(), list[Exception](), 0
+    due = unanswered().filter(due_at__lte=at, overdue_at=None).select_related("release")
+    rest, end = due.order_by("due_at", "pk"), time.monotonic() + SECONDS
+    while (rows := list(rest[:BATCH])) and time.monotonic() < end:
+        told += sum(each(lambda one: _tell(one, at), rows, faults))
+        last = rows[-1]
+        rest = rest.filter(Q(due_at__gt=last.due_at) | Q(due_at=last.due_at, pk__gt=last.pk))
     if faults:
         raise faults[0]
     return told

@@ -14,10 +14,8 @@ from apps.governance.models import Release, ReviewRequest
 from apps.governance.queries import release_view, visible_rows
 from apps.governance.queries.review_requests import reviewers
 from apps.governance.queries.visible_rows import menu, waiting_on
-from apps.identity.actions import deactivate_person, erase_person, revoke_role
-from apps.identity.models import RoleBinding
 from apps.jobs.actions import enqueue
-from placet.kernel.actor import SYSTEM, Actor
+from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, InvalidInput, NotFound
 from tests.support import factories
@@ -325,41 +323,6 @@ def test_nothing_is_overdue_that_was_answered_taken_back_or_ended(world: World) 
     for row in (release, ended):
         overdue(row)
     assert actions.tell_overdue() == 0
-
-
-@pytest.mark.parametrize("loss", ["deactivated", "erased", "role", "asked role"])
-def test_nobody_waits_for_who_cannot_decide_any_more(world: World, loss: str) -> None:
-    release, rita = world.request("staging"), world.people["Rita"]
-    ask(world, release, "Rita", "Rex", review_days=1)
-    if loss == "deactivated":
-        deactivate_person(rita, actor=SYSTEM)
-    elif loss == "erased":
-        erase_person(deactivate_person(rita, actor=SYSTEM), actor=SYSTEM)
-    else:
-        revoke_role(RoleBinding.objects.get(person=rita), actor=SYSTEM)
-    if loss == "asked role":  # they hold another, of which the policy asks none
-        factories.grant(rita, {"approver": world.project})
-    overdue(release)
-    found = {one.person: (one.state, one.is_open) for one in reviewers(release)}
-    assert found == {rita.pk: ("cannot_decide", False), world.rex.id: ("overdue", True)}
-    assert actions.tell_overdue() == 1
-    assert [one["person"] for one in events(release, "review_overdue")] == [world.rex.id]
-    page = text_of(
-        factories.browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
-    )
-    assert "cannot decide any more" in page
-    actions.remove_review_request(ReviewRequest.objects.get(person=rita.pk), actor=world.ada)
-
-
-def test_a_role_held_by_a_team_or_everywhere_is_waited_for(world: World) -> None:
-    release = world.request("staging")
-    people = [factories.person("Tess"), factories.person("Max", roles={"reviewer": None})]
-    factories.grant(factories.team("Crew", people[0]), {"reviewer": world.project})
-    ids = [one.pk for one in people]
-    actions.request_review(release, reviewers=ids, review_days=1, actor=world.ada)
-    overdue(release)
-    assert states(release) == {"Tess": "overdue", "Max": "overdue"}
-    assert actions.tell_overdue() == 2
 
 
 def test_at_most_twenty_are_asked_and_nobody_is_no_answer(world: World) -> None:
