@@ -142,6 +142,7 @@ from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind, Objective
 from apps.monitoring.rules import ObjectiveTerms
 from apps.notices.actions import choose, watch_project, watch_release
+from apps.notices.errors import NarrowToken
 from apps.notices.models import Preference, Watch
 from apps.notices.queries import own_watches, project_preferences
 from apps.registry import actions as registered
@@ -718,13 +719,13 @@ QUESTIONS = [
     Direct(
         "choose mails of a project by a token that only reads",
         "viewer",
-        Forbidden,
+        NarrowToken,
         lambda t, who: choose("review", way="now", project=t.project, actor=by_token(who)),
     ),
     Direct(
         "choose all mails by a token of another project",
         "contributor",
-        Forbidden,
+        NarrowToken,
         lambda t, who: choose(
             "review", way="now", actor=by_token(elsewhere(who, "release.comment"))
         ),

@@ -60,6 +60,7 @@ def test_what_a_click_would_pass_over_is_read_before_it(world: World, waiting: R
         "promote": nothing,
         "asked": None,
         "passed_over": [],
+        "unconfirmed": [],
     }
     stale = otto.post(f"/rollouts/{waiting.pk}/promote", {"reason": "well", "step": 0})
     assert (stale.status_code, stale.json()["code"]) == (409, "step_moved")
