@@ -237,7 +237,7 @@ def _with_deputy(
     Who holds none there is not named: who reads it may not know them."""
     found = next((person for person in people if person.id == away.deputy), None)
     if found is None:
-        nobody = "their deputy holds no role that decides on it"
+        nobody = "their deputy cannot decide on it"
         return replace(away, deputy="", name="", passed_over=nobody)
     why = why_not_asked(release, found, known)
     if not why and found.id in answered:
