@@ -32,7 +32,7 @@ RELEASE_APPROVED = event_kind("release.approved", "Release {number} is approved"
 RELEASE_MOVED = event_kind(
     "release.policy_changed",
     "Moved release {number} to policy revision {policy}",
-    fuller=("Moved release {number} to policy revision {policy} and voided {voided:decision}",),
+    fuller=("Voided {voided:decision} and moved release {number} to policy revision {policy}",),
 )
 RELEASE_DECIDED = event_kind(
     "release.decided",
@@ -86,7 +86,7 @@ RELEASE_UNCOUNTED = event_kind(
 )
 GLASS_OPENED = event_kind(
     "break_glass.opened",
-    "Started an emergency release of release {number}: {people} signatures needed",
+    "Started an emergency release of release {number} ({people} signatures needed)",
     seals=("reason_sealed", "comment_sealed"),
 )
 GLASS_CONFIRMED = event_kind(

@@ -51,7 +51,7 @@ SIGNS: dict[str, str] = {
 RUNS: dict[str, str] = {ReleaseState.LIVE: "Serving", ReleaseState.ROLLING_OUT: "Rolling out"}
 HOW_BACK: dict[str, str] = {
     ReleaseState.LIVE: "It keeps serving: to end that, roll back or stop it on",
-    ReleaseState.ROLLING_OUT: "It is not live yet: to keep it from that, abort its rollout on",
+    ReleaseState.ROLLING_OUT: "It is not live yet: to keep it so, abort its rollout, found on",
 }
 GOING: dict[str, str] = {ReleaseState.LIVE: "is live", ReleaseState.ROLLING_OUT: "is rolling out"}
 
@@ -275,7 +275,8 @@ class BreakGlassPage(ShownBreakGlass):
         """What a confirmation by the reader does."""
         if self.view.missing == 1:
             return "The release is then approved."
-        return f"{self.view.missing - 1} more co-signatures are needed."
+        left = self.view.missing - 1
+        return f"{counted(left, 'more co-signature')} {'is' if left == 1 else 'are'} needed."
 
 
 @dataclass(frozen=True, slots=True)

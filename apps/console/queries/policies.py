@@ -76,12 +76,12 @@ def what_a_freeze_does(policy: PolicyRevision | None) -> str:
     """Say what a freeze does under the policy in force: its gate alone keeps anything from
     starting."""
     if policy is None:  # or its reader may not see it
-        return "Where the policy has the gate “freeze”, no rollouts can start until it is lifted."
+        return "Where the policy has the gate “freeze”, no rollouts can start until it ends."
     if not any(gate["gate"] == "freeze" for gate in policy.document["gates"]):
         return f"Policy r{policy.number} has no gate “freeze”: rollouts start all the same."
     terms = policy.document.get("break_glass") or {}
     skips = ", but by an emergency release" if "freeze" in terms.get("skip", ()) else ""
-    return f"No rollouts can start here until the freeze is lifted{skips}."
+    return f"No rollouts can start here until the freeze ends{skips}."
 
 
 def none_seen(actor: Actor) -> str:

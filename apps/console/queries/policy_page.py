@@ -17,7 +17,7 @@ from apps.console.queries.policy_trial import NOT_BEFORE, lacking, outdated, sho
 from apps.governance.actions.duties import lockout_under
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
-from apps.governance.queries.freezes import freezes
+from apps.governance.queries.freezes import freezes, not_over
 from apps.governance.queries.policy_history import with_ends
 from apps.governance.queries.presets import Preset, own_presets
 from apps.governance.queries.visible_rows import policies
@@ -25,6 +25,7 @@ from apps.governance.rules import APPROVER, PolicyState
 from apps.identity.queries import people_names
 from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
+from placet.kernel.clock import now
 
 UNCOUNTED = "Your decisions were recalled: you cannot publish it until that is withdrawn."
 NOT_READ = f"({for_members('its policy is')})"
@@ -200,7 +201,7 @@ def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> 
     rows: list[Any] = list(seen.order_by("-number")[:50])
     current = next((p for p in rows if p.state == PolicyState.PUBLISHED), None)
     open_freezes = list(
-        freezes(environment, actor).filter(lifted_at=None).order_by("-starts_at")[:20]
+        freezes(environment, actor).filter(not_over(now())).order_by("-starts_at")[:20]
     )
     names = people_names(one for row in rows for one in around(row))
     asked = [row for row in rows if row is current or row.state == PolicyState.DRAFT]

@@ -284,7 +284,7 @@ class ReleaseEnd:
         if not self._is_recalled:
             return ", or of this one again."
         if self._only_decisions:
-            return f". What was decided on it is recalled. {AGAIN}"
+            return ", or of this one again: what was decided on it is recalled, the version is not."
         return ". What it runs is recalled."
 
     def retriable(self, rollout: Rollout | None) -> Banner | None:
@@ -296,7 +296,7 @@ class ReleaseEnd:
             return Banner("info", "Its approval has expired: request a new release to run it.")
         text = format_html(
             "It can be rolled out again on the approval that it has, which expires {}: who has the "
-            "role {} can retry its rollout{}.",
+            "role {} can retry its rollout{}, if every gate still passes then.",
             *(ago(self.release.not_after), " or ".join(roles_with("rollout.start"))),
             " once its endpoint is started" if self.release.endpoint.is_stopped else "",
         )

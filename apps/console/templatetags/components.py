@@ -259,7 +259,7 @@ def requested_by(context: Context, release: Any, verb: str = "") -> SafeString:
         owner = "you"
     setter = person_link(context, release.opened["by"], release.opened["setter"])
     opened = "Opened" if verb[:1].isupper() else "opened"
-    return format_html("{} by itself for {}, as {} set it", opened, owner, setter)
+    return format_html("{} by itself for {} ({} set that)", opened, owner, setter)
 
 
 @register.simple_tag(takes_context=True)

@@ -57,6 +57,8 @@ def lift_freeze(freeze: Freeze, *, actor: Actor) -> Freeze:
         row = Freeze.objects.select_for_update(of=("self",), no_key=True).get(pk=unlocked.pk)
         if row.lifted_at is not None:
             raise WrongState("The freeze is lifted already", code="freeze_lifted")
+        if row.ends_at is not None and row.ends_at <= clock.now():
+            raise WrongState("The freeze is over already", code="freeze_over")
         row.lifted_at = clock.now()
         row.save(update_fields=["lifted_at"])
         log.add(FREEZE_LIFTED, row)

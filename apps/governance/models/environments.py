@@ -12,6 +12,7 @@ from apps.governance.rules import (
 )
 from apps.identity.models import Project
 from apps.serving.models import Target
+from placet.kernel import clock
 from placet.kernel.ids import IdField
 from placet_verify.permit.break_glass import BreakGlassRule, break_glass_rule
 
@@ -114,6 +115,11 @@ class Freeze(Audited):
     created_by = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
     lifted_at = models.DateTimeField(null=True, blank=True)
+
+    @property
+    def begins_later(self) -> bool:
+        """Whether it does not hold yet."""
+        return self.starts_at > clock.now()
 
     def environment_scope(self) -> str | None:
         """A freeze belongs to its environment."""

@@ -12,6 +12,7 @@ from apps.governance.models import Absence
 from apps.governance.rules import ROLE_OF
 from apps.identity.models import RoleBinding, TeamMember, User
 from apps.identity.queries import held_grants, name_in, people_names, stands_for_person
+from apps.serving.hooks import keeper
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import Forbidden
@@ -87,8 +88,8 @@ def _deputy_away() -> QuerySet[Absence]:
 
 
 def may_stand_in(person: str) -> QuerySet[User]:
-    """Return who may stand in for ``person``: active people who hold a role that decides where they
-    hold it too."""
+    """Return who may stand in for ``person``: active people, whose decisions count, who hold a role
+    that decides where they hold it too."""
     here = Q(pk__in=[])
     for grant in held_grants(person):
         if grant.permission not in ROLE_OF:
@@ -103,7 +104,8 @@ def may_stand_in(person: str) -> QuerySet[User]:
     held = RoleBinding.objects.filter(here)
     members = TeamMember.objects.filter(team__in=held.exclude(team=None).values("team"))
     who = Q(pk__in=held.exclude(person=None).values("person")) | Q(pk__in=members.values("person"))
-    return User.objects.filter(who, is_active=True).exclude(pk=person).order_by("name", "pk")
+    able = User.objects.filter(who, ~keeper().uncounts(OuterRef("pk")), is_active=True)
+    return able.exclude(pk=person).order_by("name", "pk")
 
 
 def own_absence(actor: Actor) -> OwnAbsence:

@@ -24,5 +24,9 @@ def frozen(project: str, environment: str, at: datetime) -> bool:
 
 def in_force(at: datetime) -> Q:
     """Return the condition under which a freeze holds at that time."""
-    begun = Q(lifted_at=None, starts_at__lte=at)
-    return begun & (Q(ends_at=None) | Q(ends_at__gt=at))
+    return not_over(at) & Q(starts_at__lte=at)
+
+
+def not_over(at: datetime) -> Q:
+    """Return the condition under which a freeze holds at that time, or will."""
+    return Q(lifted_at=None) & (Q(ends_at=None) | Q(ends_at__gt=at))

@@ -266,7 +266,8 @@ def reviewers_of(
     """Return who was asked by name to review ``release``, as :func:`with_reviewers` brings it, and
     who of the ``people`` that decide there stands in for them."""
     asks = release.policy.approvals.asks
-    decide = {person.id for person in people if any(asks(role) for role in person.roles)}
+    able = (person for person in people if not person.is_recalled)
+    decide = {person.id for person in able if any(asks(role) for role in person.roles)}
     told = list(rows)
     asked = {row["person"]: datetime.fromisoformat(row["requested_at"]) for row in told}
     answered, found = _answered(made, asked), []

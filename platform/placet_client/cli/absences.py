@@ -56,5 +56,8 @@ def _show(own: OwnAbsence, output: Form) -> None:
         stands_in = {"deputy": own.deputy_name, "deputy_can": own.deputy_can}
         show_one({**own.absence.raw, **stands_in}, output)
         return
+    if not own.may_stand_in:
+        say("You are not away, and nobody can stand in for you: nobody else decides where you do.")
+        return
     say("You are not away. These can stand in for you:")
-    show_list(own.may_stand_in, ["id", "name"], output, none="Nobody decides where you do.")
+    show_list(own.may_stand_in, ["id", "name"], output)

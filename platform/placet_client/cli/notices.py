@@ -51,9 +51,10 @@ def notices_choose(
 
 @notices.command("watches")
 def notices_watches(output: OutputOption = Form.TABLE) -> None:
-    """List what you watch, and the releases of which you want no news."""
+    """List what you chose to watch, and the releases of which you want no news."""
+    none = "You chose nothing yet."
     with connected() as client:
-        show_list(client.notices.watches(), COLUMNS, output)
+        show_list(client.notices.watches(), COLUMNS, output, none=none)
 
 
 @notices.command("watch")

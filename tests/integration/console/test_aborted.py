@@ -147,7 +147,8 @@ def test_who_requested_what_a_recall_aborted_reads_who_can_retry_it_until_when(
     assert told in page(story, "/", "Ada")
     path = f"/releases/{going.pk}/"
     said = page(story, path, "Ada")
-    assert "who has the role operator can retry its rollout. Open rollout" in said, said
+    retry = "who has the role operator can retry its rollout, if every gate still passes then."
+    assert f"{retry} Open rollout" in said, said
     rollout = story.rollout(going)
     assert "Retry…" in page(story, f"/rollouts/{rollout.pk}/", "Otto")
     Release.objects.filter(pk=going.pk).update(not_after=now())

@@ -124,14 +124,14 @@ def test_both_releases_say_how_one_came_of_the_other(staging: Environment, world
     text = said(opened, world.rex)
     assert f"Requested by itself after release {source.number} soaked in staging, for Ada" in text
     own = said(opened, world.ada)
-    assert "opened by itself for Ada risk, as Otto risk set it" in text
-    assert "opened by itself for you, as Otto risk set it" in own
+    assert "opened by itself for Ada risk (Otto risk set that)" in text
+    assert "opened by itself for you (Otto risk set that)" in own
     assert "This release opened by itself for you: others have to decide" in own
-    assert "Opened by itself for you, as Otto risk set it" in own, "above its reason"
+    assert "Opened by itself for you (Otto risk set that)" in own, "above its reason"
     assert not any("equested by Placet" in one for one in (text, own))
     for path in ("/releases/", f"/releases/{opened.pk}/evidence/", "/inbox/"):
         listed = text_of(browser(world.vera).get(path))
-        assert "opened by itself for Ada risk, as Otto risk set it" in listed, path
+        assert "opened by itself for Ada risk (Otto risk set that)" in listed, path
 
 
 def test_what_could_not_be_opened_says_why(staging: Environment, world: World) -> None:

@@ -82,5 +82,5 @@ def test_what_was_rolled_back_can_be_requested_again_where_only_its_decisions_ar
     story.settle()
     decisions_recalled(story, "Rex")
     said = page(story, f"/releases/{second.pk}/")
-    assert "What was decided on it is recalled. The version is not recalled" in said
+    assert "or of this one again: what was decided on it is recalled, the version is not." in said
     assert "What it runs is recalled" not in said

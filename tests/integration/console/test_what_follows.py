@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from apps.governance.actions import set_freeze
+from apps.governance.actions import lift_freeze, set_freeze
+from apps.governance.errors import WrongState
 from apps.governance.models import Release
 from placet.kernel.clock import now
 from tests.support.break_glass import fragile
@@ -165,7 +166,24 @@ def test_what_a_freeze_does_is_said_by_the_policy_in_force(world: World) -> None
     world.policy("staging", "version: 1\ngates: [{gate: build}]\n")
     assert all("has no gate “freeze”: rollouts start all the same." in page for page in said())
     world.policy("staging", "version: 1\ngates: [{gate: freeze}, {gate: build}]\n")
-    stops = "No rollouts can start here until the freeze is lifted"
+    stops = "No rollouts can start here until the freeze ends"
     assert all(f"{stops}." in page for page in said())
     fragile(world)
     assert all(f"{stops}, but by an emergency release." in page for page in said())
+
+
+def test_a_freeze_that_is_over_stands_nowhere_and_is_not_lifted(world: World) -> None:
+    otto, staging = browser(world.people["Otto"]), world.environment("staging")
+    ends, begins = now() + timedelta(hours=1), now() + timedelta(hours=2)
+    short = set_freeze(staging, reason="Audit", ends_at=ends, actor=world.otto)
+    set_freeze(staging, reason="Holidays", starts_at=begins, actor=world.otto)
+
+    def said() -> str:
+        return text_of(otto.get("/policies/risk/staging/").content.decode())
+
+    assert "Frozen since" in said() and "Will be frozen from" in said()
+    with time_machine.travel(ends + timedelta(minutes=1)):
+        assert "Audit" not in said() and "Holidays" in said()
+        with pytest.raises(WrongState) as refusal:
+            lift_freeze(short, actor=world.otto)
+    assert refusal.value.code == "freeze_over"

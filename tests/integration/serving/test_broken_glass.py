@@ -265,7 +265,7 @@ def test_while_it_is_rolling_out_nothing_is_said_to_be_rolled_back(story: Story)
     path = f"/break-glass/{BreakGlass.objects.get().pk}/"
     page = " ".join(text_of(reader.get(path).content.decode()).split())
     assert "is rolling out by this emergency release, and its review is still open." in page
-    back = "It is not live yet: to keep it from that, abort its rollout on the endpoint's page"
+    back = "It is not live yet: to keep it so, abort its rollout, found on the endpoint's page"
     assert back in page and "It keeps serving" not in page
     listed = text_of(reader.get("/break-glass/").content.decode())
     assert "Rolling out with an open review" in listed and "Serving" not in listed
