@@ -95,10 +95,12 @@ def chat_fault(service: str, url: str) -> str:
 
 def chat_parts(service: str, url: str) -> dict[str, str] | None:
     """Return what stands in an address of a chat, ``None`` in place of one that is none."""
+    if len(url) > MAX_ADDRESS:
+        return None
     chat = CHATS[service]
     address, mark, query = url.partition("?")
     match = chat.address.fullmatch(address)
-    if match is None or len(url) > MAX_ADDRESS or bool(mark) != bool(chat.query):
+    if match is None or bool(mark) != bool(chat.query):
         return None
     pairs = parse_qsl(query, keep_blank_values=True)
     told = dict(pairs)
