@@ -129,7 +129,7 @@ def test_an_admin_adds_a_channel_of_a_chat_and_reads_what_became_of_it(
     page.get_by_text("A test is being sent").wait_for()
     go(run_jobs)
     page.reload()
-    page.locator("tr", has_text="Test").get_by_text("Delivered").wait_for()
+    page.locator("tr", has_text="test.v1").get_by_text("Delivered").first.wait_for()
     page.locator("tr", has_text="webhook.added.v1").get_by_text("Delivered").wait_for()
     told = [json.loads(body)["text"] for body in receiver.bodies]
     assert any("Added a webhook by Both" in text for text in told)
