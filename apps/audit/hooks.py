@@ -45,12 +45,14 @@ finder = Slot[Finder]("what the ids in events are called")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event as pages tell it, in plain text: names that its reader may not know are left out."""
+    """An event as pages tell it, in plain text: names that its reader may not know are left out.
+    ``page`` is the path of what it is about, '' where that has no page."""
 
     sentence: str
     actor_name: str = ""
     about_name: str = ""
     project_name: str = ""
+    page: str = ""
 
 
 class Teller(Protocol):

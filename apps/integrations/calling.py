@@ -1,9 +1,12 @@
-"""Calling a webhook: one signed POST, and what came of it in words. Never inside a transaction."""
+"""Calling a webhook: one POST, signed or as a chat has it, and what came of it in words. Never
+inside a transaction."""
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
+from apps.integrations.chat_messages import ChatMessage
 from apps.integrations.rules import hidden, wished
 from apps.integrations.senders import MOST_ANSWER, TEST, TIMEOUT, Patience, status_words
 from apps.integrations.signing import signed
@@ -19,10 +22,10 @@ UNKEPT = "webhook-signature"  # of the headers, which are kept
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One message to one webhook."""
+    """One message to one webhook: the body, or what a chat is told."""
 
     message: str
-    body: bytes
+    body: bytes | ChatMessage
     test: bool = False
 
 
@@ -40,23 +43,24 @@ class Called:
 
 
 def call(to: OpenedWebhook, what: Call) -> Called:
-    """Send ``what``, signed at this moment; whatever goes wrong is an answer in words."""
+    """Send ``what``, as it is at this moment; whatever goes wrong is an answer in words."""
     at, began = now(), time.monotonic()
-    headers = {"Content-Type": MEDIA, "User-Agent": "placet"} | signed(
-        to.keys, message=what.message, timestamp=int(at.timestamp()), body=what.body
-    )
+    try:
+        url, headers, body = _request(to, what, at)
+    except OutboundFailed as failure:
+        return Called(0.0, {}, error=str(failure))
     kept = {name: value for name, value in headers.items() if name != UNKEPT}
     patience = TEST if what.test else Patience(TIMEOUT, TIMEOUT + 2)
     try:
         answer = post(
-            to.url,
-            body=what.body,
+            url,
+            body=body,
             headers=headers,
             timeout=patience.silent,
             whole=patience.whole,
             limit=MOST_ANSWER,
             cut=True,  # whatever else it says, its status says whether it was taken
-            public=(urlsplit(to.url).hostname or "") not in config().private_webhook_hosts,
+            public=(urlsplit(url).hostname or "") not in config().private_webhook_hosts,
         )
     except OutboundFailed as failure:
         return Called(time.monotonic() - began, kept, error=str(failure))
@@ -69,6 +73,19 @@ def call(to: OpenedWebhook, what: Call) -> Called:
         "" if 200 <= answer.status < 300 else status_words(answer.status),
         wished(answer.headers.get("retry-after", ""), at),
     )
+
+
+def _request(to: OpenedWebhook, what: Call, at: datetime) -> tuple[str, dict[str, str], bytes]:
+    """Return address, headers and body, signed for a program and as the chat has it for a chat."""
+    if isinstance(what.body, ChatMessage):
+        from apps.integrations.chat_requests import chat_request  # the library, where one is sent
+
+        asked = chat_request(to.service, to.url, what.body)
+        return asked.url, asked.headers, asked.body
+    headers = {"Content-Type": MEDIA, "User-Agent": "placet"} | signed(
+        to.keys, message=what.message, timestamp=int(at.timestamp()), body=what.body
+    )
+    return to.url, headers, what.body
 
 
 def _plain(text: str) -> str:

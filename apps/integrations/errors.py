@@ -21,6 +21,12 @@ class RotatedOften(Conflict):
     code, title = "rotated_often", "The secret was rotated too often"
 
 
+class NothingSigned(Conflict):
+    """What is told signs nothing."""
+
+    code, title = "nothing_signed", "A chat has no secret"
+
+
 class SecretKeyMissing(Problem):
     """There is no key that secrets could be encrypted for."""
 

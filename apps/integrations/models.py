@@ -96,6 +96,18 @@ class Delivery(models.Model):
         indexes = [models.Index(fields=["stream", "-id"], name="integrations_delivery_of")]
 
 
+class WebhookService(models.TextChoices):
+    """What is told: a program, or a channel of a chat (``apps.integrations.chats``)."""
+
+    STANDARD = "standard", "A program (Standard Webhooks)"
+    SLACK = "slack", "Slack"
+    TEAMS = "teams", "Microsoft Teams"
+    MATTERMOST = "mattermost", "Mattermost"
+    ROCKETCHAT = "rocketchat", "Rocket.Chat"
+    DISCORD = "discord", "Discord"
+    GOOGLE_CHAT = "google_chat", "Google Chat"
+
+
 class WebhookState(models.TextChoices):
     """``disabled ⇄ enabled``: people enable, and people or failures disable."""
 
@@ -117,7 +129,8 @@ BY_ITSELF = (WebhookReason.GONE, WebhookReason.FAILING)
 
 
 class Webhook(Audited):
-    """Who is told of events of the whole instance, or of one project.
+    """Who is told of events of the whole instance, or of one project: a program, or a channel of a
+    chat, to which nothing is signed.
 
     ``address``, ``signing`` and ``former_signing``, which signs beside it until ``former_until``,
     are encrypted (``placet.kernel.secret_box``) and in no event; of the address ``origin`` is
@@ -132,6 +145,12 @@ class Webhook(Audited):
 
     id = IdField("whk")
     name = models.SlugField(max_length=60)
+    service = models.CharField(
+        max_length=12,
+        choices=WebhookService.choices,
+        default=WebhookService.STANDARD,
+        db_default=WebhookService.STANDARD,
+    )
     origin = models.CharField(max_length=300)
     address = models.TextField()
     groups = models.JSONField(default=list)  # of kinds of events; none is all
@@ -143,14 +162,14 @@ class Webhook(Audited):
     )
     reason = models.CharField(max_length=8, choices=WebhookReason.choices, blank=True)
     generation = models.IntegerField(default=0)
-    public_key = models.CharField(max_length=80)
+    public_key = models.CharField(max_length=80)  # '': a chat's
     former_public_key = models.CharField(max_length=80, blank=True)
     former_until = models.DateTimeField(null=True, blank=True)
     created_by = models.CharField(max_length=40)
     enabled_by = models.CharField(max_length=40, blank=True)  # '': nobody enabled it yet
     created_at = models.DateTimeField(auto_now_add=True)
 
-    signing = models.TextField()
+    signing = models.TextField()  # '': a chat's
     former_signing = models.TextField(blank=True)
     older_formers = models.JSONField(default=list, db_default=[])
     cursor = models.BigIntegerField(default=0)
@@ -166,6 +185,11 @@ class Webhook(Audited):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it is a channel of a chat."""
+        return self.service != WebhookService.STANDARD
 
 
 class WebhookDeliveryState(models.TextChoices):

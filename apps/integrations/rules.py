@@ -10,6 +10,8 @@ from html.entities import html5
 from typing import Literal
 from urllib.parse import unquote, unquote_plus, urlsplit
 
+from apps.integrations.chats import STANDARD, chat_fault, service_fault
+
 KINDS = ("jsonl", "cloudevents", "syslog")
 SECURE = {"jsonl": "https", "cloudevents": "https", "syslog": "tls"}
 PLAIN = {"jsonl": "http", "cloudevents": "http", "syslog": "tcp"}
@@ -175,15 +177,20 @@ WebhookOutcome = Literal["delivered", "waiting", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class WebhookTerms:
-    """Where a webhook goes, and the groups of kinds of events that it is told of: none is all."""
+    """Where a webhook goes, the groups of kinds of events that it is told of (none is all), and
+    whether that is a program or which chat."""
 
     url: str
     groups: tuple[str, ...] = ()
+    service: str = STANDARD
 
 
 def webhook_faults(terms: WebhookTerms, known: Collection[str]) -> list[FieldFault]:
     """Return what is wrong with ``terms``; ``known`` are the groups that there are."""
-    url = webhook_url_fault(terms.url)
+    if service := service_fault(terms.service):
+        return [FieldFault("service", service)]
+    program = terms.service == STANDARD
+    url = webhook_url_fault(terms.url) if program else chat_fault(terms.service, terms.url)
     found = [FieldFault("url", url)] if url else []
     if not set(terms.groups) <= set(known):
         found.append(FieldFault("groups", f"Of {', '.join(known)}; none is all of them"))

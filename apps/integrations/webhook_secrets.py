@@ -25,10 +25,12 @@ class FormerSecret(TypedDict):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OpenedWebhook:
-    """Where a webhook goes, and what it signs with: the keys in use first."""
+    """Where a webhook goes, which service that is, and what it signs with: the keys in use first,
+    none for a chat."""
 
     url: str
     keys: tuple[SigningKeys, ...]
+    service: str
 
 
 def sealed_address(webhook_id: str, url: str) -> str:
@@ -55,7 +57,7 @@ def opened(row: Webhook, at: datetime) -> OpenedWebhook:
 
     Raises :class:`OutboundFailed`, which says why it cannot be read.
     """
-    texts = [row.signing, *(one["signing"] for one in formers(row, at))]
+    texts = _signing(row, formers(row, at))
     try:
         keys = opening_keys()
         url = keys.open(row.address, place=_place(row.pk, "address"))
@@ -63,7 +65,12 @@ def opened(row: Webhook, at: datetime) -> OpenedWebhook:
         signing = tuple(SigningKeys.read(keys.open(text, place=place)) for text in texts)
     except (KeyUnavailable, SecretUnreadable) as error:
         raise OutboundFailed(f"Its address or secret cannot be read. {error}") from None
-    return OpenedWebhook(url, signing)
+    return OpenedWebhook(url, signing, row.service)
+
+
+def _signing(row: Webhook, good: list[FormerSecret]) -> list[str]:
+    """Return what signs, encrypted, that in use first: nothing for a chat."""
+    return [text for text in (row.signing, *(one["signing"] for one in good)) if text]
 
 
 def formers(row: Webhook, at: datetime) -> list[FormerSecret]:
@@ -83,7 +90,7 @@ def is_behind(row: Webhook, key: SealingKey, at: datetime) -> bool:
     more."""
     good = formers(row, at)
     kept = bool(row.former_signing) + len(row.older_formers)
-    texts = [row.address, row.signing, *(one["signing"] for one in good)]
+    texts = [row.address, *_signing(row, good)]
     return kept > len(good) or not all(text.startswith(key.mark) for text in texts)
 
 
@@ -98,7 +105,7 @@ def resealed(row: Webhook, keys: OpeningKeys, at: datetime) -> dict[str, Any]:
     good = [{**one, "signing": anew(one["signing"])} for one in formers(row, at)]
     return {
         "address": anew(row.address, "address"),
-        "signing": anew(row.signing),
+        "signing": anew(row.signing) if row.signing else "",
         "former_signing": good[0]["signing"] if good else "",  # the last one ends last
         "older_formers": good[1:],
     }

@@ -38,6 +38,8 @@ OWN = {
     "apps/assurance/recall_register.py": "statements that we signed",
     "apps/integrations/senders.py": "nothing: what a receiver says is thrown away, within 12 s",
     "apps/integrations/rules.py": "a date, of 40 characters at most",
+    "apps/integrations/chats.py": "an address of a chat, of 500 characters at most",
+    "apps/integrations/chat_requests.py": "a body that was written here a moment before",
     "apps/integrations/signing.py": "what webhooks sign with, which was encrypted here",
     "placet/kernel/secret_box.py": "what was encrypted here, and keys of this installation",
     "apps/serving/desired.py": "statements that we signed",

@@ -42,7 +42,7 @@ THOUGHT_ABOUT: dict[str, str] = {
     "monitoring.0012_squashed_0015_webhook_disabled": "as those that it replaces",
     "monitoring.0015_webhook_disabled": "no statement, and the new code alone opens such an alert",
     "notices.0002_emergencies": "no statement, and the new code alone writes such a notice",
-    "integrations.0002_squashed_0004_older_formers": "as those that it replaces",
+    "integrations.0002_squashed_0005_services": "as those that it replaces",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 

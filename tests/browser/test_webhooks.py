@@ -1,5 +1,6 @@
 """Webhooks as an admin sets them up, an auditor enables them, and both see what became of it."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,6 +107,36 @@ def test_an_admin_adds_a_webhook_and_an_auditor_enables_it(
     page.get_by_text("Webhook hook removed").wait_for()
 
 
+def test_an_admin_adds_a_channel_of_a_chat_and_reads_what_became_of_it(
+    world: World, receiver: Receiver, open_as: OpenAs, run_jobs: RunJobs
+) -> None:
+    page = open_as(factories.person("Both", {"admin": None, "auditor": None}))
+    page.goto("/webhooks/")
+    page.get_by_role("button", name="New webhook…").click()
+    page.get_by_label("Name", exact=True).fill("team")
+    page.get_by_label("Service").select_option("Rocket.Chat")
+    page.get_by_text("What to paste for a chat").click()
+    page.get_by_text("https://chat.example/hooks/…/…").wait_for()
+    page.get_by_label("Destination", exact=True).fill(receiver.url)
+    page.get_by_label("The log itself").check()
+    page.get_by_role("button", name="Add").click()
+    page.get_by_text("Paste the address that Rocket.Chat gives").first.wait_for()
+    page.get_by_label("Destination", exact=True).fill(receiver.url.replace("/in", "/hooks/a1/b2"))
+    page.get_by_role("button", name="Add").click()
+    page.get_by_text("Webhook team added").wait_for()
+    page.get_by_role("heading", name="team to Rocket.Chat, localhost").wait_for()
+    page.get_by_role("button", name="Send a test").click()
+    page.get_by_text("A test is being sent").wait_for()
+    go(run_jobs)
+    page.reload()
+    page.locator("tr", has_text="test.v1").get_by_text("Delivered").first.wait_for()
+    page.locator("tr", has_text="webhook.added.v1").get_by_text("Delivered").wait_for()
+    told = [json.loads(body)["text"] for body in receiver.bodies]
+    assert any("Added a webhook by Both" in text for text in told)
+    assert any("This is a test" in text for text in told)
+    assert page.get_by_role("button", name="Rotate secret…").count() == 0
+
+
 @pytest.mark.parametrize(
     ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 )
@@ -129,6 +160,8 @@ def test_webhooks_read_well(
     shown = hook("everything-of-the-second-line", receiver.url)
     go(run_jobs)
     gone = hook("gone", receiver.url, "log")
+    slack = WebhookTerms("https://hooks.slack.com/services/T0/B0/x", ("releases",), "slack")
+    chat = add_webhook(name="team-risk", terms=slack, project=world.project, actor=SYSTEM).webhook
     receiver.always = (410, {}, b"")
     go(run_jobs)
     page = open_as(both, width=width, theme=theme)
@@ -137,6 +170,7 @@ def test_webhooks_read_well(
         "/webhooks/": "webhooks",
         f"/webhooks/{shown.pk}/": "webhook",
         f"/webhooks/{gone.pk}/": "webhook-gone",
+        f"/webhooks/{chat.pk}/": "webhook-chat",
         f"/webhooks/{shown.pk}/deliveries/{delivery.pk}/": "webhook-delivery",
     }
     for path, name in addresses.items():
@@ -145,4 +179,5 @@ def test_webhooks_read_well(
         check(page, width, pictures / f"{name}-{theme}-{width}.png")
     page.goto("/webhooks/")
     page.get_by_role("button", name="New webhook…").click()
+    page.get_by_text("What to paste for a chat").click()
     check(page, width, pictures / f"webhook-new-{theme}-{width}.png")

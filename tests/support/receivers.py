@@ -25,6 +25,7 @@ class Receiver:
 
     url: str = ""
     bodies: list[bytes] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)  # with their queries
     headers: list[dict[str, str]] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     always: Reply = OK
@@ -50,8 +51,11 @@ class Receiver:
 
 
 @contextmanager
-def https(authority: Authority | None, *, clients: Path | None = None) -> Iterator[Receiver]:
-    """Have a receiver on loopback: over TLS with a certificate of ``authority``, else plain.
+def https(
+    authority: Authority | None, *hosts: str, clients: Path | None = None
+) -> Iterator[Receiver]:
+    """Have a receiver on loopback: over TLS with a certificate of ``authority`` for ``hosts``, else
+    plain.
 
     With ``clients`` it wants a certificate that this file vouches for.
     """
@@ -60,6 +64,7 @@ def https(authority: Authority | None, *, clients: Path | None = None) -> Iterat
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.paths.append(self.path)
             status, headers, answer = told.take(dict(self.headers), body)
             with contextlib.suppress(OSError):  # whoever asked may be gone
                 self.send_response(status)
@@ -80,7 +85,7 @@ def https(authority: Authority | None, *, clients: Path | None = None) -> Iterat
     server = Server(("127.0.0.1", 0), Handler)
     scheme = "http"
     if authority is not None:
-        context = server_side(authority, clients)
+        context = server_side(authority, clients, *hosts)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         scheme = "https"
     told.url = f"{scheme}://localhost:{server.server_address[1]}/in"
@@ -93,9 +98,9 @@ def https(authority: Authority | None, *, clients: Path | None = None) -> Iterat
     server.server_close()
 
 
-def server_side(authority: Authority, clients: Path | None = None) -> ssl.SSLContext:
+def server_side(authority: Authority, clients: Path | None = None, *hosts: str) -> ssl.SSLContext:
     """Return the TLS settings of a server of ``authority``."""
-    chain, key, _ = authority.issue("receiver")
+    chain, key, _ = authority.issue("receiver", *hosts)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(chain, key)
     if clients is not None:

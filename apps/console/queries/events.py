@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from django.urls import reverse
+
 from apps.audit.events import declared
 from apps.audit.hooks import Told
 from apps.audit.kind_groups import GROUPS
@@ -221,7 +223,18 @@ def told(entries: Sequence[TimelineEntry], actor: Actor) -> Iterator[Told]:
             actor_name=who.name if who else "",
             about_name=line.thing.name if line.thing else "",
             project_name=project.name if project else "",
+            page=_page(entry, known),
         )
+
+
+def _page(entry: TimelineEntry, names: Mapping[str, Named]) -> str:
+    """Return the path of the page of what an event is about: of the nearest that has one."""
+    if entry.subject.startswith("thr_"):
+        return reverse("thread", args=[entry.subject])
+    if entry.subject.startswith("alr_"):
+        return reverse("alerts")
+    pages = (names[one].url for one in entry.about if one in names)
+    return next(filter(None, pages), "")
 
 
 def doer(entry: TimelineEntry) -> str:

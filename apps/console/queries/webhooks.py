@@ -12,6 +12,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Banner, Button, Sign
 from apps.console.queries.paging import keyed, newest
 from apps.console.templatetags.placet import number, sees_a_part
+from apps.integrations.chats import CHATS, Chat
 from apps.integrations.models import (
     BY_ITSELF,
     Webhook,
@@ -19,6 +20,7 @@ from apps.integrations.models import (
     WebhookDelivery,
     WebhookDeliveryState,
     WebhookReason,
+    WebhookService,
     WebhookState,
 )
 from apps.integrations.queries import (
@@ -37,6 +39,7 @@ from placet.kernel.clock import now
 
 DELIVERIES = 20  # on one page
 CHOICES = tuple((name, group.title) for name, group in GROUPS.items())
+SERVICES = tuple((one.value, one.label) for one in WebhookService)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,13 @@ class WebhookRow:
         titles = [GROUPS[name].title for name in self.webhook.groups if name in GROUPS]
         return "; ".join(titles) or "All events"
 
+    @property
+    def where(self) -> str:
+        """Where that goes, as far as it is shown."""
+        hook = self.webhook
+        chat = f"{hook.get_service_display()}, " if hook.is_chat else ""
+        return chat + hook.origin.removeprefix("https://" if hook.is_chat else "")
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookListPage:
@@ -70,6 +80,8 @@ class WebhookListPage:
     may_enable: bool
     projects: list[tuple[str, str]]
     partial: bool = False  # whether there may be others that the reader does not see
+    services: tuple[tuple[str, str], ...] = SERVICES
+    chats: tuple[Chat, ...] = tuple(CHATS.values())
     groups: tuple[tuple[str, str], ...] = CHOICES
 
     @property
@@ -185,7 +197,8 @@ def buttons(page: WebhookPage) -> Iterator[Button]:
     if page.may_manage:
         yield Button("Send a test", post=address("test"))
         yield Button("Change…", dialog="change")
-        yield Button("Rotate secret…", dialog="rotate")
+        if not hook.is_chat:
+            yield Button("Rotate secret…", dialog="rotate")
         if hook.state == WebhookState.ENABLED:
             yield Button("Disable", post=address("disable"))
         yield Button("Remove…", dialog="remove", tone="outline-danger")
@@ -233,6 +246,11 @@ class DeliveryPage:
     line: DeliveryLine
     actor: Actor
     attempts: list[AttemptRow]
+
+    @property
+    def named(self) -> str:
+        """What its id is called: a program is sent it."""
+        return "Delivery ID" if self.line.delivery.webhook.is_chat else "webhook-id"
 
     @property
     def reads_answers(self) -> bool:

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.console.queries.webhooks import delivery_page, webhook_list_page, webhook_page
@@ -19,6 +20,7 @@ from apps.integrations.actions import (
     remove_webhook,
     rotate_webhook,
 )
+from apps.integrations.chats import STANDARD
 from apps.integrations.queries import get_delivery, get_webhook
 from apps.integrations.rules import WebhookTerms
 from placet.kernel.problems import Problem
@@ -56,11 +58,12 @@ def delivery(request: PageRequest, webhook_id: str, delivery_id: str) -> HttpRes
 @action
 def new_webhook(request: PageRequest) -> HttpResponse:
     """Add a webhook and show its secret once; a refusal shows the form again as it was."""
-    groups = tuple(request.POST.getlist("groups"))
+    groups, service = tuple(request.POST.getlist("groups")), request.POST.get("service") or STANDARD
+    terms = WebhookTerms(request.POST.get("url", ""), groups, service)
     try:
         given = add_webhook(
             name=request.POST.get("name", ""),
-            terms=WebhookTerms(request.POST.get("url", ""), groups),
+            terms=terms,
             project=receivers.project_of(request),
             actor=request.actor,
         )
@@ -70,8 +73,11 @@ def new_webhook(request: PageRequest) -> HttpResponse:
 
 
 def shown_once(request: PageRequest, given: GivenWebhook) -> HttpResponse:
-    """Show the secret of a webhook."""
+    """Show the secret of a webhook, or the page of one that has none."""
     name, address = given.webhook.name, reverse("webhook", args=[given.webhook.pk])
+    if not given.secret:
+        messages.success(request, f"Webhook {name} added. Send a test to see it arrive.")
+        return redirect(address)
     title = f"Secret of webhook {name}"
     return show(request, "secret", title=title, secret=given.secret, next=address, kind="webhook")
 

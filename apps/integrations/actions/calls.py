@@ -62,7 +62,8 @@ def _enabled(webhook: Webhook) -> Webhook | None:
 
 
 def claim(webhook_id: str, count: int, *, job: LeasedJob) -> list[WebhookDelivery]:
-    """Take at most ``count`` deliveries that are due, for as long as the lease of each lasts.
+    """Take at most ``count`` deliveries that are due, for as long as the lease of each lasts. Of a
+    chat it is one: people read in the order of what happened, and chats refuse many at once.
 
     Each carries the webhook as it is then, and goes where that leads. The webhook is locked: it
     does not change between the look at its state and the lease.
@@ -72,8 +73,9 @@ def claim(webhook_id: str, count: int, *, job: LeasedJob) -> list[WebhookDeliver
         hook = Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).first()
         if hook is None:
             return []
-        due = queries.due_deliveries().filter(webhook=webhook_id).order_by("next_at", "pk")
-        rows = list(due.select_for_update(of=("self",), skip_locked=True, no_key=True)[:count])
+        due = queries.due_deliveries().filter(webhook=webhook_id).order_by("next_at", "index", "pk")
+        most = 1 if hook.is_chat else count
+        rows = list(due.select_for_update(of=("self",), skip_locked=True, no_key=True)[:most])
         until = now() + LEASE
         for row in rows:
             row.webhook = hook

@@ -17,7 +17,7 @@ from apps.identity.models import Project
 from apps.identity.queries import authorize, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.integrations.actions.webhook_states import disabled, forgotten, stopped
-from apps.integrations.errors import RotatedOften, WebhookMoved
+from apps.integrations.errors import NothingSigned, RotatedOften, WebhookMoved
 from apps.integrations.events import (
     WEBHOOK_ADDED,
     WEBHOOK_CHANGED,
@@ -42,7 +42,7 @@ MOST_FORMERS = 3  # each adds two signatures to every request
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GivenWebhook:
-    """A webhook with its secret, which is shown this once."""
+    """A webhook with its secret, which is shown this once; '': that of a chat has none."""
 
     webhook: Webhook
     secret: str
@@ -51,7 +51,8 @@ class GivenWebhook:
 def add_webhook(
     *, name: str, terms: WebhookTerms, project: Project | None = None, actor: Actor
 ) -> GivenWebhook:
-    """Add a webhook of the instance, or of ``project``, that is told of events from now on.
+    """Add a webhook of the instance, or of ``project``, that is told of events from now on: a
+    program, or a channel of a chat.
 
     Needs ``stream.manage``. It is enabled at once when ``actor`` also holds ``audit.export`` there.
     """
@@ -61,18 +62,17 @@ def add_webhook(
         check(terms)
         if project is not None:
             _refuse_many(project)
-        keys = SigningKeys.generate()
         row = Webhook(
             name=slug_or_refuse("name", name),
+            service=terms.service,
             origin=origin_of(terms.url),
             groups=sorted(set(terms.groups)),
             project=project,
-            public_key=keys.shown_public,
             created_by=actor.id,
             cursor=log_size(),
         )
         row.address = sealed_address(row.pk, terms.url)
-        row.signing = sealed_signing(row.pk, keys)
+        secret = "" if row.is_chat else _sign(row)
         if actor.can(START, scope_of(project)):
             row.state, row.enabled_by = WebhookState.ENABLED, actor.id
         with unique("name"):
@@ -80,7 +80,14 @@ def add_webhook(
         log.add(WEBHOOK_ADDED, row)
         if row.state == WebhookState.ENABLED:
             log.add(WEBHOOK_ENABLED, row, data={"cursor": row.cursor})
-    return GivenWebhook(row, keys.shown_secret)
+    return GivenWebhook(row, secret)
+
+
+def _sign(row: Webhook) -> str:
+    """Have ``row``, which is not saved yet, sign with fresh keys; return the secret."""
+    keys = SigningKeys.generate()
+    row.signing, row.public_key = sealed_signing(row.pk, keys), keys.shown_public
+    return keys.shown_secret
 
 
 def check(terms: WebhookTerms) -> None:
@@ -122,7 +129,8 @@ def change_webhook(
         if row.generation != if_generation:
             raise Stale
         kept = tuple(row.groups) if groups is None else groups
-        check(WebhookTerms(url if url is not None else "https://kept.example/", kept))
+        kept_address = WebhookTerms("https://kept.example/", kept)
+        check(kept_address if url is None else WebhookTerms(url, kept, row.service))
         if url is not None:
             row.origin, row.address = origin_of(url), sealed_address(row.pk, url)
         row.groups = sorted(set(kept))
@@ -178,7 +186,9 @@ def rotate_webhook(webhook: Webhook, *, actor: Actor) -> GivenWebhook:
     with record(actor) as log:
         row = locked(webhook, "stream.manage", actor)
         demand_fresh(actor)
-        keys, at = SigningKeys.generate(), now()
+        if row.is_chat:
+            raise NothingSigned("Make another address in the chat, and give it to the webhook")
+        at = now()
         row.older_formers = formers(row, at)
         if len(row.older_formers) >= MOST_FORMERS:
             until = datetime.fromisoformat(row.older_formers[-1]["until"])
@@ -188,11 +198,11 @@ def rotate_webhook(webhook: Webhook, *, actor: Actor) -> GivenWebhook:
             )
         row.former_signing, row.former_public_key = row.signing, row.public_key
         row.former_until = at + BOTH_SIGN
-        row.signing, row.public_key = sealed_signing(row.pk, keys), keys.shown_public
+        secret = _sign(row)
         row.generation += 1
         row.save()
         log.add(WEBHOOK_ROTATED, row)
-    return GivenWebhook(row, keys.shown_secret)
+    return GivenWebhook(row, secret)
 
 
 def remove_webhook(webhook: Webhook, *, if_generation: int, actor: Actor) -> None:

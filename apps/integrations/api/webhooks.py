@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from apps.audit.kind_groups import GROUPS
 from apps.identity.api.lookups import named_project
 from apps.integrations import actions, queries
-from apps.integrations.models import Webhook, WebhookReason, WebhookState
+from apps.integrations.chats import SERVICES, STANDARD
+from apps.integrations.models import Webhook, WebhookReason, WebhookService, WebhookState
 from apps.integrations.rules import MAX_URL, WebhookTerms
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.schema import IF_MATCH
@@ -18,7 +19,11 @@ from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import NeedsPermission
 
-ADDRESS = "https://…; kept encrypted, and not shown again behind its host"
+ADDRESS = (
+    "https://…, of a chat what it gives for an incoming webhook; kept encrypted, and not shown"
+    " again behind its host"
+)
+SERVICE = "standard: a program, by Standard Webhooks; else the chat that is told"
 TOLD = "Groups of kinds of events that it is told of; none: all"
 
 
@@ -27,6 +32,12 @@ class NewWebhookSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=60, help_text="Small letters, digits and hyphens")
     url = serializers.CharField(max_length=MAX_URL, help_text=ADDRESS)
+    service = serializers.ChoiceField(
+        choices=SERVICES,
+        default=STANDARD,
+        help_text=SERVICE,
+        error_messages={"invalid_choice": f"One of {', '.join(SERVICES)}"},
+    )
     groups = serializers.ListField(
         child=serializers.ChoiceField(choices=list(GROUPS)), default=list, help_text=TOLD
     )
@@ -49,6 +60,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     name = serializers.CharField()
+    service = serializers.ChoiceField(choices=WebhookService.values, help_text=SERVICE)
     origin = serializers.CharField(help_text="Of its address, up to the host")
     groups = serializers.ListField(child=serializers.CharField(), help_text=TOLD)
     project = serializers.CharField(allow_null=True, help_text="null: the whole instance")
@@ -58,7 +70,9 @@ class WebhookSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Why it is disabled; empty: nobody enabled it yet",
     )
-    public_key = serializers.CharField(help_text="whpk_…, of its Ed25519 signatures")
+    public_key = serializers.CharField(
+        help_text="whpk_…, of its Ed25519 signatures; of a chat empty"
+    )
     former_public_key = serializers.CharField(help_text="The one before it, after a rotation")
     former_until = serializers.DateTimeField(
         allow_null=True,
@@ -76,7 +90,9 @@ class WebhookSerializer(serializers.Serializer[Any]):
 class GivenWebhookSerializer(WebhookSerializer):
     """A webhook with its secret, which is shown this once."""
 
-    secret = serializers.CharField(help_text="whsec_…, of its HMAC-SHA256 signatures")
+    secret = serializers.CharField(
+        help_text="whsec_…, of its HMAC-SHA256 signatures; of a chat empty"
+    )
 
 
 def webhook_bodies(rows: list[Webhook]) -> list[dict[str, Any]]:
@@ -90,6 +106,7 @@ def webhook_body(row: Webhook, waiting: int) -> dict[str, Any]:
     return {
         "id": row.pk,
         "name": row.name,
+        "service": row.service,
         "origin": row.origin,
         "groups": row.groups,
         "project": row.project.slug if row.project else None,
@@ -145,7 +162,7 @@ class WebhookList(ListView):
         data: Any = dict(self.body(NewWebhookSerializer))
         made = actions.add_webhook(
             name=data["name"],
-            terms=WebhookTerms(data["url"], tuple(data["groups"])),
+            terms=WebhookTerms(data["url"], tuple(data["groups"]), data["service"]),
             project=named_project(data["project"], self.actor),
             actor=self.actor,
         )
@@ -224,6 +241,6 @@ class WebhookRotate(PlacetView):
     @extend_schema(operation_id="webhooks_rotate", request=None, responses=GivenWebhookSerializer)
     def post(self, request: Request, webhook: str) -> Response:
         """Make another secret and key; the secret is shown this once. For a day the former ones
-        sign beside them; a fourth rotation within it is refused."""
+        sign beside them; a fourth rotation within it is refused. A chat has none."""
         row = queries.get_webhook(webhook, self.actor)
         return _secret(actions.rotate_webhook(row, actor=self.actor))

@@ -11,6 +11,7 @@ from apps.audit.names import origin
 from apps.audit.queries import log_size
 from apps.identity.queries import scope_of
 from apps.identity.whole_projects import visible_whole
+from apps.integrations.chat_messages import ChatMessage
 from apps.integrations.formats import single, single_test
 from apps.integrations.models import (
     OPEN_DELIVERIES,
@@ -20,6 +21,7 @@ from apps.integrations.models import (
     WebhookDeliveryState,
     WebhookState,
 )
+from apps.integrations.queries.chats import chat_message_of
 from apps.integrations.queries.streams import COLUMNS, leaf_of
 from apps.integrations.webhook_secrets import is_behind
 from placet.kernel.actor import Actor
@@ -146,14 +148,17 @@ def webhooks_due() -> list[tuple[str, str | None]]:
 def webhooks_behind_key(key: SealingKey) -> list[str]:
     """Return the webhooks that keep something encrypted for another key, or that signs no more."""
     kept = ~Q(former_signing="") | ~Q(older_formers=[])
-    other = ~Q(address__startswith=key.mark) | ~Q(signing__startswith=key.mark)
+    signs = ~Q(signing="") & ~Q(signing__startswith=key.mark)
+    other = ~Q(address__startswith=key.mark) | signs
     rows, at = Webhook.objects.filter(other | kept).order_by("pk"), now()
     return [row.pk for row in rows.iterator() if is_behind(row, key, at)]
 
 
-def message_of(delivery: WebhookDelivery) -> bytes | None:
-    """Return the body of a delivery, the same at each attempt; ``None`` when its event is no longer
-    in the log, because it was archived."""
+def message_of(delivery: WebhookDelivery) -> bytes | ChatMessage | None:
+    """Return the body of a delivery, the same at each attempt, or what a chat is told; ``None``
+    when its event is no longer in the log, because it was archived."""
+    if delivery.webhook.is_chat:
+        return chat_message_of(delivery)
     if delivery.index is None:
         return single_test(delivery.pk, origin())
     row = Event.objects.only(*COLUMNS).filter(index=delivery.index).first()

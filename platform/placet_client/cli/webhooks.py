@@ -17,10 +17,22 @@ from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one, tell
 from placet_client.records import Webhook, WebhookDelivery
 
-webhook = typer.Typer(help="Webhooks: programs that are told of events", no_args_is_help=True)
-COLUMNS = ["name", "project", "origin", "groups", "state", "reason", "waiting", "failing_since"]
+webhook = typer.Typer(
+    help="Webhooks: programs and chat channels that are told of events", no_args_is_help=True
+)
+COLUMNS = [
+    "name",
+    "project",
+    "service",
+    "origin",
+    "groups",
+    "state",
+    "reason",
+    "waiting",
+    "failing_since",
+]
 QUOTES = '"'  # of an ETag, which a shell takes away
-BRIEF = ["id", "name", "project", "origin", "groups", "state", "reason", "public_key"]
+BRIEF = ["id", "name", "project", "service", "origin", "groups", "state", "reason", "public_key"]
 SENT = ["id", "event", "kind", "state", "attempts", "status", "error", "next_at"]
 WebhookArgument = Annotated[
     str, typer.Argument(metavar="WEBHOOK", help="its name, PROJECT/NAME, or its id")
@@ -28,6 +40,13 @@ WebhookArgument = Annotated[
 GroupOption = Annotated[
     list[str] | None,
     typer.Option("--group", help="releases, serving, models, …; again for another; none is all"),
+]
+
+ServiceOption = Annotated[
+    str,
+    typer.Option(
+        help="a chat: slack, teams, mattermost, rocketchat, discord or google_chat; none: a program"
+    ),
 ]
 
 
@@ -66,15 +85,16 @@ def webhook_show(reference: WebhookArgument, output: OutputOption = Form.TABLE) 
 @webhook.command("add")
 def webhook_add(
     name: Annotated[str, typer.Argument(help="small letters, digits and hyphens")],
-    url: Annotated[str, typer.Argument(help="https://…")],
+    url: Annotated[str, typer.Argument(help="https://…, of a chat as it gives it")],
     group: GroupOption = None,
     project: Annotated[str, typer.Option(help="only what happens in it")] = "",
+    service: ServiceOption = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Add a webhook and show its secret, this once; who may export the log enables it."""
     with connected() as client:
-        made = client.webhooks.add(name, url, groups=group or (), project=project)
-        _show(client, made, output, "secret")
+        made = client.webhooks.add(name, url, groups=group or (), project=project, service=service)
+        _show(client, made, output, *(["secret"] if made.secret else []))
 
 
 @webhook.command("edit")

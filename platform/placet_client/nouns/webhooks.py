@@ -23,14 +23,21 @@ class Webhooks(Noun):
         return self._read(Webhook, at("webhooks", webhook))
 
     def add(
-        self, name: str, url: str, *, groups: Sequence[str] = (), project: str = ""
+        self,
+        name: str,
+        url: str,
+        *,
+        groups: Sequence[str] = (),
+        project: str = "",
+        service: str = "",
     ) -> GivenWebhook:
-        """Add a webhook that is told of ``groups`` of kinds of events, of all where there is none.
+        """Add a webhook that is told of ``groups`` of kinds of events, of all where there is none:
+        a channel of a chat where ``service`` is one, such as ``slack``, else a program.
 
-        Its ``secret`` is shown this once. It is enabled when somebody with ``audit.export`` enables
-        it, at once when you have that yourself.
+        Its ``secret``, which a chat has not, is shown this once. It is enabled when somebody with
+        ``audit.export`` enables it, at once when you have that yourself.
         """
-        body = given(name=name, url=url, groups=[*groups], project=project)
+        body = given(name=name, url=url, groups=[*groups], project=project, service=service)
         return self._do(GivenWebhook, "/webhooks", body)
 
     def change(

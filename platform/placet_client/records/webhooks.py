@@ -13,12 +13,13 @@ class Webhook(Record):
 
     id: str
     name: str
+    service: str  # standard: a program, by Standard Webhooks; else the chat that is told
     origin: str  # Of its address, up to the host
     groups: tuple[str, ...]  # Groups of kinds of events that it is told of; none: all
     project: str | None  # None: the whole instance
     state: str
     reason: str  # Why it is disabled; empty: nobody enabled it yet
-    public_key: str  # whpk_…, of its Ed25519 signatures
+    public_key: str  # whpk_…, of its Ed25519 signatures; of a chat empty
     former_public_key: str  # The one before it, after a rotation
     # Until when the former ones sign beside the new ones; those before end sooner
     former_until: datetime | None
@@ -33,7 +34,7 @@ class Webhook(Record):
 class GivenWebhook(Webhook):
     """A webhook with its secret, which is shown this once."""
 
-    secret: str  # whsec_…, of its HMAC-SHA256 signatures
+    secret: str  # whsec_…, of its HMAC-SHA256 signatures; of a chat empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

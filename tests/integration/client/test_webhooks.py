@@ -71,6 +71,27 @@ def test_a_webhook_from_its_beginning_to_its_end(
     assert not Webhook.objects.exists()
 
 
+def test_a_channel_of_a_chat_is_added_by_the_name_of_the_chat(
+    ann: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "https://hooks.slack.com/services/T0/B0/T0KEN"
+    assert main(["webhook", "add", "first", url, "--service", "slack"]) == 0
+    assert "secret" not in capsys.readouterr().out
+    assert main(["webhook", "add", "team", url, "--service", "slack", "-o", "json"]) == 0
+    made = answer(capsys)
+    assert (made["service"], made["origin"]) == ("slack", "https://hooks.slack.com")
+    assert made["secret"] == "" and "/T0KEN" not in str(made)
+    assert main(["webhook", "add", "x", url, "--service", "telegram"]) == 1
+    assert "standard, slack, teams" in capsys.readouterr().err
+    assert main(["webhook", "add", "x", URL, "--service", "slack"]) == 1
+    said = capsys.readouterr().err
+    assert "Paste the address that Slack gives" in said and "T0KEN" not in said
+    assert main(["webhook", "rotate", "team"]) == 6
+    assert "chat" in capsys.readouterr().err
+    assert main(["webhook", "show", "team"]) == 0
+    assert "T0KEN" not in capsys.readouterr().out
+
+
 def test_webhooks_with_one_name_are_told_apart(
     ann: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,7 +91,7 @@ def forms(world: World) -> dict[str, list[str]]:
         ],
         f"/streams/{stream.pk}/rewind": ["index"],
         f"/streams/{stream.pk}/remove": ["generation"],
-        "/webhooks/new": ["name", "url", "groups", "project"],
+        "/webhooks/new": ["name", "service", "url", "groups", "project"],
         f"/webhooks/{hook.pk}/change": ["url", "groups", "generation"],
         f"/webhooks/{hook.pk}/remove": ["generation"],
     }

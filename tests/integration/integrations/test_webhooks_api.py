@@ -326,6 +326,53 @@ def test_an_address_that_cannot_be_told_is_refused_by_its_field(
     assert fields(add(both, url=url))["/url"].startswith(said)
 
 
+SLACK = "https://hooks.slack.com/services/T0/B0/T0KEN"
+
+
+def test_a_channel_of_a_chat_is_set_up_as_any_webhook_and_shows_its_host_alone(
+    ann: User, aude: User
+) -> None:
+    made = add(ann, url=SLACK, service="slack")
+    hook = made.json()
+    assert (made.status_code, hook["service"], hook["state"]) == (201, "slack", "disabled")
+    assert (hook["secret"], hook["public_key"]) == ("", "")
+    assert enable(ann, hook).status_code == 403
+    assert enable(aude, hook).json()["state"] == "enabled"
+    path = f"/webhooks/{hook['id']}"
+    refused = api(ann).post(f"{path}/rotate")
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing_signed")
+    assert "/url" in fields(change(ann, hook, url="https://hooks.example/in"))
+    assert "/service" in fields(change(ann, hook, service="discord"))
+    pages = factories.browser(ann)
+    for told in (api(ann).get(path), pages.get("/webhooks/"), pages.get(path + "/"), made):
+        assert "hooks.slack.com" in told.content.decode()
+        assert "T0KEN" not in told.content.decode()
+    assert "Slack, hooks.slack.com" in pages.get("/webhooks/").content.decode()
+    assert "Rotate secret" not in pages.get(path + "/").content.decode()
+    assert_log_rebuilds_every_row()
+
+
+@pytest.mark.parametrize("service", ["telegram", "", "SLACK", None, ["slack"], 7])
+def test_another_service_is_refused_with_the_list_of_those_that_there_are(
+    both: User, service: Any
+) -> None:
+    said = fields(add(both, url=SLACK, service=service))["/service"]
+    if isinstance(service, str) and service:
+        assert said.startswith("One of standard, slack, teams, mattermost")
+
+
+def test_the_page_adds_a_channel_and_shows_the_form_again_as_it_was(both: User) -> None:
+    page = factories.browser(both)
+    form = {"name": "team", "service": "discord", "url": SLACK, "groups": "releases"}
+    again = page.post("/webhooks/new", form).content.decode()
+    assert "Paste the address that Discord gives" in again
+    assert '<option value="discord" selected>' in again
+    form["service"] = "slack"
+    assert told(page, "/webhooks/new", **form).startswith("Webhook team added")
+    row = Webhook.objects.get()
+    assert (row.service, row.groups, row.state) == ("slack", ["releases"], "enabled")
+
+
 def test_other_input_is_refused_by_its_field(both: User) -> None:
     assert "/name" in fields(add(both, name="Not A Name"))
     for groups in (["nonsense"], "releases", [["releases"]], None):

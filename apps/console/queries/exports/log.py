@@ -115,6 +115,7 @@ def _webhooks(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 WEBHOOKS = ListTable(
     {
         "webhook": lambda waiting, hook: hook.name,
+        "service": lambda waiting, hook: hook.service,
         "origin": lambda waiting, hook: hook.origin,
         "groups": lambda waiting, hook: " ".join(hook.groups),
         "project": lambda waiting, hook: hook.project.slug if hook.project else "",

@@ -1,4 +1,4 @@
-"""Lets streams of two projects have one name, and adds webhooks."""
+"""Lets streams of two projects have one name, and adds webhooks and channels of chats."""
 
 from importlib import import_module
 
@@ -7,6 +7,7 @@ from django.db import migrations
 NAMES = import_module("apps.integrations.migrations.0002_names_of_projects").Migration
 WEBHOOKS = import_module("apps.integrations.migrations.0003_webhooks").Migration
 FORMERS = import_module("apps.integrations.migrations.0004_older_formers").Migration
+SERVICES = import_module("apps.integrations.migrations.0005_services").Migration
 
 
 class Migration(migrations.Migration):
@@ -16,10 +17,16 @@ class Migration(migrations.Migration):
         ("integrations", "0002_names_of_projects"),
         ("integrations", "0003_webhooks"),
         ("integrations", "0004_older_formers"),
+        ("integrations", "0005_services"),
     ]
     dependencies = [
         ("identity", "0004_squashed_0012_reactivated_at"),
         ("integrations", "0001_initial"),
     ]
 
-    operations = [*NAMES.operations, *WEBHOOKS.operations, *FORMERS.operations]
+    operations = [
+        *NAMES.operations,
+        *WEBHOOKS.operations,
+        *FORMERS.operations,
+        *SERVICES.operations,
+    ]

@@ -1,0 +1,65 @@
+"""What a chat is told of an event: one sentence, and a link to its page. Pure.
+
+Whatever people named stands in it as text. The chats write bold, links, mentions and pictures in
+six ways: what would be any of them in one of them is taken apart here for all.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+MOST = 500  # characters of what is told
+SPACE = "\u200b"  # of no width: what stands before and behind it is not one word
+HIDDEN = ("Cc", "Cf", "Co", "Cs", "Cn")  # categories of characters that nobody sees
+# Signs that set text apart, bring links about or hide it, and others that look alike.
+ALIKE = str.maketrans(
+    {
+        "*": "\u2217",
+        "~": "\u223c",
+        "`": "\u02cb",
+        "<": "\u2039",
+        ">": "\u203a",
+        "[": "(",
+        "]": ")",
+        "|": "\u00a6",
+        "\\": "\u2216",
+        "$": "\uff04",
+    }
+)
+# What a chat makes a mention, a channel, a picture or an address of with what follows it.
+LEADS = re.compile(r"(?<=[@#&])(?=\S)|(?<=:)(?=[^\s\d]|[\w+-]*:)|(?<=tel:)(?=\d)", re.IGNORECASE)
+DOT = re.compile("(?<=\\w)([.\u3002\uff0e\uff61])(?=\\w*[^\\W\\d])")  # of a host, or of a file
+EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # not within a word, as in fraud_detector
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """What is told, as text that means nothing to a chat, and where its page is."""
+
+    text: str
+    link: str
+
+
+def message(said: list[str], link: str) -> ChatMessage:
+    """Return what a chat is told: these parts, those that are empty left out, in one line."""
+    line = " · ".join(" ".join(part.split()) for part in ["Placet", *said] if part)
+    return ChatMessage(dead(cut(line)), link)
+
+
+def cut(line: str) -> str:
+    """Return ``line``, or as many of its first words as there is room for."""
+    if len(line) <= MOST:
+        return line
+    words = line[:MOST].rpartition(" ")[0]
+    return f"{words if len(words) > MOST // 2 else line[:MOST]}…"
+
+
+def dead(text: str) -> str:
+    """Return ``text`` as something that no chat makes anything of."""
+    seen = "".join(
+        " " if one in "\r\n\t" else one
+        for one in text
+        if one in "\r\n\t" or unicodedata.category(one) not in HIDDEN
+    )
+    plain = EDGE.sub("\uff3f", seen.translate(ALIKE))
+    return DOT.sub(rf"\1{SPACE}", LEADS.sub(SPACE, plain))

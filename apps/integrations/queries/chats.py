@@ -1,0 +1,40 @@
+"""What a chat is told: an event as pages tell it, with a link to its page. Never what people wrote,
+and no link that decides anything."""
+
+from apps.audit.hooks import teller
+from apps.audit.models import Event
+from apps.audit.queries.events import entry_of
+from apps.identity.rules.roles import grants_of
+from apps.integrations.chat_messages import ChatMessage, message
+from apps.integrations.models import Webhook, WebhookDelivery
+from apps.integrations.rules import scope_holds
+from placet.kernel.actor import Actor
+from placet.kernel.config import config
+
+TEST = "This is a test: messages from Placet arrive here"
+
+
+def chat_message_of(delivery: WebhookDelivery) -> ChatMessage | None:
+    """Return what a chat is told by a delivery, in four queries at most; ``None`` when its event is
+    no longer in the log, because it was archived."""
+    hook = delivery.webhook
+    if delivery.index is None:
+        return message([TEST], _address(f"/webhooks/{hook.pk}/"))
+    event = Event.objects.filter(index=delivery.index).first()
+    if event is None or not scope_holds(hook.project_id, event.project):
+        return None
+    (told,) = teller()([entry_of(event)], reader_of(hook))
+    about = "" if told.about_name == told.project_name else told.about_name
+    return message(
+        [told.project_name, told.sentence, about], _address(told.page or f"/audit/{event.index}/")
+    )
+
+
+def reader_of(hook: Webhook) -> Actor:
+    """Return who reads a chat, as far as names go: whoever may take out the log that the webhook is
+    told of knows them, and has let it be told."""
+    return Actor("service", "", grants=grants_of([("auditor", hook.project_id, "")]))
+
+
+def _address(path: str) -> str:
+    return config().public_url.rstrip("/") + path
