@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from apps.discussions import actions, queries
 from apps.discussions.actions import Said
+from apps.discussions.api.forms import TAKES_FILES, files_field, once_field, with_files
 from apps.discussions.models import Thread
 from apps.discussions.rules import ANCHOR_LIMIT, TEXT_LIMIT
 from placet.kernel.api.lists import ListView, page_of
@@ -54,7 +55,7 @@ class OpenedThreadSerializer(ThreadSerializer):
 
 
 class NewThreadSerializer(serializers.Serializer[Any]):
-    """A thread to be opened, with its first comment."""
+    """A thread to be opened, with its first comment; with files, as a form."""
 
     text = serializers.CharField(
         max_length=TEXT_LIMIT, help_text="Markdown; @name@example.com mentions somebody"
@@ -65,6 +66,8 @@ class NewThreadSerializer(serializers.Serializer[Any]):
         max_length=ANCHOR_LIMIT,
         help_text="A part of the thing, such as metrics/auc",
     )
+    once = once_field()
+    files = files_field()
 
 
 class ThreadReadSerializer(serializers.Serializer[Any]):
@@ -117,6 +120,7 @@ class ThreadList(ListView):
     """The threads about one thing."""
 
     filters = ("state",)
+    parser_classes = TAKES_FILES
 
     @extend_schema(operation_id="threads_list", responses=page_of(ThreadSerializer))
     def get(self, request: Request, kind: str, subject: str) -> Response:
@@ -134,9 +138,10 @@ class ThreadList(ListView):
         responses={201: OpenedThreadSerializer},
     )
     def post(self, request: Request, kind: str, subject: str) -> Response:
-        """Open a thread with its first comment."""
+        """Open a thread with its first comment; with files, as a form."""
         about = queries.get_subject(kind, subject, self.actor)
-        said = actions.open_thread(about, **self.body(NewThreadSerializer), actor=self.actor)
+        sent = with_files(self.body(NewThreadSerializer))
+        said = actions.open_thread(about, **sent, actor=self.actor)
         thread = queries.get_thread(said.comment.thread_id, self.actor)
         more = {"comment": said.comment.pk, "unmentioned": unmentioned_bodies(said)}
         return Response(thread_body(thread) | more, status=201)
