@@ -96,7 +96,7 @@ class Noun:
         response = self._http.request("POST", path, json=body or {}, headers=headers)
         return record.read(answer(response), response.headers.get("ETag", ""))
 
-    def _send(
+    def _send_form(
         self, record: type[R], path: str, body: Json, files: Mapping[str, bytes], key: str
     ) -> R:
         """POST a form with ``files``, by their names. What was sent with the same ``key`` is not

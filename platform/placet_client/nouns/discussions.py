@@ -38,7 +38,7 @@ class Threads(Noun):
         part, such as ``metrics/auc``. A ``key`` has 40 characters at most where there are files."""
         path, body = at("discussions", kind, subject, "threads"), given(text=text, anchor=anchor)
         if files:
-            return self._send(OpenedThread, path, body, files, key)
+            return self._send_form(OpenedThread, path, body, files, key)
         return self._do(OpenedThread, path, body, key)
 
     def get(self, thread: str) -> Thread:
@@ -72,7 +72,7 @@ class Threads(Noun):
         """Say something in an open thread, with ``files`` by their names."""
         path, body = at("threads", thread, "comments"), {"text": text}
         if files:
-            return self._send(WrittenComment, path, body, files, key)
+            return self._send_form(WrittenComment, path, body, files, key)
         return self._do(WrittenComment, path, body, key)
 
     def file(self, thread: str, comment: str, file: str) -> bytes:
