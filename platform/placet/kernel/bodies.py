@@ -5,7 +5,7 @@ import re
 from placet.kernel.config import config
 
 # Of an upload's chunk: it may be as long as a file, and goes on from where it was cut. No other
-# body counts before all of it came.
+# body counts before all of it came, a form with files once it is known who sends it.
 CHUNK_TYPE = "application/offset+octet-stream"
 FORM_TYPE = "multipart/form-data"
 WITH_FILES = 11_000_000  # bytes of a form with a comment and its files

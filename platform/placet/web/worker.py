@@ -35,7 +35,8 @@ from typing import Any
 from gunicorn.sock import ssl_context
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from placet.kernel.bodies import CHUNK_TYPE, most_bytes
+from placet.kernel.bodies import CHUNK_TYPE
+from placet.kernel.config import config
 from placet.kernel.waiting import ASKED, POSSIBLE, WAITED
 from placet.web.deferred import Deferred
 from placet.web.heads import LINE, Heads
@@ -373,8 +374,8 @@ def read_ahead(environ: dict[str, Any]) -> bool:
     Half a body must never pass for a whole one. What is too large is refused by its length, and the
     chunk of an upload is read by what keeps it: it may be long, and goes on from where it was cut.
     """
-    length, kind = int(environ.get("CONTENT_LENGTH") or 0), environ.get("CONTENT_TYPE") or ""
-    if kind == CHUNK_TYPE or length > most_bytes(environ.get("PATH_INFO") or "", kind):
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if environ.get("CONTENT_TYPE") == CHUNK_TYPE or length > config().max_body_bytes:
         return True
     came = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = io.BytesIO(came)

@@ -1,5 +1,6 @@
 """Files of comments over the API: sent as a form, downloaded as a file and as nothing else."""
 
+import io
 from typing import Any
 from urllib.parse import quote
 
@@ -173,4 +174,25 @@ def test_its_author_deletes_a_file_with_its_tag(
 def test_a_session_sends_a_form_with_its_csrf_token_alone(world: World, subject: Subject) -> None:
     rex = api(world.people["Rex"], csrf=True)
     assert opened(rex, subject, ("auc.csv", b"1")).status_code == 403
+    assert not Comment.objects.exists()
+
+
+def test_a_stranger_is_not_read_a_long_form_of(world: World, subject: Subject) -> None:
+    large = ("big.bin", bytes(4_000_000))
+    assert opened(api(), subject, large).status_code == 401
+    path = f"/discussions/release/{subject.id}/open"
+    sent = {"text": "See", "files": [SimpleUploadedFile(*large)]}
+    assert Client().post(path, sent).status_code == 401
+    rex = factories.browser(world.people["Rex"])
+    assert rex.post(path, sent | {"files": [SimpleUploadedFile(*large)]}).status_code == 302
+    assert CommentFile.objects.get().size == 4_000_000
+
+
+def test_half_a_long_form_never_passes_for_a_whole_one(rex: ApiClient, subject: Subject) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nSee\r\n--b\r\nContent-Dispo'
+    path = f"/api/v1/discussions/release/{subject.id}/threads"
+    kind = "multipart/form-data; boundary=b"
+    sent: dict[str, Any] = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": "4000000"}
+    answer = rex.generic("POST", path, body, kind, **sent)
+    assert answer.status_code == 400
     assert not Comment.objects.exists()
