@@ -170,6 +170,7 @@ OF_ITS_MAKER = {
     "rollout retry": {"operator"},
     "thread edit": {"reviewer"},
     "thread delete": {"reviewer"},
+    "thread delete-file": {"reviewer"},
 }
 REFUSED = {"401", "403", "404"}
 

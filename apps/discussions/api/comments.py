@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from apps.discussions import actions, queries
 from apps.discussions.actions import Said
-from apps.discussions.api.forms import TAKES_FILES, files_field, once_field, with_files
+from apps.discussions.api.forms import TAKES_FILES, WithFiles, is_form, with_files
 from apps.discussions.api.threads import UnmentionedSerializer, unmentioned_bodies
 from apps.discussions.markdown import render
 from apps.discussions.models import Comment
@@ -17,6 +17,7 @@ from apps.discussions.queries import CommentView, FileView
 from apps.discussions.rules import TEXT_LIMIT
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.bodies import FORM_TYPE
 from placet.kernel.clock import rfc3339
 
 STATES = ["written", "deleted", "erased"]
@@ -69,11 +70,8 @@ class CommentTextSerializer(serializers.Serializer[Any]):
     )
 
 
-class NewThreadCommentSerializer(CommentTextSerializer):
-    """What is to be said, and the files that go with it: as a form (``multipart/form-data``)."""
-
-    once = once_field()
-    files = files_field()
+class CommentFormSerializer(CommentTextSerializer, WithFiles):
+    """What is to be said, and the files that go with it."""
 
 
 def file_body(view: FileView) -> dict[str, Any]:
@@ -140,13 +138,14 @@ class CommentList(ListView):
 
     @extend_schema(
         operation_id="thread_comments_create",
-        request=NewThreadCommentSerializer,
+        request={"application/json": CommentTextSerializer, FORM_TYPE: CommentFormSerializer},
         responses={201: WrittenCommentSerializer},
     )
     def post(self, request: Request, thread: str) -> Response:
         """Reply in a thread that is open; with files, as a form."""
         row = queries.get_thread(thread, self.actor)
-        said = with_files(self.body(NewThreadCommentSerializer))
+        form = CommentFormSerializer if is_form(request) else CommentTextSerializer
+        said = with_files(self.body(form))
         return _written(actions.reply(row, **said, actor=self.actor), 201)
 
 

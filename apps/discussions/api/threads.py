@@ -10,11 +10,12 @@ from rest_framework.response import Response
 
 from apps.discussions import actions, queries
 from apps.discussions.actions import Said
-from apps.discussions.api.forms import TAKES_FILES, files_field, once_field, with_files
+from apps.discussions.api.forms import TAKES_FILES, WithFiles, is_form, with_files
 from apps.discussions.models import Thread
 from apps.discussions.rules import ANCHOR_LIMIT, TEXT_LIMIT
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
+from placet.kernel.bodies import FORM_TYPE
 from placet.kernel.clock import rfc3339
 from placet.kernel.filters import refuse_unknown
 
@@ -55,7 +56,7 @@ class OpenedThreadSerializer(ThreadSerializer):
 
 
 class NewThreadSerializer(serializers.Serializer[Any]):
-    """A thread to be opened, with its first comment; with files, as a form."""
+    """A thread to be opened, with its first comment."""
 
     text = serializers.CharField(
         max_length=TEXT_LIMIT, help_text="Markdown; @name@example.com mentions somebody"
@@ -66,8 +67,10 @@ class NewThreadSerializer(serializers.Serializer[Any]):
         max_length=ANCHOR_LIMIT,
         help_text="A part of the thing, such as metrics/auc",
     )
-    once = once_field()
-    files = files_field()
+
+
+class ThreadFormSerializer(NewThreadSerializer, WithFiles):
+    """A thread to be opened, and the files that go with its first comment."""
 
 
 class ThreadReadSerializer(serializers.Serializer[Any]):
@@ -134,13 +137,14 @@ class ThreadList(ListView):
 
     @extend_schema(
         operation_id="threads_create",
-        request=NewThreadSerializer,
+        request={"application/json": NewThreadSerializer, FORM_TYPE: ThreadFormSerializer},
         responses={201: OpenedThreadSerializer},
     )
     def post(self, request: Request, kind: str, subject: str) -> Response:
         """Open a thread with its first comment; with files, as a form."""
         about = queries.get_subject(kind, subject, self.actor)
-        sent = with_files(self.body(NewThreadSerializer))
+        form = ThreadFormSerializer if is_form(request) else NewThreadSerializer
+        sent = with_files(self.body(form))
         said = actions.open_thread(about, **sent, actor=self.actor)
         thread = queries.get_thread(said.comment.thread_id, self.actor)
         more = {"comment": said.comment.pk, "unmentioned": unmentioned_bodies(said)}
