@@ -62,8 +62,10 @@ REVIEW_OVERDUE = event_kind(
         "The review of release {number} by {person:id}, for whom {deputy:id} stands in, is overdue",
     ),
 )
-ABSENCE_SET = event_kind("person.absence_set", "Is away, and named {deputy:id} as deputy")
-ABSENCE_CLEARED = event_kind("person.absence_cleared", "Is back, and has no deputy any more")
+ABSENCE_SET = event_kind("person.absence_set", "Set an absence, with {deputy:id} as deputy")
+ABSENCE_CLEARED = event_kind(
+    "person.absence_cleared", "Ended the absence, and has no deputy any more"
+)
 RELEASE_REJECTED = event_kind("release.rejected", "Release {number} is rejected")
 RELEASE_WITHDRAWN = event_kind("release.withdrawn", "Withdrew release {number}")
 RELEASE_EXPIRED = event_kind("release.expired", "Release {number} was not started in time")

@@ -58,9 +58,7 @@ KINDS: Mapping[str, NoticeKind] = {
             "changes", "Changes requested on my releases", "Changes requested on your release", NOW
         ),
         NoticeKind("decided", "Decisions on my releases", "Your release was decided", NOW),
-        NoticeKind(
-            "rollout", "My rollouts that pause or end badly", "Your rollout needs a look", NOW
-        ),
+        NoticeKind("rollout", "My rollouts that pause or end badly", "News of your rollout", NOW),
         NoticeKind("build", "My builds that fail", "Your build failed", NOW),
         NoticeKind(EXPIRING, "My API tokens that expire soon", "An API token expires soon", NOW),
         NoticeKind("mentioned", "Mentions of me", "You were mentioned", NOW),

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     Case,
     CharField,
     Exists,
     F,
+    JSONField,
     OuterRef,
     Q,
     QuerySet,
@@ -17,6 +17,7 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, Coalesce, Concat, JSONObject
 
 from apps.governance.models import BreakGlass, Release
@@ -34,6 +35,7 @@ from apps.serving.rules import RevisionState
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
+from placet.kernel.subqueries import settled
 
 # states of a revision that one may go back to
 BACK_FROM = (RevisionState.WARM, RevisionState.STOPPED)
@@ -96,12 +98,14 @@ def awaiting_person(actor: Actor) -> list[Rollout]:
     return [row for row in rows if _waits_for(row, actor)]
 
 
-def held_rollouts(actor: Actor) -> ArraySubquery:
+def held_rollouts(actor: Actor) -> RawSQL:
     """Return what :func:`count_awaiting` tells from, as a column of any query."""
     columns = {name: name for name in (*HELD, "created_at", "asker")}
     beside = {"environment": "endpoint__environment", "plan": "release__plan"}
     beside |= {"requester": "release__requester", "author": "release__version__author"}
-    return ArraySubquery(_held(actor).values(json=JSONObject(**columns, **beside)))
+    return settled(
+        _held(actor).values(json=JSONObject(**columns, **beside)), JSONField(), many=True
+    )
 
 
 def count_awaiting(held: Iterable[Mapping[str, Any]], actor: Actor) -> int:

@@ -17,7 +17,8 @@ from apps.console.queries.promotions import (
 )
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, with_deciders
-from apps.governance.queries.visible_rows import freezes, in_force, policies
+from apps.governance.queries.freezes import freezes, in_force
+from apps.governance.queries.visible_rows import policies
 from apps.governance.rules import PolicyState
 from apps.identity.queries import visible
 from apps.serving.models import Target

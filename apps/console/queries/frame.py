@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, Count, JSONField, Q, QuerySet, Subquery, Value, When, Window
+from django.db.models import Case, Count, IntegerField, JSONField, Q, QuerySet, Value, When, Window
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import JSONObject, RowNumber
 
 from apps.discussions.queries import awaited_threads
@@ -21,6 +21,7 @@ from apps.monitoring.models import Alert
 from apps.monitoring.queries import unresolved_alerts
 from apps.rollouts.queries import count_awaiting, held_rollouts
 from placet.kernel.actor import Actor
+from placet.kernel.subqueries import settled
 
 LISTED = 40  # projects to switch to; a page lists the others
 
@@ -66,11 +67,12 @@ def with_frame(
     projects = _projects(actor, chosen).values(json=JSONObject(id="pk", slug="slug", name="name"))
     alerts = _listed_alerts(actor)
     tasks = _tasks(actor) if counted else Value(None, JSONField())
-    glasses = Value(None, JSONField()) if counted else ArraySubquery(glasses_told(actor))
+    nothing = Value(None, JSONField())
+    glasses = nothing if counted else settled(glasses_told(actor), JSONField(), many=True)
     in_order: Any = rows.query.order_by
     return rows.annotate(
         place=Window(RowNumber(), order_by=in_order),
-        frame_projects=Case(When(place=1, then=ArraySubquery(projects))),
+        frame_projects=Case(When(place=1, then=settled(projects, JSONField(), many=True))),
         frame_alerts=Case(When(place=1, then=alerts)),
         frame_tasks=Case(When(place=1, then=tasks)),
         frame_glasses=Case(When(place=1, then=glasses)),
@@ -132,9 +134,9 @@ def _tasks(actor: Actor) -> JSONObject:
     )
 
 
-def _count(rows: QuerySet[Any]) -> Subquery:
+def _count(rows: QuerySet[Any]) -> RawSQL:
     counted: Any = rows.order_by().values(one=Value(1)).annotate(count=Count("pk"))
-    return Subquery(counted.values("count"))
+    return settled(counted.values("count"), IntegerField())
 
 
 def _told(brought: Mapping[str, Any], actor: Actor) -> Tasks:
@@ -143,6 +145,7 @@ def _told(brought: Mapping[str, Any], actor: Actor) -> Tasks:
     return Tasks(paused=paused, **{name: brought.get(name) or 0 for name in names})
 
 
-def _listed_alerts(actor: Actor) -> ArraySubquery:
+def _listed_alerts(actor: Actor) -> RawSQL:
     """Return the same as one column."""
-    return ArraySubquery(_alerts(actor).values(json=JSONObject(project="project", count="count")))
+    told = _alerts(actor).values(json=JSONObject(project="project", count="count"))
+    return settled(told, JSONField(), many=True)

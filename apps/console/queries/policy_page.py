@@ -17,9 +17,10 @@ from apps.console.queries.policy_trial import NOT_BEFORE, lacking, outdated, sho
 from apps.governance.actions.duties import lockout_under
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
+from apps.governance.queries.freezes import freezes
 from apps.governance.queries.policy_history import with_ends
 from apps.governance.queries.presets import Preset, own_presets
-from apps.governance.queries.visible_rows import freezes, policies
+from apps.governance.queries.visible_rows import policies
 from apps.governance.rules import APPROVER, PolicyState
 from apps.identity.queries import people_names
 from apps.serving.hooks import keeper

@@ -146,7 +146,7 @@ def policy_revision_page(environment: Environment, number: int, actor: Actor) ->
     decides there."""
     row: Any = policy(environment, number, actor)
     published = policies(environment, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
-    current = published.first()
+    current = row if standing(row) == "active" else published.first()
     approved = Release.objects.filter(policy=row, approved_at__isnull=False)
     past = PastPolicy(row, people_names(around(row)))
     earlier = Q(number__lt=number)  # what is published is newer than all before it

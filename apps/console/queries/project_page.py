@@ -16,7 +16,8 @@ from apps.console.queries.notifications import watch_project_button
 from apps.console.queries.page_parts import Button
 from apps.console.queries.release_words import with_words
 from apps.governance.models import OPEN_STATES, Environment, Freeze, PolicyRevision, Release
-from apps.governance.queries.visible_rows import in_force, releases
+from apps.governance.queries.freezes import in_force
+from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import PolicyState, ReleaseState
 from apps.identity.models import Project
 from apps.identity.queries import visible

@@ -11,7 +11,7 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.queries.waiting import overtaken
-from apps.governance.rules import CHANGES
+from apps.governance.rules import CHANGES, is_held
 
 PINNED = frozenset({"build", "scan", "evidence"})  # gates about what a request is bound to
 
@@ -73,8 +73,8 @@ def waiting_signs(view: ReleaseView) -> list[Sign]:
     """Return a sign for each gate that waits for something else than people, then what follows."""
     by_time = [g for g in held_by_other_than_people(view.gates) if g["state"] == "waiting"]
     signs = [Sign("wait", "◷", waits_until(gate), True, passes_at(gate)) for gate in by_time]
-    if view.failing:
-        return signs
+    if view.failing or is_held(view.gates):
+        return signs  # of changes that are requested nothing follows by itself
     return [*signs, Sign("plain", "→", f"then {what_follows(view, at_once=False)}", wrap=True)]
 
 

@@ -30,7 +30,9 @@ def go_away(request: PageRequest) -> HttpResponse:
         ends_at=back,
         actor=request.actor,
     )
-    messages.success(request, "Saved. Reviews you are asked for are shown to your deputy too.")
+    messages.success(
+        request, "Saved. Meanwhile reviews you are asked for are shown to your deputy too."
+    )
     return redirect("absence")
 
 

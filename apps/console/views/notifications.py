@@ -48,7 +48,7 @@ def turn_release(request: PageRequest, release_id: str, is_on: bool) -> HttpResp
     if release is None:
         raise NotFound
     watch_release(release, is_on=is_on, actor=request.actor)
-    said = "You watch" if is_on else "You get no more news of"
+    said = "You watch" if is_on else "You no longer watch"
     messages.success(request, f"{said} release {release.number}.")
     return back(request)
 

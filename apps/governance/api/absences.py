@@ -33,6 +33,9 @@ class OwnAbsenceSerializer(serializers.Serializer[Any]):
 
     absence = AbsenceSerializer(allow_null=True)
     deputy_name = serializers.CharField(help_text="Of who stands in, or ''")
+    deputy_can = serializers.BooleanField(
+        help_text="false: nobody stands in, the deputy decides nowhere any more where you do"
+    )
     may_stand_in = DeputySerializer(many=True)
 
 

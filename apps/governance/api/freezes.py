@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from apps.governance import actions
 from apps.governance.api.environments import environment_of
 from apps.governance.models import Freeze
-from apps.governance.queries import visible_rows
+from apps.governance.queries.freezes import freezes
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.problems import NotFound
@@ -43,7 +43,7 @@ class FreezeList(ListView):
     @extend_schema(operation_id="freezes_list", responses=page_of(FreezeSerializer))
     def get(self, request: Request, slug: str, name: str) -> Response:
         """List the freezes of an environment, newest first, lifted ones too."""
-        rows = visible_rows.freezes(environment_of(slug, name, self.actor), self.actor)
+        rows = freezes(environment_of(slug, name, self.actor), self.actor)
         return self.page(rows, many(FreezeSerializer))
 
     @extend_schema(
@@ -65,11 +65,7 @@ class FreezeLift(PlacetView):
     @extend_schema(operation_id="freezes_lift", request=None, responses=FreezeSerializer)
     def post(self, request: Request, slug: str, name: str, freeze: str) -> Response:
         """Lift a freeze."""
-        row = (
-            visible_rows.freezes(environment_of(slug, name, self.actor), self.actor)
-            .filter(pk=freeze)
-            .first()
-        )
+        row = freezes(environment_of(slug, name, self.actor), self.actor).filter(pk=freeze).first()
         if row is None:
             raise NotFound
         lifted: Freeze = actions.lift_freeze(row, actor=self.actor)

@@ -2,6 +2,7 @@
 
 from apps.governance.queries.dry_run import DryRunRow, dry_run
 from apps.governance.queries.facts import evaluate, evaluate_many
+from apps.governance.queries.freezes import freezes, frozen
 from apps.governance.queries.needed import bentos_needed
 from apps.governance.queries.release_detail import (
     DecisionRow,
@@ -17,8 +18,6 @@ from apps.governance.queries.visible_rows import (
     decisions,
     environment,
     environments,
-    freezes,
-    frozen,
     inbox,
     menu,
     policies,

@@ -43,7 +43,13 @@ class OwnAbsence:
 
     absence: Absence | None
     deputy_name: str
+    deputy_can: bool  # whether the deputy still decides where they do
     may_stand_in: tuple[User, ...]
+
+    @property
+    def begins_later(self) -> bool:
+        """Whether they are not away yet."""
+        return self.absence is not None and self.absence.starts_at > clock.now()
 
 
 def absences() -> QuerySet[Absence]:
@@ -109,4 +115,6 @@ def own_absence(actor: Actor) -> OwnAbsence:
     left = Absence.objects.filter(person=person, cleared_at=None, ends_at__gt=clock.now())
     row = left.first()
     name = people_names([row.deputy])[row.deputy] if row else ""
-    return OwnAbsence(row, name, tuple(may_stand_in(person)[:MOST]))
+    able = may_stand_in(person)
+    can = row is not None and able.filter(pk=row.deputy).exists()
+    return OwnAbsence(row, name, can, tuple(able[:MOST]))

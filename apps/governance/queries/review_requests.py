@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Exists, Func, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import JSONObject
 
 from apps.governance.independence import sentence
@@ -20,6 +20,7 @@ from apps.identity.queries import name_in, visible
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
+from placet.kernel.subqueries import among
 from placet_verify.statements import REQUEST_CHANGES
 
 MOST = 20  # people who are asked to review one release at a time
@@ -138,16 +139,16 @@ def with_reviewers(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
 
 
 def waiting_by_name(person: str) -> QuerySet[ReviewRequest]:
-    """Return the review requests, on a release that a query reads, which wait for ``person``: asked
-    themselves, or standing in for somebody who is away."""
+    """Return the review requests that wait for ``person``: asked themselves, or standing in for
+    somebody who is away."""
     for_them = Q(person=person) | Q(person__in=away_for(person)) & still_deciding()
-    return standing_requests().filter(for_them, ~Exists(_answers()))
+    rows = ReviewRequest.objects.filter(removed_at=None, release__state=ReleaseState.REQUESTED)
+    return rows.filter(for_them, ~Exists(_answers()))
 
 
-def in_turn(person: str) -> tuple[Any, ...]:
-    """Return the order of releases in the inbox of ``person``: what waits for them by name stands
-    before the oldest, so that no crowd cuts it off."""
-    return Exists(waiting_by_name(person)).desc(), "created_at", "pk"
+def waits_by_name(person: str) -> Func:
+    """Return the condition under which a release waits for ``person`` by name."""
+    return among(waiting_by_name(person).values("release"))
 
 
 def naming(person: str) -> QuerySet[ReviewRequest, Any]:
@@ -160,7 +161,9 @@ def naming(person: str) -> QuerySet[ReviewRequest, Any]:
         away=Case(own, default=name_in("person"), output_field=CharField()),
     )
     first = Case(When(person=person, then=0), default=1)
-    return waiting_by_name(person).order_by(first, "requested_at").values(json=told)[:1]
+    rows = ReviewRequest.objects.filter(among(waiting_by_name(person).values("pk")))
+    here = rows.filter(release=OuterRef("pk"))
+    return here.order_by(first, "requested_at").values(json=told)[:1]
 
 
 def _answers() -> QuerySet[Decision]:
@@ -237,7 +240,7 @@ def _with_deputy(
     Who holds none there is not named: who reads it may not know them."""
     found = next((person for person in people if person.id == away.deputy), None)
     if found is None:
-        nobody = "their deputy holds no role that decides on it"
+        nobody = "their deputy cannot decide on it"
         return replace(away, deputy="", name="", passed_over=nobody)
     why = why_not_asked(release, found, known)
     if not why and found.id in answered:

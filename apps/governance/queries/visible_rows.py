@@ -1,12 +1,11 @@
-"""What somebody may see: environments, policies, freezes, releases, and their inbox."""
+"""What somebody may see: environments, policies, releases, and their inbox."""
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import JSONObject
 
 from apps.discussions.queries import open_threads
@@ -17,13 +16,17 @@ from apps.governance.models import (
     Comment,
     Decision,
     Environment,
-    Freeze,
     PolicyRevision,
     Release,
 )
 from apps.governance.queries.open_break_glasses import GLASS, VisibleBreakGlass, glasses_beside
 from apps.governance.queries.policy_history import with_ends
-from apps.governance.queries.review_requests import answers_of, asked_by_name, in_turn, naming
+from apps.governance.queries.review_requests import (
+    answers_of,
+    asked_by_name,
+    naming,
+    waits_by_name,
+)
 from apps.governance.queries.standing import standings
 from apps.governance.queries.waiting import overtaking, with_waiting
 from apps.governance.rules import GLASS_OPEN, PolicyState, ReleaseState
@@ -35,6 +38,7 @@ from apps.serving.rules import EndpointState
 from placet.kernel import clock
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
+from placet.kernel.subqueries import among
 
 INBOX_LIMIT = 200
 ReadAlong = Callable[[QuerySet[Release]], QuerySet[Release]]
@@ -101,25 +105,6 @@ def policy(environment: Environment, number: int, actor: Actor) -> PolicyRevisio
     if row is None:
         raise NotFound
     return row
-
-
-def freezes(environment: Environment, actor: Actor) -> QuerySet[Freeze]:
-    """Return an environment's freezes, lifted ones too."""
-    return visible(
-        Freeze.objects.filter(environment=environment).select_related("environment__project"), actor
-    )
-
-
-def frozen(project: str, environment: str, at: datetime) -> bool:
-    """Tell whether an environment of a project, by its name, is frozen at that time."""
-    rows = Freeze.objects.filter(in_force(at), environment__name=environment, project=project)
-    return rows.exists()
-
-
-def in_force(at: datetime) -> Q:
-    """Return the condition under which a freeze holds at that time."""
-    begun = Q(lifted_at=None, starts_at__lte=at)
-    return begun & (Q(ends_at=None) | Q(ends_at__gt=at))
 
 
 def releases(
@@ -240,7 +225,7 @@ def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
     """
     with_lineage = [name for name in LONG if name != "version__lineage"]
     whole = _waiting_or_broken(actor, read_along).select_related(*WHOLE).defer(*with_lineage)
-    found: list[Any] = list(whole)
+    found: list[Any] = list(whole.annotate(named=Subquery(naming(actor.id))))
     rows = _concerning(found)
     candidates = [row for row in rows if _is_asked(row, actor)]
     recalled = [actor.accountable] if any(row.recalled for row in candidates) else []
@@ -250,7 +235,7 @@ def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
     for row in candidates:
         decider, held = known.decider(row, actor.accountable), held_roles(actor, scope_of(row))
         row.by_name = asked_by_name(row.named)
-        if decider.needed(held, row.gates) or (row.named and decider.counting(held)):
+        if decider.needed(held, row.gates) or (row.is_named and decider.counting(held)):
             waiting.needed.append(row)
         elif why := decider.why_not(asked_as(row, actor)):
             waiting.barred.append((row, sentence("You", why)))
@@ -267,7 +252,7 @@ def _is_asked(row: Any, actor: Actor) -> bool:
     """Tell whether a release waits for the actor: for one of their roles, or for them by name."""
     if not row.waits:
         return False
-    if row.named and row.decider(actor.accountable).admitted(held_roles(actor, scope_of(row))):
+    if row.is_named and row.decider(actor.accountable).admitted(held_roles(actor, scope_of(row))):
         return True
     return bool(asked_as(row, actor))
 
@@ -308,15 +293,18 @@ def _waiting_or_broken(actor: Actor, read_along: ReadAlong | None) -> QuerySet[R
     here = open_ones.filter(release=OuterRef("pk"))
     glasses = here.values(json=JSONObject(**GLASS))
     own = visible(Release.objects.filter(pk=OuterRef("pk")), actor, view="release.view")
-    turn = in_turn(actor.id)
+    named = waits_by_name(actor.id)
     concerned = Release.objects.filter(Q(Exists(own)) | Q(pk=Subquery(newest)), pk__in=wanted)
+    concerned = concerned.annotate(is_named=named)
+    # what waits for them by name stands before the oldest, so that no crowd cuts it off
+    turn = (F("is_named").desc(), "created_at", "pk")
     first = concerned.order_by(*turn).values("pk")[:INBOX_LIMIT]
     rows = Release.objects.filter(one_of(first)).annotate(
         seen=Exists(own),
-        waits=Exists(undecided.filter(pk=OuterRef("pk"))),
+        waits=among(undecided.values("pk")),
         glass=Subquery(glasses[:1]),
         recalled=keeper().uncounts(Value(actor.accountable)),
-        named=Subquery(naming(actor.id)),
+        is_named=named,
     )
     rows = rows.order_by(*turn)
     return read_along(rows) if read_along else rows

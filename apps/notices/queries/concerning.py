@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db.models import QuerySet, Subquery, Value
+from django.db.models import QuerySet, Value
 
 from apps.audit.models import Event
 from apps.audit.queries import is_erased
@@ -12,7 +12,7 @@ from apps.discussions.models import Comment
 from apps.discussions.queries import visible_threads
 from apps.governance.events import REVIEW_OVERDUE, REVIEW_REQUESTED
 from apps.governance.queries.break_glass import glasses_awaiting
-from apps.governance.queries.review_requests import answers_of, naming
+from apps.governance.queries.review_requests import answers_of, waits_by_name
 from apps.governance.queries.standing import standings
 from apps.governance.queries.visible_rows import held_roles, publishable_drafts, releases
 from apps.governance.rules import ReleaseState
@@ -53,13 +53,13 @@ def _decides(notice: Notice, actor: Actor) -> bool:
     roles, or for them by name. That they were asked by name is told while they are."""
     rows = releases(actor, state=ReleaseState.REQUESTED).filter(pk=notice.subject)
     waits = rows.exclude(decisions__in=answers_of(actor.id)).defer(None)
-    told = {"recalled": keeper().uncounts(Value(actor.id)), "named": Subquery(naming(actor.id))}
+    told = {"recalled": keeper().uncounts(Value(actor.id)), "is_named": waits_by_name(actor.id)}
     row: Any = waits.annotate(**told).first()
-    if row is None or (not row.named and _asks_by_name(notice)):
+    if row is None or (not row.is_named and _asks_by_name(notice)):
         return False
     known = standings([row], [actor.id], [actor.id] if row.recalled else [])
     decider, held = known.decider(row, actor.id), held_roles(actor, scope_of(row))
-    return bool(decider.needed(held, row.gates) or (row.named and decider.counting(held)))
+    return bool(decider.needed(held, row.gates) or (row.is_named and decider.counting(held)))
 
 
 def _asks_by_name(notice: Notice) -> bool:

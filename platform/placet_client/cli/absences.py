@@ -53,7 +53,8 @@ def _show(own: OwnAbsence, output: Form) -> None:
         show_one(own.raw, output)
         return
     if own.absence:
-        show_one({**own.absence.raw, "deputy": own.deputy_name}, output)
+        stands_in = {"deputy": own.deputy_name, "deputy_can": own.deputy_can}
+        show_one({**own.absence.raw, **stands_in}, output)
         return
     say("You are not away. These can stand in for you:")
     show_list(own.may_stand_in, ["id", "name"], output, none="Nobody decides where you do.")

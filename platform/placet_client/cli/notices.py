@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from placet_client.cli.command import OutputOption, connected, go_on
+from placet_client.cli.release_names import id_of
 from placet_client.output import Form, show_list, show_one, tell
 
 notices = typer.Typer(help="Mail to you: of what, and how often", no_args_is_help=True)
@@ -12,7 +13,7 @@ COLUMNS = ["project", "release", "is_on", "created_at"]
 CHOICES = ["project", "kind", "way"]
 ProjectOption = Annotated[str, typer.Option(help="only in this project, by its slug")]
 WatchedArgument = Annotated[
-    str, typer.Argument(metavar="WHAT", help="the slug of a project, or the id of a release")
+    str, typer.Argument(metavar="WHAT", help="a project's slug, or a release: PROJECT/NUMBER or id")
 ]
 
 
@@ -68,8 +69,9 @@ def notices_unwatch(what: WatchedArgument) -> None:
 
 
 def _watch(what: str, is_on: bool, said: str) -> None:
-    is_release = what.startswith("rel_")
+    is_release = what.startswith("rel_") or "/" in what
     with connected() as client:
+        what = id_of(client, what) if is_release else what
         client.notices.watch(
             project="" if is_release else what, release=what if is_release else "", is_on=is_on
         )

@@ -164,7 +164,7 @@ def _barred(view: ReleaseDetail) -> list[str]:
 def rollout_stands(row: Rollout) -> str:
     """Return where a rollout is."""
     if row.paused:
-        return f"paused (placet rollout resume {row.id} goes on), {_share(row)}"
+        return f"paused (placet rollout resume {row.id} --reason … goes on), {_share(row)}"
     if row.state in PHASES:
         return PHASES[row.state]
     if row.step is None or row.step >= len(row.steps):
@@ -186,7 +186,7 @@ def step_in_words(step: Mapping[str, Any], rollout_id: str) -> str:
         case "pause", {"duration_seconds": seconds}:
             return f"a pause of {spell(seconds)}"
         case "pause", _:
-            return f"a pause until resumed (placet rollout resume {rollout_id})"
+            return f"a pause until resumed (placet rollout resume {rollout_id} --reason …)"
         case "ship", _:
             return "until shipped in the browser"
         case "set_mirror", {"percent": percent}:

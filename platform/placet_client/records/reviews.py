@@ -65,4 +65,5 @@ class OwnAbsence(Record):
 
     absence: Absence | None
     deputy_name: str  # Of who stands in, or ''
+    deputy_can: bool  # false: nobody stands in, the deputy decides nowhere any more where you do
     may_stand_in: tuple[Deputy, ...]

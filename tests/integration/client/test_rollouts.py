@@ -189,7 +189,8 @@ def test_an_operator_steers_it(
     capsys.readouterr()
     assert main(["release", "wait", release.pk, "--timeout", "0"]) == 5
     said = capsys.readouterr().err
-    assert f"step 2 of 4, a pause until resumed (placet rollout resume {rollout.pk})" in said
+    resume = f"placet rollout resume {rollout.pk} --reason …"
+    assert f"step 2 of 4, a pause until resumed ({resume})" in said
     assert "; 5% of the requests go to it\n" in said
     become(story.world, "Otto", live_server.url, monkeypatch)
     for verb, expected in (

@@ -1,9 +1,11 @@
 """What is read does not grow with what there is, and a page says where it ends."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models.sql.compiler import SQLCompiler
 
 from apps.console.queries import home_page, members, search
 from apps.console.queries.own_releases import followed
@@ -189,3 +191,22 @@ def test_releases_of_other_projects_take_no_place_among_the_newest(
     monkeypatch.setattr(search, "REASONS", 2)
     found = search.search("drift", actor_of(world.people["Ada"]))
     assert [hit.id for hit in found] == [mine.pk]
+
+
+def test_what_every_page_reads_is_made_into_sql_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django makes a subquery into SQL anew with each expression around it: it took pages twice as
+    long as what they show when each part of the menu was made four times."""
+    made, once = [], SQLCompiler.as_sql
+
+    def counted(self: SQLCompiler, *args: Any, **more: Any) -> Any:
+        made.append(self.query.model)
+        return once(self, *args, **more)
+
+    world.request()
+    reader = browser(world.people["Rita"])
+    reader.get("/notifications/")
+    monkeypatch.setattr(SQLCompiler, "as_sql", counted)
+    assert reader.get("/notifications/").status_code == 200
+    assert 20 < len(made) < 70

@@ -116,7 +116,7 @@ def test_a_deputy_who_lost_the_role_is_passed_over(world: World) -> None:
     away(world)
     revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
     one = asked(world, world.request("staging"))
-    assert one.away and "holds no role" in one.away.passed_over
+    assert one.away and "their deputy cannot decide" in one.away.passed_over
 
 
 def test_a_deputy_who_has_decided_is_passed_over(world: World) -> None:
@@ -175,7 +175,7 @@ def test_a_deputy_of_another_project_is_not_named(world: World) -> None:
             assert "Rex other" not in said and other.rex.id not in said
     (one,) = reviewers(release)
     assert one.away and (one.away.deputy, one.away.name) == ("", "")
-    assert "holds no role" in one.away.passed_over
+    assert "their deputy cannot decide" in one.away.passed_over
 
 
 def test_nobody_stands_in_for_who_was_deactivated(world: World) -> None:
@@ -207,7 +207,7 @@ def test_a_deputy_who_was_deactivated_is_passed_over(world: World) -> None:
     away(world)
     deactivate_person(world.people["Rex"], actor=SYSTEM)
     one = asked(world, world.request("staging"))
-    assert one.away and "holds no role" in one.away.passed_over
+    assert one.away and "their deputy cannot decide" in one.away.passed_over
 
 
 def test_a_deputy_decides_where_one_does_in_the_same_role_and_is_named_exactly(
@@ -267,3 +267,16 @@ def test_the_page_and_the_api_set_and_clear_it(world: World) -> None:
     assert client.post("/absence", body).json()["deputy_name"] == "Rex risk"
     rita.post("/absence/clear")
     assert client.get("/absence").json()["absence"] is None
+
+
+def test_who_is_away_later_reads_so_and_that_nobody_stands_in_any_more(world: World) -> None:
+    away(world, starts_at=now() + timedelta(days=1))
+    rita = browser(world.people["Rita"])
+    assert "You will be away from" in text_of(rita.get("/absence/").content.decode())
+    away(world)
+    revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
+    said = text_of(rita.get("/absence/").content.decode())
+    assert "You are away from" in said
+    assert "Rex risk decides nowhere any more where you do: nobody stands in." in said
+    client = factories.api(factories.token_for(world.people["Rita"]))
+    assert client.get("/absence").json()["deputy_can"] is False
