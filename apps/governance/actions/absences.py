@@ -9,12 +9,12 @@ from apps.governance.queries.absences import may_stand_in
 from apps.identity.meant import person_called
 from apps.identity.models import User
 from apps.identity.queries import stands_for_person
+from apps.identity.rules import WRITES
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NeedsPermission
 
 LONGEST = timedelta(days=366)
-WRITES = "release.comment"  # which who decides may, and a token to write with
 
 
 def set_absence(

@@ -7,6 +7,7 @@ from apps.identity.rules.roles import (
     ROLES,
     SCOPES,
     VIEW,
+    WRITES,
     cut,
     grants_of,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "ROLES",
     "SCOPES",
     "VIEW",
+    "WRITES",
     "cut",
     "grants_of",
     "is_fresh",

@@ -102,6 +102,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
 }
 
+WRITES = "release.comment"  # whoever decides has it, and a token that does more than read
 PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
 
 # What a token can never carry, whoever holds it: a decision is made by a person in a session.

@@ -8,6 +8,7 @@ from django.db import transaction
 from apps.governance.models import Release
 from apps.identity.models import Project, User
 from apps.identity.queries import sees_in, stands_for_person
+from apps.identity.rules import WRITES
 from apps.notices.errors import NarrowToken
 from apps.notices.models import Preference, Watch
 from apps.notices.queries import refuse_program
@@ -15,8 +16,6 @@ from apps.notices.rules import EXPIRING, KINDS, USUAL, WAYS
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
-
-WRITES = "release.comment"  # a token that has it does more than read
 
 
 def choose(kind: str, *, way: str, project: Project | None = None, actor: Actor) -> None:
