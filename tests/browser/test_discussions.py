@@ -104,5 +104,5 @@ def test_a_chart_goes_with_a_comment_and_is_saved_not_shown(
     rex.get_by_role("button", name="Delete page.html…").click()
     sound(rex)
     rex.get_by_role("button", name="Delete file").click()
-    rex.get_by_text("page.html").wait_for(state="detached")
+    rex.get_by_role("link", name="page.html").wait_for(state="detached")
     assert not FileContent.objects.exists()
