@@ -164,6 +164,9 @@ urlpatterns = [
     path(THREAD + "seen", discussions.seen, name="thread-seen"),
     path(COMMENT + "edit", discussions.change, name="thread-comment-edit"),
     path(COMMENT + "delete", discussions.remove, name="thread-comment-delete"),
+    path(
+        COMMENT + "files/<str:file_id>/delete", discussions.remove_file, name="thread-file-delete"
+    ),
     path("releases/<str:release_id>/decide", releases.decision, name="release-decide"),
     path("releases/<str:release_id>/comment", releases.remark, name="release-comment"),
     path("releases/<str:release_id>/withdraw", releases.take_back, name="release-withdraw"),

@@ -37,3 +37,15 @@ class TooFast(TooManyRequests):
     """Somebody writes, resolves and reopens more than people do."""
 
     code, title = "too_many_comments", "You wrote or changed too much in a short time"
+
+
+class FileWaits(Conflict):
+    """Nobody gets a file before it was scanned, its author no more than others."""
+
+    code, title = "file_waits", "The file is being scanned: try again in a moment"
+
+
+class FileRemoved(Conflict):
+    """Its bytes were removed after the scan."""
+
+    code, title = "file_removed", "The file was removed after it was scanned"

@@ -97,6 +97,56 @@ class Comment(Audited):
         return self.thread.environment_scope()
 
 
+class CommentFile(Audited):
+    """A file that somebody sent with a comment; what it is called is sealed under their key.
+
+    Its bytes are a :class:`FileContent`. ``commitment`` is that of these, ``type`` what they are,
+    whatever they are called; ``verdict`` is '' until they were scanned.
+    """
+
+    id = IdField("tcf")
+    comment = models.ForeignKey(Comment, on_delete=models.PROTECT, related_name="files")
+    person = models.CharField(max_length=40)
+    name_sealed = models.CharField(max_length=71, blank=True)  # '' once its author deleted it
+    commitment = models.CharField(max_length=71)
+    size = models.PositiveIntegerField()
+    type = models.CharField(max_length=40)
+    verdict = models.CharField(max_length=20, blank=True)
+    created_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "file of a comment"
+
+    def project_scope(self) -> str | None:
+        """A file belongs where its comment does."""
+        return self.comment.project_scope()
+
+    def environment_scope(self) -> str | None:
+        """A file belongs where its comment does."""
+        return self.comment.environment_scope()
+
+
+class FileContent(models.Model):
+    """The bytes of a file, and what the scanner found in them, encrypted under the key of who sent
+    it: gone once the file, its comment or what is discussed was deleted. Of what is dangerous only
+    ``found`` stays.
+
+    It is not logged: the row of the file holds what its bytes are committed to.
+    """
+
+    file = models.OneToOneField(
+        CommentFile, primary_key=True, on_delete=models.CASCADE, related_name="content"
+    )
+    project = models.CharField(max_length=40, blank=True)  # whose quota they count for
+    size = models.PositiveIntegerField()  # of what is kept, before it was encrypted
+    ciphertext = models.BinaryField()
+    found = models.BinaryField(default=b"")
+
+    class Meta:
+        indexes = [models.Index(fields=["project"], name="discussions_file_project")]
+
+
 class Mention(models.Model):
     """A person whom a comment mentions, and when they opened the thread since then.
 

@@ -3,14 +3,17 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from apps.audit.queries import ERASED, unseal_many
+from apps.audit.queries import ERASED, key_of, open_bytes, unseal, unseal_many
+from apps.discussions.errors import FileRemoved, FileWaits
 from apps.discussions.hooks import Subject, SubjectKind, kinds
-from apps.discussions.models import Comment, Mention, Thread
+from apps.discussions.models import Comment, CommentFile, FileContent, Mention, Thread
+from apps.discussions.rules import DANGEROUS, SCANNED
 from apps.identity.models import RoleBinding, TeamMember, User
 from apps.identity.queries import name_in, sees_in
 from apps.identity.rules.permissions import roles_with
@@ -18,6 +21,27 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import NotFound
 
 LISTED = 50  # threads that an inbox lists
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file of a comment as people read it: what it is called, and what was ``found`` in it."""
+
+    file: CommentFile
+    name: str
+    found: str
+
+    @property
+    def scan(self) -> str:
+        """What the scanner says, in words."""
+        return SCANNED[self.file.verdict]
+
+    @property
+    def state(self) -> str:
+        """Whether it can be read: ``ready``, or it is ``scanning`` yet, or was ``removed``."""
+        if self.file.verdict in DANGEROUS:
+            return "removed"
+        return "ready" if self.file.verdict else "scanning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +54,7 @@ class CommentView:
     text: str
     state: str
     mentioned: Sequence[str]  # names
+    files: Sequence[FileView] = ()
 
 
 def get_subject(kind: str, subject: str, actor: Actor) -> Subject:
@@ -112,16 +137,82 @@ def comments_of(thread: Thread) -> QuerySet[Comment]:
 
 
 def comment_views(comments: Iterable[Comment]) -> list[CommentView]:
-    """Return rows of :func:`comments_of` with their texts (one query)."""
+    """Return rows of :func:`comments_of` with their texts and files (two queries)."""
     rows = list(comments)
-    texts = unseal_many(row.text_sealed for row in rows)
-    return [_view(row, texts.get(row.text_sealed, "")) for row in rows]
+    files = list(_files_of(rows))
+    sealed = [row.text_sealed for row in rows] + [file.name_sealed for file in files]
+    texts, views = unseal_many(sealed), defaultdict(list)
+    for file in files:
+        views[file.comment_id].append(_file_view(file, texts.get(file.name_sealed, "")))
+    return [_view(row, texts.get(row.text_sealed, ""), views[row.pk]) for row in rows]
 
 
-def _view(row: Comment, text: str) -> CommentView:
+def _view(row: Comment, text: str, files: Sequence[FileView]) -> CommentView:
     state = "deleted" if row.deleted_at else "erased" if text == ERASED else ""
     name, named = getattr(row, "name", row.author), getattr(row, "named", ())
-    return CommentView(row, name, "" if state else text, state, [] if state else named)
+    if state:
+        return CommentView(row, name, "", state, [])
+    return CommentView(row, name, text, "", named, files)
+
+
+def _files_of(comments: Iterable[Comment]) -> QuerySet[CommentFile]:
+    rows = CommentFile.objects.filter(comment__in=[row.pk for row in comments], deleted_at=None)
+    sealed = FileContent.objects.filter(file=OuterRef("pk")).values("found")
+    return rows.annotate(found=Subquery(sealed), key=key_of("person")).order_by("pk")
+
+
+def _file_view(row: CommentFile, name: str) -> FileView:
+    sealed, key = getattr(row, "found", None) or b"", getattr(row, "key", None) or b""
+    found = open_bytes(bytes(sealed), key=bytes(key), place=place_of(row, "found"))
+    return FileView(row, name, (found or b"").decode())
+
+
+def place_of(file: CommentFile, part: str) -> str:
+    """Return where bytes about a file are sealed for, which open nowhere else."""
+    return f"discussions.filecontent:{file.pk}:{part}"
+
+
+def get_file(thread: str, comment: str, file: str, actor: Actor) -> CommentFile:
+    """Return one file of a comment in a thread that ``actor`` may see, or raise ``NotFound``."""
+    seen = {"comment__thread__in": visible_threads(actor), "comment__deleted_at": None}
+    rows = CommentFile.objects.filter(pk=file, comment=comment, comment__thread=thread, **seen)
+    row = rows.filter(deleted_at=None).select_related("comment__thread").first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def read_file(file: CommentFile) -> tuple[str, bytes]:
+    """Return what a file is called, and its bytes; or refuse one that was not scanned yet, or that
+    the scanner had removed. Nobody finds those of an erased person."""
+    if file.verdict in DANGEROUS:
+        raise FileRemoved(SCANNED[file.verdict])
+    content = content_of(file)
+    if content is None:
+        raise NotFound
+    if not file.verdict:
+        raise FileWaits
+    return unseal(file.name_sealed), content
+
+
+def content_of(file: CommentFile) -> bytes | None:
+    """Return the bytes of a file, ``None`` where there are none any more, or where they are not
+    those that it was logged with."""
+    rows = FileContent.objects.filter(file=file).annotate(key=key_of("file__person"))
+    found = rows.values_list("ciphertext", "key").first()
+    sealed, key = found if found else (b"", b"")
+    raw = open_bytes(bytes(sealed), key=bytes(key or b""), place=place_of(file, "bytes"))
+    if raw is None or f"sha256:{sha256(raw).hexdigest()}" != file.commitment:
+        return None
+    return raw[16:]
+
+
+def waiting_file(file: str) -> tuple[str, bytes] | None:
+    """Return name and bytes of a file that is to be scanned, for the scanner; ``None`` where that
+    is settled, or nobody can read it any more."""
+    row = CommentFile.objects.filter(pk=file, verdict="", deleted_at=None).first()
+    content = content_of(row) if row else None
+    return (unseal(row.name_sealed), content) if row and content is not None else None
 
 
 def open_threads(kind: str, column: str = "pk") -> Coalesce:

@@ -10,6 +10,16 @@ TEXT_LIMIT, ANCHOR_LIMIT = 4000, 120  # characters
 MOST_THREADS, MOST_COMMENTS = 200, 500  # of one object, of one thread; deleted ones count
 MOST_MENTIONS = 20  # of one comment
 RATE, RATE_SPAN = 30, timedelta(minutes=10)  # comments of one person
+# What the scanner says of a file, and what people read then.
+SCANNED = {
+    "": "Being scanned",
+    "safe": "Scanned: nothing that runs code",
+    "unknown": "Scanned: nothing dangerous found, contents not recognised",
+    "code-carrying": "Scanned: can run code when it is opened",
+    "malicious": "Removed: malicious",
+    "unscanned": "Removed: it could not be scanned, send it again",
+}
+DANGEROUS = frozenset(("malicious", "unscanned"))  # whose bytes are not kept
 # @dana or @dana@example.com, and no part of an address
 _MENTION = re.compile(r"(?<![\w@.+%-])@(\w[\w.+%-]*(?:@\w[\w.-]*)?)")
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

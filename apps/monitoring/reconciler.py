@@ -45,7 +45,8 @@ OF_ENDPOINTS = (
     AlertKind.NODE_SILENT,
     AlertKind.RECALL_STOPPED,
 )
-OWN_STATE = ("builds.run",)  # its failure is shown as the build's, to who asked for it
+# A failure is shown as the build's, or the file's, to who asked for it.
+OWN_STATE = ("builds.run", "discussions.scan")
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from placet.errors import answer
-from placet.kernel.bodies import CHUNK_TYPE
+from placet.kernel.bodies import CHUNK_TYPE, most_bytes
 from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput, LengthRequired, Problem, TooLarge, WrongMethod
 from placet.kernel.waiting import ASKED, WAITED, Wait
@@ -57,7 +57,12 @@ def is_too_large(request: HttpRequest) -> bool:
     if request.META.get("CONTENT_TYPE") == CHUNK_TYPE:
         return False
     length = str(request.META.get("CONTENT_LENGTH") or 0)
-    return length.isdecimal() and int(length) > config().max_body_bytes
+    return length.isdecimal() and int(length) > most_of(request)
+
+
+def most_of(request: HttpRequest) -> int:
+    """Return how many bytes a request's body may have: more where a form takes files."""
+    return most_bytes(request.path_info, request.META.get("CONTENT_TYPE") or "")
 
 
 class CookieNamesMiddleware:
@@ -170,7 +175,7 @@ class ProblemMiddleware:
             # Django and the API take a body without its length for none: what it says would be lost
             return answer(request, LengthRequired("A body in pieces (chunked) is not taken here"))
         if is_too_large(request):
-            most = config().max_body_bytes
+            most = most_of(request)
             return answer(request, TooLarge(f"The body may have at most {most} bytes"))
         try:
             response = self.get_response(request)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
+from placet.kernel.bodies import WITH_FILES
 from placet.kernel.config import ROOT, config
 from placet.logs import configure_logging
 from placet_protocol import cookies
@@ -217,7 +218,7 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = _config.max_body_bytes
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 # a file in a form is kept no longer than the form, and never on the disk; it is as large at most
-FILE_UPLOAD_MAX_MEMORY_SIZE = _config.max_body_bytes
+FILE_UPLOAD_MAX_MEMORY_SIZE = max(_config.max_body_bytes, WITH_FILES)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

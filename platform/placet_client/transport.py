@@ -67,12 +67,16 @@ class Transport:
         content: bytes | None = None,
         headers: dict[str, str] | None = None,
         params: dict[str, Any] | None = None,
+        form: dict[str, Any] | None = None,
     ) -> httpx.Response:
-        """Send one request and return the answer; raise :class:`PlacetError` for a refusal."""
+        """Send one request and return the answer; raise :class:`PlacetError` for a refusal.
+
+        ``form`` is what ``multipart/form-data`` is made of: its ``data`` and its ``files``."""
         sent = dict(headers or {})
         if method == "POST":
             sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
-        response = self._send(method, path, json=json, content=content, headers=sent, params=params)
+        body = form or {"json": json, "content": content}
+        response = self._send(method, path, headers=sent, params=params, **body)
         if response.status_code >= 300:
             raise refusal(response)
         return response

@@ -23,6 +23,7 @@ from rest_framework.exceptions import ValidationError
 
 from apps.audit.witnesses import folder as witness_folder
 from apps.discussions import markdown as discussed
+from apps.discussions.contents import FILE_BYTES, SentFile, checked
 from apps.governance import policies
 from apps.identity.sign_in import provider_answers
 from apps.identity.trust import passkey_answers
@@ -203,6 +204,12 @@ def cases(folder: Path) -> dict[str, Case]:
             "a\n" * (discussed.BOUND.marks // 4 + 1),
             markdown.TooMuch,
             lambda text: markdown._html(text, discussed.BOUND, 4),
+        ),
+        "files of comments": row(
+            FILE_BYTES,
+            FILE_BYTES + 1,
+            InvalidInput,
+            lambda size: checked([SentFile("rows.csv", b"1" * size)]),
         ),
         "build files in TOML": row(
             20,

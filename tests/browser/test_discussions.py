@@ -7,9 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from apps.discussions.models import Comment, Mention, Thread
+from apps.discussions.models import Comment, CommentFile, FileContent, Mention, Thread
 from tests.browser.test_story import SERIOUS
 from tests.browser.test_widths import OUTSIDE
+from tests.support.comment_files import scanned
 from tests.support.processes import until
 from tests.support.world import World
 
@@ -68,3 +69,40 @@ def test_a_metric_is_discussed_and_the_mentioned_read_it(
     rex.get_by_role("link", name="Why was it so high?").wait_for()
     sound(rex)
     rex.screenshot(path=pictures / f"discussion-{theme}-1440.png", full_page=True)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chart_goes_with_a_comment_and_is_saved_not_shown(
+    world: World, open_as: OpenAs, pictures: Path, tmp_path: Path, theme: str
+) -> None:
+    release = world.request("staging")
+    rex = open_as(world.people["Rex"], theme=theme)
+    rex.goto(f"/releases/{release.pk}/discussion/")
+    lie, page = tmp_path / "chart.png", tmp_path / "page.html"
+    for path in (lie, page):
+        path.write_text("<script>document.title = 'drawn'</script>")
+    rex.get_by_label("Comment", exact=True).fill("See the chart")
+    rex.get_by_label("Files", exact=True).set_input_files(lie)
+    rex.get_by_role("button", name="Open discussion").click()
+    rex.get_by_text("chart.png is called .png, and its bytes are of the type HTML").wait_for()
+    assert rex.get_by_label("Comment", exact=True).input_value() == "See the chart"
+    sound(rex)
+    rex.get_by_label("Files", exact=True).set_input_files(page)
+    rex.get_by_role("button", name="Open discussion").dblclick()
+    rex.get_by_text("Being scanned").wait_for()
+    sound(rex)
+    scanned(CommentFile.objects.get())
+    vera = open_as(world.people["Vera"], theme=theme, width=390)
+    vera.goto(f"/threads/{Thread.objects.get().pk}/")
+    sound(vera)
+    vera.screenshot(path=pictures / f"files-{theme}-390.png", full_page=True)
+    with vera.expect_download() as saved:
+        vera.get_by_role("link", name="page.html").click()
+    assert saved.value.suggested_filename == "page.html"
+    assert Path(saved.value.path()).read_bytes() == page.read_bytes()
+    rex.reload()
+    rex.get_by_role("button", name="Delete page.html…").click()
+    sound(rex)
+    rex.get_by_role("button", name="Delete file").click()
+    rex.get_by_role("link", name="page.html").wait_for(state="detached")
+    assert not FileContent.objects.exists()

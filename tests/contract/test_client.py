@@ -156,6 +156,7 @@ def value(annotation: Any, folder: Path) -> Any:
         return folder / "file"
     for known, sample in (
         ("Literal", "csv"),
+        ("Mapping[str, bytes]", {"a.csv": b"x"}),
         ("bytes", b"x"),
         ("bool", True),
         ("int", 3),
@@ -193,11 +194,18 @@ def test_a_method_is_one_operation_and_sends_what_it_takes(
     assert "if-match" not in headers or "If-Match" in request.headers
     if not op.takes_json:
         return
-    schema = resolved(op.document["requestBody"]["content"]["application/json"]["schema"])
-    sent = json.loads(request.content)
+    kind = request.headers["Content-Type"].partition(";")[0]
+    schema = resolved(op.document["requestBody"]["content"][kind]["schema"])
+    is_form = kind == "multipart/form-data"
+    sent = names_in(request.content) if is_form else json.loads(request.content)
     assert set(schema.get("required", [])) <= set(sent) <= set(schema["properties"])
     if whole:
         assert set(sent) == set(schema["properties"]), "the method cannot send all that may be"
+
+
+def names_in(form: bytes) -> list[str]:
+    """Return the fields of a form."""
+    return [name.decode() for name in re.findall(rb'form-data; name="(\w+)"', form)]
 
 
 def test_every_operation_has_a_method(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ PAGES = {
     "thread reply": ("thread", "thr_1 x"),
     "thread edit": ("thread", "thr_1 tcm_1 x"),
     "thread delete": ("thread", "thr_1 tcm_1"),
+    "thread delete-file": ("thread", "thr_1 tcm_1 tcf_1"),
     "thread resolve": ("thread", "thr_1"),
     "thread reopen": ("thread", "thr_1"),
     "objective set": ("endpoint", "end_1 --availability 0.9"),
@@ -151,7 +152,7 @@ release show, release comments, release decisions, release decision, release per
 release bundle, release export-decision, rollout list, rollout show, rollout looks, rollout series,
 rollout disagreements, rollout passing, endpoint list, endpoint show, endpoint revisions, endpoint
 traffic, endpoint predict, endpoint key list,
-thread list, notices show, notices watches,
+thread list, thread download, notices show, notices watches,
 deployment list, target list, target show, target uses, outcome list, prediction list,
 prediction captures, prediction erasures, drill list, break-glass list, break-glass show, recall
 preview, recall list, recall show, recall effects, recall receipts, recall report, recall ran,
@@ -169,6 +170,7 @@ OF_ITS_MAKER = {
     "rollout retry": {"operator"},
     "thread edit": {"reviewer"},
     "thread delete": {"reviewer"},
+    "thread delete-file": {"reviewer"},
 }
 REFUSED = {"401", "403", "404"}
 

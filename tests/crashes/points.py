@@ -132,6 +132,8 @@ NOT_WALKED = frozenset(
         "bento.collected.v1",
         "declaration.made.v1",
         "discussion.edited.v1",
+        "discussion.file_deleted.v1",
+        "discussion.file_scanned.v1",
         "discussion.opened.v1",
         "discussion.removed.v1",
         "discussion.reopened.v1",

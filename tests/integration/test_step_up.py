@@ -402,7 +402,8 @@ identity.update_project identity.deny_device_login identity.find_device_login
 identity.delete_view identity.save_view
 
 notices.choose notices.choose_all notices.watch_project notices.watch_release
-discussions.delete_comment discussions.edit_comment discussions.mark_seen discussions.open_thread
+discussions.delete_comment discussions.delete_file discussions.edit_comment discussions.mark_seen
+discussions.open_thread
 discussions.reopen_thread discussions.reply discussions.resolve_thread
 
 registry.add_evidence registry.cancel_upload registry.collect_blobs registry.copy_facts

@@ -103,6 +103,7 @@ from apps.governance.models import (
 from apps.governance.queries import break_glass, visible_rows
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.duties import visible_duties
+from apps.governance.queries.freezes import freezes
 from apps.governance.queries.lockouts import Lockouts
 from apps.governance.queries.organisation import look
 from apps.governance.queries.release_detail import release_view
@@ -1219,7 +1220,7 @@ QUESTIONS = [
         None,
         lambda t, who: t.project.slug in describe_path(ShortestPath(1, ()), t.staging, look(), who),
     ),
-    Direct("read freezes", "stranger", None, lambda t, who: visible_rows.freezes(t.staging, who)),
+    Direct("read freezes", "stranger", None, lambda t, who: freezes(t.staging, who)),
     Direct(
         "read decisions",
         "stranger",

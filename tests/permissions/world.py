@@ -28,6 +28,7 @@ from apps.audit.models import Archive
 from apps.audit.queries import latest_checkpoint
 from apps.builds.actions import request_build
 from apps.discussions.actions import open_thread
+from apps.discussions.contents import SentFile
 from apps.discussions.queries import get_subject
 from apps.governance.actions import (
     create_environment,
@@ -61,6 +62,7 @@ from placet.kernel.clock import now, rfc3339
 from placet_verify.log.checkpoint import verifier_key
 from placet_verify.signing.keys import PrivateKey
 from tests.support import break_glass
+from tests.support.comment_files import scanned
 from tests.support.database import owning_tables
 from tests.support.enrolment import authenticator, enrolled_by_root, offered_passkey, signs_in_with
 from tests.support.factories import (
@@ -401,7 +403,10 @@ def voided(release: Release, person: str) -> Decision:
 def discussions(world: World) -> None:
     """A thread about the release that waits, by nobody of those who ask."""
     about = get_subject("release", world.values["release"], SYSTEM)
-    said = open_thread(about, text="Why?", actor=SYSTEM).comment
+    files = [SentFile("auc.csv", b"0.9")]
+    written = open_thread(about, text="Why?", files=files, actor=SYSTEM)
+    said, file = written.comment, written.files[0]
+    scanned(file)
     world.values |= {
         "discussions/kind": "release",
         "subject": about.id,
@@ -411,6 +416,8 @@ def discussions(world: World) -> None:
         "thread_id": said.thread_id,
         "comments/comment": said.pk,
         "comment_id": said.pk,
+        "files/file": file.pk,
+        "file_id": file.pk,
     }
     for place in ("discussions/{kind}/{subject}/threads", "threads/{thread}/comments"):
         world.bodies[f"POST /api/v1/{place}"] = {"text": "?"}

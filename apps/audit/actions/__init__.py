@@ -5,7 +5,7 @@ from apps.audit.actions.denied import log_denied
 from apps.audit.actions.erasure import erase_texts
 from apps.audit.actions.export import export_folder, log_export, log_export_of
 from apps.audit.actions.record import Recorder, append, encode, record
-from apps.audit.actions.seal import commitment_of, fresh_salt, seal
+from apps.audit.actions.seal import commitment_of, fresh_salt, seal, seal_bytes
 from apps.audit.actions.state import row_state
 from apps.audit.actions.verified import verify_growth
 from apps.audit.entries import NewEvent
@@ -29,6 +29,7 @@ __all__ = [
     "row_key",
     "row_state",
     "seal",
+    "seal_bytes",
     "verify_growth",
     "write_checkpoint",
 ]

@@ -31,6 +31,15 @@ def seal(text: str, *, person: str, salt: bytes | None = None) -> str:
     return commitment
 
 
+def seal_bytes(raw: bytes, *, person: str, place: str) -> bytes:
+    """Return bytes encrypted under ``person``'s key, for a row that keeps them itself: they open at
+    ``place`` alone (:func:`apps.audit.queries.open_bytes`). Empty once that key was erased."""
+    if not (key := _key(person)):
+        return b""
+    nonce = os.urandom(12)
+    return nonce + AESGCM(key).encrypt(nonce, raw, place.encode())
+
+
 def seal_column(text: str, *, person: str, place: str) -> tuple[str, SealedText | None]:
     """Return the commitment of one column of a row (``place``), and what is to be stored of it.
 

@@ -23,7 +23,15 @@ from apps.audit.queries.proofs import (
     tree,
 )
 from apps.audit.queries.replay import replay
-from apps.audit.queries.texts import ERASED, erased_in, is_erased, unseal, unseal_many
+from apps.audit.queries.texts import (
+    ERASED,
+    erased_in,
+    is_erased,
+    key_of,
+    open_bytes,
+    unseal,
+    unseal_many,
+)
 from apps.audit.queries.verify import Verification, verify_database
 
 __all__ = [
@@ -43,12 +51,14 @@ __all__ = [
     "events_visible",
     "inclusion",
     "is_erased",
+    "key_of",
     "latest_checkpoint",
     "log_size",
     "log_standing",
     "may_prove",
     "newest",
     "newest_of_project",
+    "open_bytes",
     "replay",
     "showing",
     "timeline",

@@ -38,6 +38,21 @@ def erased_in(column: str) -> Exists:
     return Exists(PersonKey.objects.filter(pk=OuterRef(column), key=b""))
 
 
+def key_of(column: str) -> Subquery:
+    """Return the key of the person whose id a query has in this column, as an expression: empty
+    once they were erased."""
+    return Subquery(PersonKey.objects.filter(pk=OuterRef(column)).values("key")[:1])
+
+
+def open_bytes(sealed: bytes, *, key: bytes, place: str) -> bytes | None:
+    """Return what was sealed for ``place`` by :func:`apps.audit.actions.seal_bytes`, ``None`` where
+    the person's ``key`` was erased, or it was put there by somebody else."""
+    try:
+        return AESGCM(key).decrypt(sealed[:12], sealed[12:], place.encode()) if key else None
+    except (InvalidTag, ValueError):
+        return None
+
+
 def is_erased(person: str) -> bool:
     """Tell whether nobody can read the texts of this person any more."""
     return PersonKey.objects.filter(pk=person, key=b"").exists()

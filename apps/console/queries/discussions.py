@@ -11,6 +11,7 @@ from apps.audit.queries import ERASED, unseal_many
 from apps.console.queries.discussed import Thing, discussion_url, thing
 from apps.console.queries.evidence_words import cut
 from apps.console.queries.page_parts import counted
+from apps.discussions.contents import FILE_BYTES, FILES_BYTES, MOST_FILES
 from apps.discussions.hooks import Subject, kinds
 from apps.discussions.markdown import render, said_in
 from apps.discussions.models import Comment
@@ -31,6 +32,7 @@ from apps.discussions.queries import (
 )
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.ids import uuid7_hex
+from placet.kernel.sizes import spell_size
 
 THREADS, COMMENTS = 20, 25  # of one page
 LONGEST = 160  # letters of a line of the list
@@ -70,6 +72,11 @@ class Typed:
 
 
 NOTHING = Typed()
+LIMITS = (
+    f"Optional, at most {MOST_FILES} of {spell_size(FILE_BYTES)} each and "
+    f"{spell_size(FILES_BYTES)} together: charts, tables, documents, no programs. "
+    "Each is scanned before anybody can download it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ class DiscussionPage:
     total: int
     may_write: bool
     typed: Typed
+    limits: str = LIMITS  # of files
 
     @property
     def parts(self) -> Sequence[tuple[str, str]]:
@@ -166,6 +174,7 @@ class ThreadPage:
     may_write: bool
     is_awaited: bool  # whether the reader is mentioned up to its end and has not read that yet
     typed: Typed
+    limits: str = LIMITS  # of files
 
     @property
     def last(self) -> str:

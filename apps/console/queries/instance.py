@@ -77,6 +77,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "max_prefetched": "Builds that a target fetches ahead for a project",
         "max_streams": "Streams of the log of a project",
         "max_webhooks": "Webhooks of a project",
+        "max_discussion_file_bytes": "Bytes of files in discussions of a project",
         "max_recalls": "Recalls of a project",
         "max_open_erasures": "Open erasures of an endpoint",
         "max_waiting_outcomes": "Outcomes a day that wait for their prediction",

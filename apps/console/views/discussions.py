@@ -1,5 +1,7 @@
 """Discussions: the threads about a thing, one thread, and what people do there."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -17,7 +19,8 @@ from apps.console.queries.discussions import (
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.discussions import actions
 from apps.discussions.actions import Said
-from apps.discussions.queries import get_comment, get_subject, get_thread
+from apps.discussions.contents import SentFile
+from apps.discussions.queries import get_comment, get_file, get_subject, get_thread
 from placet.kernel.problems import Problem
 
 
@@ -58,7 +61,8 @@ def open_one(request: PageRequest, kind: str, subject: str) -> HttpResponse:
     """Open a thread; what is refused is shown again as it was typed."""
     typed = _typed(request)
     about = get_subject(kind, subject, request.actor)
-    said = {"text": typed.text, "anchor": typed.anchor, "once": typed.once}
+    said: dict[str, Any] = {"text": typed.text, "anchor": typed.anchor, "once": typed.once}
+    said["files"] = _files(request)
     try:
         return _told(request, actions.open_thread(about, **said, actor=request.actor))
     except Problem as problem:
@@ -69,6 +73,10 @@ def open_one(request: PageRequest, kind: str, subject: str) -> HttpResponse:
 def _typed(request: PageRequest) -> Typed:
     sent = request.POST
     return Typed(sent.get("text", ""), sent.get("anchor", ""), once=sent.get("once", ""))
+
+
+def _files(request: PageRequest) -> list[SentFile]:
+    return [SentFile(one.name or "", one.read()) for one in request.FILES.getlist("files")]
 
 
 def _told(request: PageRequest, said: Said) -> HttpResponse:
@@ -101,8 +109,9 @@ def _thread(request: PageRequest, found: ThreadPage) -> HttpResponse:
 def answer(request: PageRequest, thread_id: str) -> HttpResponse:
     """Reply; what is refused is shown again as it was typed."""
     typed, row = _typed(request), get_thread(thread_id, request.actor)
+    sent: dict[str, Any] = {"text": typed.text, "once": typed.once, "files": _files(request)}
     try:
-        said = actions.reply(row, text=typed.text, once=typed.once, actor=request.actor)
+        said = actions.reply(row, **sent, actor=request.actor)
         actions.mark_seen(row, last=request.POST.get("last", ""), actor=request.actor)
         return _told(request, said)
     except Problem as problem:
@@ -150,4 +159,14 @@ def change(request: PageRequest, thread_id: str, comment_id: str) -> HttpRespons
 def remove(request: PageRequest, thread_id: str, comment_id: str) -> HttpResponse:
     """Delete one's own text."""
     actions.delete_comment(get_comment(thread_id, comment_id, request.actor), actor=request.actor)
+    return back(request)
+
+
+@action
+def remove_file(
+    request: PageRequest, thread_id: str, comment_id: str, file_id: str
+) -> HttpResponse:
+    """Delete a file of one's own comment."""
+    file = get_file(thread_id, comment_id, file_id, request.actor)
+    actions.delete_file(file, actor=request.actor)
     return back(request)

@@ -1,6 +1,7 @@
-"""Every write of the app: opening, replying, editing, deleting, resolving; and having read."""
+"""Every write of the app: opening, replying, editing, deleting, resolving; files; having read."""
 
 from apps.discussions.actions.comments import delete_comment, edit_comment
+from apps.discussions.actions.files import delete_file, settle_scan
 from apps.discussions.actions.saying import Said, open_thread, reply
 from apps.discussions.actions.threads import (
     forget_mentions,
@@ -12,6 +13,7 @@ from apps.discussions.actions.threads import (
 __all__ = [
     "Said",
     "delete_comment",
+    "delete_file",
     "edit_comment",
     "forget_mentions",
     "mark_seen",
@@ -19,4 +21,5 @@ __all__ = [
     "reopen_thread",
     "reply",
     "resolve_thread",
+    "settle_scan",
 ]

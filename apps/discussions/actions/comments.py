@@ -1,7 +1,8 @@
 """Changing one's own comments, and deleting them."""
 
 from apps.audit.actions import record, seal
-from apps.discussions.actions.locking import hold_thread, hold_writer, refuse_too_fast
+from apps.discussions.actions.files import drop_files
+from apps.discussions.actions.locking import hold_comment, refuse_too_fast
 from apps.discussions.actions.mentions import handles_of, mention
 from apps.discussions.actions.saying import Said
 from apps.discussions.errors import CommentDeleted, OthersComment, ThreadResolved
@@ -11,7 +12,7 @@ from apps.discussions.queries import may_delete, may_edit
 from apps.discussions.rules import TEXT_LIMIT
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
-from placet.kernel.problems import NotFound, Stale
+from placet.kernel.problems import Stale
 from placet.kernel.texts import clean_text
 
 
@@ -24,7 +25,7 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
     words = clean_text("text", text, limit=TEXT_LIMIT)
     handles = handles_of(words)
     with record(actor) as log:
-        row = _hold(comment, actor)
+        row = hold_comment(comment, actor)
         if not may_edit(row, actor):
             raise OthersComment
         if row.deleted_at:
@@ -42,10 +43,10 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
 
 
 def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
-    """Take one's own text off the thread, or that of a program one answers for; that something
-    stood there stays. A repeat does nothing."""
+    """Take one's own text off the thread, or that of a program one answers for, and delete its
+    files; that something stood there stays. A repeat does nothing."""
     with record(actor) as log:
-        row = _hold(comment, actor)
+        row = hold_comment(comment, actor)
         if not may_delete(row, actor):
             raise OthersComment
         if row.deleted_at:
@@ -53,16 +54,6 @@ def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
         row.text_sealed, row.deleted_at = "", now()
         row.save(update_fields=["text_sealed", "deleted_at"])
         row.mentions.all().delete()
-        log.add(DISCUSSION_REMOVED, row, subject=row.thread_id, data={"number": row.thread.number})
+        data = {"number": row.thread.number}
+        log.add(DISCUSSION_REMOVED, row, *drop_files(row), subject=row.thread_id, data=data)
         return row
-
-
-def _hold(comment: Comment, actor: Actor) -> Comment:
-    """Hold a comment in a thread where the actor may still write."""
-    hold_writer(actor)
-    thread = hold_thread(comment.thread, actor)
-    row = Comment.objects.select_for_update(no_key=True).filter(pk=comment.pk).first()
-    if row is None:
-        raise NotFound
-    row.thread = thread
-    return row

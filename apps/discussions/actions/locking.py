@@ -73,3 +73,14 @@ def hold_thread(thread: Thread, actor: Actor) -> Thread:
     allow(row.kind, Scope(row.project_scope(), row.environment_scope()), actor)
     refuse_gone(row.kind, row.subject)
     return row
+
+
+def hold_comment(comment: Comment, actor: Actor) -> Comment:
+    """Hold a comment in a thread where ``actor`` may still write."""
+    hold_writer(actor)
+    thread = hold_thread(comment.thread, actor)
+    row = Comment.objects.select_for_update(no_key=True).filter(pk=comment.pk).first()
+    if row is None:
+        raise NotFound
+    row.thread = thread
+    return row

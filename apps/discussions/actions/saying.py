@@ -1,6 +1,7 @@
 """Opening threads and replying in them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.db.models import Max
 
 from apps.audit.actions import record, seal
 from apps.audit.queries import unseal
+from apps.discussions.actions.files import are_those_of, attach
 from apps.discussions.actions.locking import (
     allow,
     hold_subject,
@@ -17,10 +19,11 @@ from apps.discussions.actions.locking import (
     refuse_too_fast,
 )
 from apps.discussions.actions.mentions import Unmentioned, handles_of, mention
+from apps.discussions.contents import Checked, SentFile, checked
 from apps.discussions.errors import ThreadFull, ThreadResolved, TooManyThreads
 from apps.discussions.events import DISCUSSION_OPENED, DISCUSSION_REPLIED
 from apps.discussions.hooks import Subject
-from apps.discussions.models import Comment, Thread
+from apps.discussions.models import Comment, CommentFile, Thread
 from apps.discussions.rules import MOST_COMMENTS, MOST_THREADS, TEXT_LIMIT, anchor_fault
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -32,21 +35,37 @@ _ONCE = re.compile(r"[0-9A-Za-z-]{0,40}")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A comment that was written, and what in it mentions nobody."""
+    """A comment that was written, what in it mentions nobody, and its files."""
 
     comment: Comment
     unmentioned: list[Unmentioned]
+    files: Sequence[CommentFile] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What somebody is about to say, as it may be kept."""
+
+    text: str
+    handles: list[str]
+    files: list[Checked]
 
 
 def open_thread(
-    subject: Subject, *, text: str, anchor: str = "", once: str = "", actor: Actor
+    subject: Subject,
+    *,
+    text: str,
+    anchor: str = "",
+    once: str = "",
+    files: Sequence[SentFile] = (),
+    actor: Actor,
 ) -> Said:
     """Open a thread about a thing with its first comment; ``anchor`` names the part that is meant.
 
     What was sent ``once`` already is answered as it was, and opens no second thread; another text
-    that a form sends after that is said as well.
+    that a form sends after that, or other files, is said as well.
     """
-    words, handles = _checked(text, once)
+    words = _checked(text, once, files)
     if anchor and (fault := anchor_fault(anchor, subject.kind.parts)):
         raise InvalidInput(errors=[FieldError("/anchor", fault)])
     with record(actor) as log:
@@ -61,15 +80,17 @@ def open_thread(
         hold_subject(subject.kind.name, subject.id)
         refuse_gone(subject.kind.name, subject.id)
         thread = _new_thread(subject, anchor, actor)
-        said = _say(thread, words, handles, once, actor)
-        data = {"number": thread.number}
-        log.add(DISCUSSION_OPENED, thread, said.comment, subject=subject.id, data=data)
+        said = _say(thread, words, once, actor)
+        rows = thread, said.comment, *said.files
+        log.add(DISCUSSION_OPENED, *rows, subject=subject.id, data=_data(said))
         return said
 
 
-def reply(thread: Thread, *, text: str, once: str = "", actor: Actor) -> Said:
+def reply(
+    thread: Thread, *, text: str, once: str = "", files: Sequence[SentFile] = (), actor: Actor
+) -> Said:
     """Say something in an open thread."""
-    words, handles = _checked(text, once)
+    words = _checked(text, once, files)
     with record(actor) as log:
         hold_writer(actor)
         row = hold_thread(thread, actor)
@@ -81,9 +102,15 @@ def reply(thread: Thread, *, text: str, once: str = "", actor: Actor) -> Said:
             raise ThreadResolved
         if row.size >= MOST_COMMENTS:
             raise ThreadFull(f"It has {row.size} comments, the most there may be: open another")
-        said = _say(row, words, handles, once, actor)
-        log.add(DISCUSSION_REPLIED, row, said.comment, data={"number": row.number})
+        said = _say(row, words, once, actor)
+        log.add(DISCUSSION_REPLIED, row, said.comment, *said.files, data=_data(said))
         return said
+
+
+def _data(said: Said) -> dict[str, int]:
+    """Return what the log says in its sentence: how many files came along, never their names."""
+    data = {"number": said.comment.thread.number}
+    return data | {"files": len(said.files)} if said.files else data
 
 
 def _refuse_unknown(subject: Subject, anchor: str) -> None:
@@ -94,21 +121,23 @@ def _refuse_unknown(subject: Subject, anchor: str) -> None:
         raise InvalidInput(errors=[FieldError("/anchor", detail)])
 
 
-def _checked(text: str, once: str) -> tuple[str, list[str]]:
+def _checked(text: str, once: str, files: Sequence[SentFile]) -> _Words:
     if _ONCE.fullmatch(once) is None:
         raise InvalidInput(errors=[FieldError("/once", "At most 40 letters, digits and hyphens")])
     words = clean_text("text", text, limit=TEXT_LIMIT)
-    return words, handles_of(words)
+    return _Words(words, handles_of(words), checked(files))
 
 
-def _sent(once: str, words: str, actor: Actor, **place: Any) -> tuple[str, Comment | None]:
-    """Return what was said ``once`` already in the same words at the same place; in place of
-    ``once`` '' where it was something else."""
+def _sent(once: str, words: _Words, actor: Actor, **place: Any) -> tuple[str, Comment | None]:
+    """Return what was said ``once`` already in the same words, with the same files, at the same
+    place; in place of ``once`` '' where it was something else."""
     rows = Comment.objects.filter(person=actor.accountable, once=once).select_related("thread")
     if not once or not rows.exists():
         return once, None
     same = rows.filter(**place).first()
-    return (once, same) if same and unseal(same.text_sealed) == words else ("", None)
+    if same and unseal(same.text_sealed) == words.text and are_those_of(same, words.files):
+        return once, same
+    return "", None
 
 
 def _new_thread(subject: Subject, anchor: str, actor: Actor) -> Thread:
@@ -132,16 +161,16 @@ def _new_thread(subject: Subject, anchor: str, actor: Actor) -> Thread:
     return thread
 
 
-def _say(thread: Thread, words: str, handles: list[str], once: str, actor: Actor) -> Said:
+def _say(thread: Thread, words: _Words, once: str, actor: Actor) -> Said:
     comment = Comment(
         thread=thread,
         author=actor.id,
         person=actor.accountable,
-        text_sealed=seal(words, person=actor.accountable),
+        text_sealed=seal(words.text, person=actor.accountable),
         once=once,
         created_at=now(),
     )
     comment.save(force_insert=True)
     thread.size, thread.said_at = thread.size + 1, comment.created_at
     thread.save(update_fields=["size", "said_at"])
-    return Said(comment, mention(comment, handles, actor))
+    return Said(comment, mention(comment, words.handles, actor), attach(comment, words.files))

@@ -9,7 +9,7 @@ from apps.discussions.actions.locking import (
     refuse_too_fast,
 )
 from apps.discussions.events import DISCUSSION_REOPENED, DISCUSSION_RESOLVED
-from apps.discussions.models import Mention, Thread
+from apps.discussions.models import FileContent, Mention, Thread
 from apps.discussions.queries import unseen_in
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
@@ -55,10 +55,11 @@ def mark_seen(thread: Thread, *, last: str = "", actor: Actor) -> int:
 
 def forget_mentions(kind: str, subject: str) -> None:
     """Have no mention wait in discussions of a thing that is gone, in the transaction that removes
-    it: nobody could open them any more. What is being said meanwhile is waited for; what is said
-    later waits for that transaction, and is refused."""
+    it, and keep no bytes of their files: nobody could open them any more. What is being said
+    meanwhile is waited for; what is said later waits for that transaction, and is refused."""
     hold_subject(kind, subject)
     threads = Thread.objects.filter(kind=kind, subject=subject).order_by("pk")
     list(threads.select_for_update(no_key=True).values_list("pk"))
+    FileContent.objects.filter(file__comment__thread__in=threads).delete()
     rows = Mention.objects.filter(thread__kind=kind, thread__subject=subject, seen_at=None)
     rows.update(seen_at=now())

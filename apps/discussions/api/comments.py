@@ -9,16 +9,33 @@ from rest_framework.response import Response
 
 from apps.discussions import actions, queries
 from apps.discussions.actions import Said
+from apps.discussions.api.forms import TAKES_FILES, WithFiles, is_form, with_files
 from apps.discussions.api.threads import UnmentionedSerializer, unmentioned_bodies
 from apps.discussions.markdown import render
 from apps.discussions.models import Comment
-from apps.discussions.queries import CommentView
+from apps.discussions.queries import CommentView, FileView
 from apps.discussions.rules import TEXT_LIMIT
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.bodies import FORM_TYPE
 from placet.kernel.clock import rfc3339
 
 STATES = ["written", "deleted", "erased"]
+FILE_STATES = ["scanning", "ready", "removed"]
+
+
+class CommentFileSerializer(serializers.Serializer[Any]):
+    """A file that came with a comment."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    size = serializers.IntegerField(help_text="In bytes")
+    type = serializers.CharField(help_text="What its bytes are, whatever it is called")
+    state = serializers.ChoiceField(
+        choices=FILE_STATES, help_text="A file is read once it is ready; a removed one never"
+    )
+    scan = serializers.CharField(help_text="What the scanner says, in words")
+    found = serializers.CharField(help_text="What it found; empty: nothing")
 
 
 class ThreadCommentSerializer(serializers.Serializer[Any]):
@@ -34,6 +51,7 @@ class ThreadCommentSerializer(serializers.Serializer[Any]):
     mentioned = serializers.ListField(
         child=serializers.CharField(), help_text="The names of who is mentioned"
     )
+    files = CommentFileSerializer(many=True)
     created_at = serializers.DateTimeField()
     edited_at = serializers.DateTimeField(allow_null=True)
 
@@ -52,6 +70,24 @@ class CommentTextSerializer(serializers.Serializer[Any]):
     )
 
 
+class CommentFormSerializer(CommentTextSerializer, WithFiles):
+    """What is to be said, and the files that go with it."""
+
+
+def file_body(view: FileView) -> dict[str, Any]:
+    """Return a file as JSON values."""
+    row = view.file
+    return {
+        "id": row.pk,
+        "name": view.name,
+        "size": row.size,
+        "type": row.type,
+        "state": view.state,
+        "scan": view.scan,
+        "found": view.found,
+    }
+
+
 def comment_body(view: CommentView) -> dict[str, Any]:
     """Return a comment as JSON values."""
     row = view.comment
@@ -64,6 +100,7 @@ def comment_body(view: CommentView) -> dict[str, Any]:
         "text": view.text,
         "html": render(view.text),
         "mentioned": list(view.mentioned),
+        "files": [file_body(one) for one in view.files],
         "created_at": rfc3339(row.created_at),
         "edited_at": rfc3339(row.edited_at) if row.edited_at else None,
     }
@@ -87,6 +124,7 @@ class CommentList(ListView):
     """The comments of a thread."""
 
     most = 50  # are laid out for one request
+    parser_classes = TAKES_FILES
 
     @extend_schema(operation_id="thread_comments_list", responses=page_of(ThreadCommentSerializer))
     def get(self, request: Request, thread: str) -> Response:
@@ -100,14 +138,15 @@ class CommentList(ListView):
 
     @extend_schema(
         operation_id="thread_comments_create",
-        request=CommentTextSerializer,
+        request={"application/json": CommentTextSerializer, FORM_TYPE: CommentFormSerializer},
         responses={201: WrittenCommentSerializer},
     )
     def post(self, request: Request, thread: str) -> Response:
-        """Reply in a thread that is open."""
+        """Reply in a thread that is open; with files, as a form."""
         row = queries.get_thread(thread, self.actor)
-        text = self.body(CommentTextSerializer)["text"]
-        return _written(actions.reply(row, text=text, actor=self.actor), 201)
+        form = CommentFormSerializer if is_form(request) else CommentTextSerializer
+        said = with_files(self.body(form))
+        return _written(actions.reply(row, **said, actor=self.actor), 201)
 
 
 class CommentDetail(PlacetView):

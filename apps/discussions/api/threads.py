@@ -10,10 +10,12 @@ from rest_framework.response import Response
 
 from apps.discussions import actions, queries
 from apps.discussions.actions import Said
+from apps.discussions.api.forms import TAKES_FILES, WithFiles, is_form, with_files
 from apps.discussions.models import Thread
 from apps.discussions.rules import ANCHOR_LIMIT, TEXT_LIMIT
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
+from placet.kernel.bodies import FORM_TYPE
 from placet.kernel.clock import rfc3339
 from placet.kernel.filters import refuse_unknown
 
@@ -67,6 +69,10 @@ class NewThreadSerializer(serializers.Serializer[Any]):
     )
 
 
+class ThreadFormSerializer(NewThreadSerializer, WithFiles):
+    """A thread to be opened, and the files that go with its first comment."""
+
+
 class ThreadReadSerializer(serializers.Serializer[Any]):
     """How far you have read."""
 
@@ -117,6 +123,7 @@ class ThreadList(ListView):
     """The threads about one thing."""
 
     filters = ("state",)
+    parser_classes = TAKES_FILES
 
     @extend_schema(operation_id="threads_list", responses=page_of(ThreadSerializer))
     def get(self, request: Request, kind: str, subject: str) -> Response:
@@ -130,13 +137,15 @@ class ThreadList(ListView):
 
     @extend_schema(
         operation_id="threads_create",
-        request=NewThreadSerializer,
+        request={"application/json": NewThreadSerializer, FORM_TYPE: ThreadFormSerializer},
         responses={201: OpenedThreadSerializer},
     )
     def post(self, request: Request, kind: str, subject: str) -> Response:
-        """Open a thread with its first comment."""
+        """Open a thread with its first comment; with files, as a form."""
         about = queries.get_subject(kind, subject, self.actor)
-        said = actions.open_thread(about, **self.body(NewThreadSerializer), actor=self.actor)
+        form = ThreadFormSerializer if is_form(request) else NewThreadSerializer
+        sent = with_files(self.body(form))
+        said = actions.open_thread(about, **sent, actor=self.actor)
         thread = queries.get_thread(said.comment.thread_id, self.actor)
         more = {"comment": said.comment.pk, "unmentioned": unmentioned_bodies(said)}
         return Response(thread_body(thread) | more, status=201)

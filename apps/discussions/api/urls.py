@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.discussions.api import comments, threads
+from apps.discussions.api import comments, files, threads
 
 THREAD = "threads/<str:thread>"
 
@@ -21,5 +21,10 @@ urlpatterns = [
         f"{THREAD}/comments/<str:comment>",
         comments.CommentDetail.as_view(),
         name="api-thread-comments-detail",
+    ),
+    path(
+        f"{THREAD}/comments/<str:comment>/files/<str:file>",
+        files.CommentFileDetail.as_view(),
+        name="api-thread-files-detail",
     ),
 ]

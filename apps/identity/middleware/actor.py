@@ -9,10 +9,13 @@ from rest_framework.authentication import CSRFCheck
 
 from apps.identity.actions import note_token_use
 from apps.identity.errors import BadToken, CsrfFailed
+from apps.identity.middleware.forms import read_long_form
 from apps.identity.queries import actor_for_user
 from apps.identity.sign_in.bearers import bearer
+from placet.errors import answer
 from placet.kernel.actor import ANONYMOUS, Actor
 from placet.kernel.api.errors import render
+from placet.kernel.problems import Problem
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -31,17 +34,20 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Resolve the actor and pass on."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            try:
-                actor = by_token(text.strip())
-            except BadToken as refusal:
-                return render(refusal, request)
-            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
-        else:
-            actor = by_session(request)
-            if reason := csrf_fault(request, actor):
-                return render(CsrfFailed(reason), request)
+        has_token = scheme.lower() == "bearer"
+        try:
+            actor = by_token(text.strip()) if has_token else by_session(request)
+        except BadToken as refusal:
+            return render(refusal, request)
         request.actor = actor  # type: ignore[attr-defined]
+        try:
+            read_long_form(request, actor)
+        except Problem as refusal:
+            return answer(request, refusal)
+        if has_token:
+            request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        elif reason := csrf_fault(request, actor):
+            return render(CsrfFailed(reason), request)
         return self.get_response(request)
 
 

@@ -28,6 +28,7 @@ from placet_verify.log import checkpoint
 # that was open nobody knows whether it ran after the backup was made, so it is not run again.
 REPEATABLE = (
     "builds.run",
+    "discussions.scan",
     "rollouts.start",
     "rollouts.reconcile",
     "rollouts.reconcile_target",

@@ -134,6 +134,7 @@ class Config(BaseSettings):
     max_webhooks: int = Field(default=10, ge=1)  # of a project
     max_targets: int = Field(default=1000, ge=1)
     max_evidence_bytes: int = Field(default=16 * 1024**2, ge=1024)  # reported of a version
+    max_discussion_file_bytes: int = Field(default=1_000_000_000, ge=0)  # of a project
     max_recalls: int = Field(default=1000, ge=1)  # of a project, withdrawn ones included
     max_open_erasures: int = Field(default=1000, ge=1)  # of an endpoint
     # what nothing needs is given up after so many days, and its bytes removed so many hours later;

@@ -1,5 +1,6 @@
 """thread: discussions."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from placet_client.cli.release_names import id_of
 from placet_client.client import Client
 from placet_client.errors import Denied
 from placet_client.output import Form, say, show_list, show_one, tell
-from placet_client.records import Unmentioned
+from placet_client.records import ThreadComment, Unmentioned
 
 thread = typer.Typer(
     help="Discussions of releases, versions, policy revisions and alerts", no_args_is_help=True
@@ -30,6 +31,13 @@ CommentArgument = Annotated[str, typer.Argument(metavar="COMMENT")]
 TextArgument = Annotated[str, typer.Argument(help="Markdown; @name@example.com mentions somebody")]
 
 
+FileOption = Annotated[
+    list[Path] | None,
+    typer.Option("--file", help="a file that goes with it, 4 at most", exists=True, dir_okay=False),
+]
+FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="the id of the file")]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
     app.add_typer(thread, name="thread")
@@ -42,6 +50,16 @@ def _subject(client: Client, text: str) -> tuple[str, str]:
     if ":" in text:
         return "version", client.versions.get(*refs.version(text)).id
     return "release", id_of(client, text)
+
+
+def _read(paths: list[Path] | None) -> dict[str, bytes]:
+    """Return files by their names; two of one name cannot go together."""
+    files: dict[str, bytes] = {}
+    for path in paths or ():
+        if path.name in files:
+            raise typer.BadParameter(f"two are called {path.name}", param_hint="--file")
+        files[path.name] = path.read_bytes()
+    return files
 
 
 def _told(unmentioned: tuple[Unmentioned, ...]) -> None:
@@ -67,11 +85,13 @@ def thread_open(
     subject: SubjectArgument,
     text: TextArgument,
     about: Annotated[str, typer.Option(help="the part that is meant, such as metrics/auc")] = "",
+    file: FileOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Open a discussion with its first comment."""
     with connected() as client:
-        opened = client.threads.open(*_subject(client, subject), text, anchor=about)
+        named = _subject(client, subject)
+        opened = client.threads.open(*named, text, anchor=about, files=_read(file))
         show_one(opened, output)
         _told(opened.unmentioned)
         go_on(client, "thread", opened.id)
@@ -82,6 +102,14 @@ def _mark_seen(client: Client, thread_id: str, last: str) -> None:
         client.threads.mark_seen(thread_id, comment=last)
     except Denied:
         tell("It stays in your inbox: with this token you only read")
+
+
+def _show_files(comments: list[ThreadComment]) -> None:
+    for comment in comments:
+        for one in comment.files:
+            found = f" ({one.found})" if one.found else ""
+            about = f"{one.name}, {one.size:,} bytes, {one.type}. {one.scan}{found}"
+            say(f"{comment.id} {one.id} {about}")
 
 
 @thread.command("show")
@@ -99,16 +127,20 @@ def thread_show(
         else:
             show_one(shown, output)
             show_list(comments, ["id", "created_at", "name", "state", "text"], output)
+            _show_files(comments)
         go_on(client, "thread", thread_id)
 
 
 @thread.command("reply")
 def thread_reply(
-    thread_id: ThreadArgument, text: TextArgument, output: OutputOption = Form.TABLE
+    thread_id: ThreadArgument,
+    text: TextArgument,
+    file: FileOption = None,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Say something in an open discussion."""
     with connected() as client:
-        written = client.threads.reply(thread_id, text)
+        written = client.threads.reply(thread_id, text, files=_read(file))
         show_one(written, output)
         _told(written.unmentioned)
         go_on(client, "thread", thread_id)
@@ -134,6 +166,32 @@ def thread_delete(thread_id: ThreadArgument, comment_id: CommentArgument) -> Non
     """Delete your own comment's text; its place in the discussion stays."""
     with connected() as client:
         client.threads.delete(thread_id, comment_id)
+        tell("Deleted.")
+        go_on(client, "thread", thread_id)
+
+
+@thread.command("download")
+def thread_download(
+    thread_id: ThreadArgument,
+    comment_id: CommentArgument,
+    file_id: FileArgument,
+    to: Annotated[Path, typer.Option(help="where it is written; an existing file stays")],
+) -> None:
+    """Download a file of a comment, once it was scanned. Nothing is opened."""
+    if to.exists():
+        raise typer.BadParameter(f"{to} exists: name another file", param_hint="--to")
+    with connected() as client:
+        size = client.threads.save_file(thread_id, comment_id, file_id, to)
+        tell(f"{to}: {size:,} bytes")
+
+
+@thread.command("delete-file")
+def thread_delete_file(
+    thread_id: ThreadArgument, comment_id: CommentArgument, file_id: FileArgument
+) -> None:
+    """Delete a file of your own comment; the comment stays."""
+    with connected() as client:
+        client.threads.delete_file(thread_id, comment_id, file_id)
         tell("Deleted.")
         go_on(client, "thread", thread_id)
 

@@ -1,6 +1,7 @@
 """What the methods of every noun are made of: paths, single answers, lists, changes, files."""
 
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
@@ -93,6 +94,16 @@ class Noun:
         """POST. ``key`` is the Idempotency-Key; without one, this call has one of its own."""
         headers = {"Idempotency-Key": key} if key else None
         response = self._http.request("POST", path, json=body or {}, headers=headers)
+        return record.read(answer(response), response.headers.get("ETag", ""))
+
+    def _send_form(
+        self, record: type[R], path: str, body: Json, files: Mapping[str, bytes], key: str
+    ) -> R:
+        """POST a form with ``files``, by their names. What was sent with the same ``key`` is not
+        done again: it stands in the form, for an Idempotency-Key counts for JSON alone."""
+        kept = [("files", (name, raw, "application/octet-stream")) for name, raw in files.items()]
+        form = {"data": body | {"once": key or uuid.uuid4().hex}, "files": kept}
+        response = self._http.request("POST", path, form=form)
         return record.read(answer(response), response.headers.get("ETag", ""))
 
     def _change(

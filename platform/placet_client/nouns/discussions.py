@@ -1,5 +1,8 @@
 """Threads about releases, versions, policy revisions and alerts, and what is said in them."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from placet_client.nouns.base import Listing, Noun, at, given
 from placet_client.records import (
     OpenedThread,
@@ -22,11 +25,21 @@ class Threads(Noun):
         return self._list(Thread, at("discussions", kind, subject, "threads"), limit, state=state)
 
     def open(
-        self, kind: str, subject: str, text: str, *, anchor: str = "", key: str = ""
+        self,
+        kind: str,
+        subject: str,
+        text: str,
+        *,
+        anchor: str = "",
+        files: Mapping[str, bytes] | None = None,
+        key: str = "",
     ) -> OpenedThread:
-        """Open a thread with its first comment; ``anchor`` is a part, such as ``metrics/auc``."""
-        path = at("discussions", kind, subject, "threads")
-        return self._do(OpenedThread, path, given(text=text, anchor=anchor), key)
+        """Open a thread with its first comment, and with ``files`` by their names; ``anchor`` is a
+        part, such as ``metrics/auc``. A ``key`` has 40 characters at most where there are files."""
+        path, body = at("discussions", kind, subject, "threads"), given(text=text, anchor=anchor)
+        if files:
+            return self._send_form(OpenedThread, path, body, files, key)
+        return self._do(OpenedThread, path, body, key)
 
     def get(self, thread: str) -> Thread:
         """Read a thread."""
@@ -53,9 +66,26 @@ class Threads(Noun):
         """Read a comment."""
         return self._read(ThreadComment, at("threads", thread, "comments", comment))
 
-    def reply(self, thread: str, text: str, *, key: str = "") -> WrittenComment:
-        """Say something in an open thread."""
-        return self._do(WrittenComment, at("threads", thread, "comments"), {"text": text}, key)
+    def reply(
+        self, thread: str, text: str, *, files: Mapping[str, bytes] | None = None, key: str = ""
+    ) -> WrittenComment:
+        """Say something in an open thread, with ``files`` by their names."""
+        path, body = at("threads", thread, "comments"), {"text": text}
+        if files:
+            return self._send_form(WrittenComment, path, body, files, key)
+        return self._do(WrittenComment, path, body, key)
+
+    def file(self, thread: str, comment: str, file: str) -> bytes:
+        """Read a file of a comment, once it was scanned."""
+        return self._bytes(at("threads", thread, "comments", comment, "files", file))
+
+    def save_file(self, thread: str, comment: str, file: str, to: Path) -> int:
+        """Write a file of a comment to ``to``; return its size."""
+        return self._save(at("threads", thread, "comments", comment, "files", file), to)
+
+    def delete_file(self, thread: str, comment: str, file: str, *, if_match: str = "") -> None:
+        """Delete a file of your own comment."""
+        self._delete(at("threads", thread, "comments", comment, "files", file), if_match)
 
     def edit(self, thread: str, comment: str, text: str, *, if_match: str = "") -> WrittenComment:
         """Put another text in place of your own."""

@@ -41,6 +41,7 @@ from placet_client.records.deployments import (
     ServedRevision,
 )
 from placet_client.records.discussions import (
+    CommentFile,
     OpenedThread,
     Seen,
     Thread,
@@ -217,6 +218,7 @@ __all__ = [
     "Changes",
     "Checkpoint",
     "Comment",
+    "CommentFile",
     "ComparedVersion",
     "Comparison",
     "Consistency",

@@ -44,6 +44,19 @@ class OpenedThread(Thread):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommentFile(Record):
+    """A file that came with a comment."""
+
+    id: str
+    name: str
+    size: int  # In bytes
+    type: str  # What its bytes are, whatever it is called
+    state: str  # A file is read once it is ready; a removed one never
+    scan: str  # What the scanner says, in words
+    found: str  # What it found; empty: nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadComment(Record):
     """What somebody said in a thread; ``deleted`` by its author, or ``erased`` with all of them."""
 
@@ -55,6 +68,7 @@ class ThreadComment(Record):
     text: str  # Markdown; empty where it was deleted or erased
     html: str  # The same, sanitised
     mentioned: tuple[str, ...]  # The names of who is mentioned
+    files: tuple[CommentFile, ...]
     created_at: datetime
     edited_at: datetime | None
 

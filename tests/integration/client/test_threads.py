@@ -1,12 +1,14 @@
 """Discussions from the command line."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apps.discussions.models import Comment, Mention, Thread
+from apps.discussions.models import Comment, CommentFile, Mention, Thread
 from placet_client.cli import main
 from tests.support.commands import answer, become
+from tests.support.comment_files import scanned
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,3 +62,39 @@ def test_a_version_is_named_as_everywhere(world: World, capsys: pytest.CaptureFi
     assert main(["thread", "list", version.pk]) == 0
     assert "open" in capsys.readouterr().out
     assert main(["thread", "list", "pol_nothing"]) == 1
+
+
+def test_files_are_sent_listed_downloaded_and_deleted(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    world.request("staging")
+    become(world, "Rex", live_server.url, monkeypatch)
+    first, second, out = (tmp_path / name for name in ("auc.csv", "tool", "got.csv"))
+    first.write_bytes(b"a,b\n")
+    second.write_bytes(b"\x7fELF")
+    assert (
+        main(["thread", "open", "risk/1", "See", "--file", str(first), "--file", str(first)]) == 2
+    )
+    assert main(["thread", "open", "risk/1", "See", "--file", str(second)]) == 1
+    assert "tool is a program: say where it lies instead" in capsys.readouterr().err
+    assert not Thread.objects.exists()
+    assert main(["thread", "open", "risk/1", "See", "--file", str(first), "-o", "json"]) == 0
+    thread = answer(capsys)["id"]
+    assert main(["thread", "reply", thread, "And", "--file", str(first), "-o", "json"]) == 0
+    (listed,) = answer(capsys)["files"]
+    file = CommentFile.objects.get(pk=listed["id"])
+    named = [thread, file.comment_id, file.pk]
+    assert main(["thread", "download", *named, "--to", str(out)]) == 6
+    scanned(file, "code-carrying", "auc.csv: is a pickle")
+    assert main(["thread", "show", thread]) == 0
+    shown = "".join(capsys.readouterr())
+    assert "auc.csv, 4 bytes, Text. Scanned: can run code when it is opened" in shown
+    assert main(["thread", "download", *named, "--to", str(out)]) == 0
+    assert out.read_bytes() == b"a,b\n"
+    assert main(["thread", "download", *named, "--to", str(out)]) == 2, "what is there stays"
+    assert main(["thread", "delete-file", *named]) == 0
+    assert main(["thread", "download", *named, "--to", str(tmp_path / "more")]) == 1
