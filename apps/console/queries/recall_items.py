@@ -20,7 +20,8 @@ BARS: dict[str, str] = {  # while it stands
     RecallKind.WHEEL: "no build that contains it can be released",
     RecallKind.KEY: "what this key signed doesn't count",
     RecallKind.PERSON: (
-        "this person's decisions don't count, and they can approve, reject and co-sign nothing"
+        "this person's decisions don't count, and they can approve, reject, publish and co-sign "
+        "nothing"
     ),
     RecallKind.PASSKEY: "what this passkey signed doesn't count",
 }

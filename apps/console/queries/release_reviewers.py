@@ -15,11 +15,11 @@ from placet_verify.statements import REQUEST_CHANGES
 MARKS = {
     ReviewRequestState.ASKED: "waiting",
     ReviewRequestState.OVERDUE: "overdue",
-    ReviewRequestState.CLOSED: "needless",
+    ReviewRequestState.CLOSED: "asked_no_more",
     ReviewRequestState.CANNOT_DECIDE: "cannot_decide",
 }
 SAID = {
-    ReviewRequestState.CLOSED: "was not needed",
+    ReviewRequestState.CLOSED: "did not answer before it was over",
     ReviewRequestState.CANNOT_DECIDE: "cannot decide any more",
 }
 

@@ -93,6 +93,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "awaiting_co_signature": ("wait", "◷", "Awaiting co-signature"),
     "needless": ("plain", "–", "Not needed"),
     "cannot_decide": ("plain", "–", "Cannot decide"),
+    "asked_no_more": ("plain", "–", "Asked no more"),
     "lapsed": ("plain", "–", "Lapsed"),
     "ended": ("plain", "–", "Ended"),
     "ended_by_recall": ("fail", "✕", "Ended by a recall"),

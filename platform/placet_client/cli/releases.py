@@ -368,9 +368,9 @@ def export_decision(decision_id: str, to: Path) -> None:
 
 
 def inbox(output: OutputOption = Form.TABLE) -> None:
-    """List what waits for you: emergency releases to co-sign or review, releases to decide on or to
-    start, rollouts that a person has to let go on, policy drafts to publish, discussions that
-    mention you. You do it in the browser."""
+    """List what waits for you: emergency releases to co-sign or review, releases to decide on, to
+    change or to start, rollouts that a person, or a second one, has to let go on, policy drafts to
+    publish, discussions that mention you. You do it in the browser."""
     with connected() as client:
         tasks = client.everything.tasks()
         if tasks or output is Form.JSON:

@@ -8,6 +8,9 @@ import time_machine
 from apps.governance.actions import lift_freeze, set_freeze
 from apps.governance.errors import WrongState
 from apps.governance.models import Release
+from apps.identity.actions import revoke_role
+from apps.identity.models import RoleBinding
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support.break_glass import fragile
 from tests.support.factories import browser
@@ -187,3 +190,13 @@ def test_a_freeze_that_is_over_stands_nowhere_and_is_not_lifted(world: World) ->
         with pytest.raises(WrongState) as refusal:
             lift_freeze(short, actor=world.otto)
     assert refusal.value.code == "freeze_over"
+
+
+def test_what_too_few_people_can_approve_does_not_go_live_by_itself(world: World) -> None:
+    world.policy("staging", ONE.replace("count: 1", "count: 2"))
+    release = world.request("staging")
+    assert "by itself" in heading(page(world, release, "Rita"))
+    revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
+    said = heading(page(world, release, "Rita"))
+    assert "Too few people: 2 are missing as reviewer, one person can decide" in said
+    assert "by itself" not in said

@@ -212,9 +212,9 @@ def test_who_withdraws_a_recall_is_told_what_becomes_of_which_releases(
             "person",
             None,
             "Until it is withdrawn, this person's decisions don't count, and they can "
-            "approve, reject and co-sign nothing. Who has the role approver for all projects can "
-            "withdraw the recall, but not the person who recalled it, nor the person whose "
-            "decisions it takes back.",
+            "approve, reject, publish and co-sign nothing. Who has the role approver for all "
+            "projects can withdraw the recall, but not the person who recalled it, nor the person "
+            "whose decisions it takes back.",
         ),
         (
             "version",
@@ -235,8 +235,8 @@ def test_what_reached_nothing_says_what_it_brings_about_all_the_same() -> None:
     person = {"kind": "person", "reached": 0, "names": RecalledNames(people=("per_1",)).to_dict()}
     stands, lifted = shown(recall(**person)), shown(recall(**person, state="lifted"))
     assert stands.none_reached == (
-        "No releases affected. This person's decisions don't count, and they can approve, reject "
-        "and co-sign nothing while the recall stands."
+        "No releases affected. This person's decisions don't count, and they can approve, reject, "
+        "publish and co-sign nothing while the recall stands."
     )
     assert lifted.none_reached == "No releases affected."
     assert stands.kept == "Nodes keep the signed recall permanently."
