@@ -52,3 +52,18 @@ def test_a_reviewer_is_asked_by_name_and_finds_it_in_the_inbox(
 
     page.get_by_role("button", name="Remove Rita risk").click()
     page.get_by_text("Nobody was asked by name").wait_for()
+
+
+def test_the_form_offers_who_decides_in_the_environment_that_is_chosen(
+    world: World, open_as: OpenAs
+) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 1}]\n")
+    page = open_as(world.people["Ada"])
+    page.goto(f"/releases/new/?version={world.bento(world.version()).build.version_id}")
+    page.get_by_label("Environment").select_option("production")
+    expect(page.get_by_label("Vera risk")).to_be_visible()
+    page.get_by_label("Vera risk").check()
+    page.get_by_label("Environment").select_option("staging")
+    expect(page.get_by_label("Rita risk")).to_be_visible()
+    expect(page.get_by_label("Vera risk")).to_be_hidden()
+    expect(page.locator("input[name=reviewers]:checked:not(:disabled)")).to_have_count(0)

@@ -12,10 +12,9 @@ from apps.console.queries.paging import keyed
 from apps.console.queries.release_words import LISTED_STATES, listed_as, with_words
 from apps.console.queries.sorting import RELEASES, Sorting
 from apps.console.templatetags.placet import state_word
-from apps.governance.models import Decision, Environment, Release
+from apps.governance.models import UNFINISHED_STATES, Decision, Environment, Release
 from apps.governance.queries.promotions import opened_by_itself
 from apps.governance.queries.visible_rows import releases
-from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
 from placet.kernel.actor import Actor, Scope
 from placet_verify.statements import REJECT
@@ -83,9 +82,9 @@ class ReleaseRow:
 
 
 def may_withdraw(release: Release, actor: Actor) -> bool:
-    """Tell whether a release waits, and ``actor``, or a program of theirs, asked for it and may
-    take that back."""
-    asked = release.state == ReleaseState.REQUESTED and release.requester == actor.accountable
+    """Tell whether a release has not started, and ``actor``, or a program of theirs, asked for it
+    and may take that back."""
+    asked = release.state in UNFINISHED_STATES and release.requester == actor.accountable
     scope = Scope(release.project_scope(), release.environment_scope())
     return asked and actor.can("release.withdraw", scope)
 

@@ -70,7 +70,8 @@ class RequestChoices:
     endpoints: Sequence[Any]  # each with whether it is ``taken``: something is live there
     targets: dict[str, list[str]]  # where there are several, with the environments that run there
     plans: list[tuple[Preset, Picture]]
-    reviewers: Sequence[tuple[str, str, str]] = ()  # who can be asked: id, name, as what where
+    # who can be asked: id, name, as what where, and the environments alone
+    reviewers: Sequence[tuple[str, str, str, str]] = ()
 
     @property
     def suggested(self) -> str:
@@ -127,7 +128,7 @@ def request_choices(version: ModelVersion, actor: Actor) -> RequestChoices:
 
 def _reviewers(
     environments: Sequence[Any], version: ModelVersion, actor: Actor
-) -> list[tuple[str, str, str]]:
+) -> list[tuple[str, str, str, str]]:
     """Return who decides in any of the environments by their policies, but not who asks nor who
     made the version: others let it serve."""
     names: dict[str, str] = {}
@@ -140,7 +141,12 @@ def _reviewers(
                 roles.setdefault(holders.role, []).append(environment.name)
     own = {actor.accountable, version.author}
     found = [
-        (pk, name, "; ".join(f"{role} in {', '.join(at)}" for role, at in places[pk].items()))
+        (
+            pk,
+            name,
+            "; ".join(f"{role} in {', '.join(at)}" for role, at in places[pk].items()),
+            " ".join({one: None for at in places[pk].values() for one in at}),
+        )
         for pk, name in names.items()
         if pk not in own
     ]

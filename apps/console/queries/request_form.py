@@ -196,11 +196,11 @@ class RequestForm:
         return self.offered.plans
 
     @property
-    def reviewers(self) -> list[tuple[Option, str]]:
-        """Who can be asked by name, and as what they decide where."""
+    def reviewers(self) -> list[tuple[Option, str, str]]:
+        """Who can be asked by name, as what they decide where, and the environments alone."""
         return [
-            (Option(pk, name, pk in self.reviewers_typed), where)
-            for pk, name, where in self.offered.reviewers
+            (Option(pk, name, pk in self.reviewers_typed), where, environments)
+            for pk, name, where, environments in self.offered.reviewers
         ]
 
     @property

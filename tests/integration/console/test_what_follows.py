@@ -192,6 +192,20 @@ def test_a_freeze_that_is_over_stands_nowhere_and_is_not_lifted(world: World) ->
     assert refusal.value.code == "freeze_over"
 
 
+def test_what_was_approved_and_has_not_started_can_be_withdrawn_by_who_asked(
+    world: World,
+) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: build}]\n")
+    release = world.request("staging", plan={"start": "manual"})
+    release.refresh_from_db()
+    assert release.state == "approved"
+    assert "Withdraw…" in page(world, release, "Ada")
+    assert "Withdraw…" not in page(world, release, "Rita")
+    browser(world.people["Ada"]).post(f"/releases/{release.pk}/withdraw")
+    release.refresh_from_db()
+    assert release.state == "withdrawn"
+
+
 def test_what_too_few_people_can_approve_does_not_go_live_by_itself(world: World) -> None:
     world.policy("staging", ONE.replace("count: 1", "count: 2"))
     release = world.request("staging")

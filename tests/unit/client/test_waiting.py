@@ -158,7 +158,7 @@ def test_an_approved_release_says_that_an_operator_starts_it() -> None:
     [
         ({"set_weight": 25.0}, "step 1 of 1, to 25%; 25% of the requests go to it"),
         ({"pause": {"duration_seconds": 600}}, "a pause of 10 min;"),
-        ({"pause": {}}, "a pause until resumed (placet rollout resume rol_1);"),
+        ({"pause": {}}, "a pause until resumed (placet rollout resume rol_1 --reason …);"),
         ({"analysis": {"metrics": []}}, "an analysis;"),
         ({"ab_test": {}}, "an A/B test;"),
         ({"ship": {}}, "until shipped in the browser;"),
@@ -172,7 +172,7 @@ def test_a_rollout_is_told_by_its_step_and_weight(step: dict[str, Any], words: s
 
 
 def test_a_rollout_that_is_held_or_at_no_step_says_so() -> None:
-    assert "placet rollout resume rol_1 goes on" in rollout_stands(rollout(paused=True))
+    assert "placet rollout resume rol_1 --reason … goes on" in rollout_stands(rollout(paused=True))
     assert rollout_stands(rollout(state="starting")) == "its replicas start"
     assert rollout_stands(rollout(state="aborting", step=None)).startswith("aborting, 25%")
 

@@ -30,6 +30,8 @@ def view(**members: Any) -> Any:
     usual = {"failing": [], "missing_roles": (), "live": None, "gates": (), "waits_for": ""}
     usual |= {"is_stopped": False, "requests": []}
     usual["release"] = SimpleNamespace(plan={"start": "on_approval"}, not_after=now())
+    able = (SimpleNamespace(is_recalled=False),) * 9
+    usual["who_opens"] = tuple(able for _ in members.get("gates", ()))
     return SimpleNamespace(**usual | members)
 
 

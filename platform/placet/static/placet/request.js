@@ -1,11 +1,24 @@
 // The form that asks for a release says of the endpoint and the environment that are chosen whether
-// anything is live there: without a script it names those that it was opened with.
+// anything is live there, and offers who decides there: without a script it names those that it was
+// opened with, and everybody.
 (() => {
-  const said = document.querySelector("[data-untouched]");
-  if (!said) return;
   const [environment, endpoint] = ["environment", "endpoint"].map((id) =>
     document.getElementById(id),
   );
+  if (!environment) return;
+  const people = [...document.querySelectorAll("[data-environments]")];
+
+  const offer = () => {
+    for (const person of people) {
+      person.hidden = !person.dataset.environments.split(" ").includes(environment.value);
+      person.querySelector("input").disabled = person.hidden;
+    }
+  };
+  environment.addEventListener("change", offer);
+  offer();
+
+  const said = document.querySelector("[data-untouched]");
+  if (!said) return;
   const live = [...document.querySelectorAll("#endpoints [data-live]")];
 
   const show = () => {
