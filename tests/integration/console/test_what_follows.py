@@ -185,6 +185,7 @@ def test_a_freeze_that_is_over_stands_nowhere_and_is_not_lifted(world: World) ->
         return text_of(otto.get("/policies/risk/staging/").content.decode())
 
     assert "Frozen since" in said() and "Will be frozen from" in said()
+    assert said().count("From then on: No rollouts can start here") == 1  # of two freezes
     with time_machine.travel(ends + timedelta(minutes=1)):
         assert "Audit" not in said() and "Holidays" in said()
         with pytest.raises(WrongState) as refusal:
