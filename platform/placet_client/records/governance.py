@@ -46,6 +46,9 @@ class Environment(Record):
     on_recall: str  # fall_back or stop, when what is live is recalled
     plans: Json  # Its own plans, ready to be chosen by their names
     promote: dict[str, str]
+    # Within how many days who is asked by name to review is to answer, unless they who ask say
+    # otherwise; None for no due date
+    review_days: int | None
     policy: int | None  # Number of the policy in force.
     revision: int
     created_at: datetime
