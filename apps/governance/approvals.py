@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
 from apps.governance.independence import RECALLED
-from apps.governance.rules import APPROVER, REVIEWER
+from apps.governance.rules import ROLE_OF
 from placet_verify.permit import quorum
 from placet_verify.permit.quorum import ApprovalRule, RuleTally, approval_rules, gate_rules
 from placet_verify.permit.standing import Standing
@@ -107,8 +107,10 @@ class Decider:
 
     def admitted(self, held: Collection[str]) -> list[str]:
         """Return the roles out of ``held`` for which they are not excluded as requester or author,
-        wherever they stand. They are, unless the policy's gate for that role says otherwise."""
-        return [role for role in (APPROVER, REVIEWER) if role in held and not self._excluded(role)]
+        wherever they stand, that of approver first. They are, unless the policy's gate for that
+        role says otherwise."""
+        roles = reversed(ROLE_OF.values())
+        return [role for role in roles if role in held and not self._excluded(role)]
 
     def _excluded(self, role: str) -> bool:
         rule = next(iter(self.policy.rules_for(role)), ApprovalRule(role, 0))
@@ -151,12 +153,13 @@ class Decider:
         return gate["role"] in self.counting(held) and not (excluded or self.obstacles(taken))
 
     def role(self, held: Collection[str], results: Iterable[Mapping[str, Any]]) -> str:
-        """Return the role out of ``held`` that they decide as, '' for none: approver while one is
-        missing, else reviewer."""
+        """Return the role out of ``held`` that they decide as, '' for none: the first that is
+        missing, approver before all others; where none is, one that the policy asks for at all,
+        and else the last of them, mere reviewer if they are one."""
         allowed = self.counting(held)
-        if REVIEWER not in allowed or APPROVER in self.needed(allowed, results):
-            return next(iter(allowed), "")
-        return REVIEWER
+        needed = self.needed(allowed, results)
+        asked = [role for role in allowed if self.policy.asks(role)]
+        return next(iter((*needed, *reversed(asked), *reversed(allowed))), "")
 
     def why_not(self, held: Collection[str]) -> list[str]:
         """Return why they count as none of ``held``, though they are not excluded; in words."""

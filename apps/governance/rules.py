@@ -7,8 +7,13 @@ from typing import Any
 
 from apps.serving.rules import EndpointState
 
-REVIEWER, APPROVER = "reviewer", "approver"
-ROLE_OF = {"release.review": REVIEWER, "release.approve": APPROVER}
+APPROVER = "approver"
+ROLE_OF = {  # who decides, by the permission that lets them: the role that asks least of all first
+    "release.review": "reviewer",
+    "release.review_product": "product-reviewer",
+    "release.review_security": "security-reviewer",
+    "release.approve": APPROVER,
+}
 CHANGES = "changes"  # answers beside the gates while a request for changes stands
 DECIDED_AGAIN, TAKEN_BACK = "decided_again", "withdrawn"  # why such a request is void
 

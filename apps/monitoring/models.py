@@ -119,6 +119,7 @@ class AlertKind(models.TextChoices):
     REPLICAS = "replicas", "Replicas fail"
     STABLE_DOWN = "stable_down", "Stable does not answer"
     NODE_SILENT = "node_silent", "Node is silent"
+    NODE_ERROR = "node_error", "Node reports an error"
     SCHEDULE_FAILING = "schedule_failing", "Routine work fails"
     STREAM_LAG = "stream_lag", "Stream of the log lags"
     WEBHOOK_DISABLED = "webhook_disabled", "Webhook was disabled"

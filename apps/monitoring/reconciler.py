@@ -23,9 +23,9 @@ from apps.monitoring.actions.alerts import AlertFinding, close_settled, open_ale
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import Watched
 from apps.monitoring.queries.objectives import name_of, owner_of
-from apps.monitoring.rules import ending, replicas_fault
+from apps.monitoring.rules import ending, node_fault, replicas_fault
 from apps.serving.models import HEARD_AT, Endpoint, Node
-from apps.serving.queries import EndpointStatus, reported_revisions, statuses
+from apps.serving.queries import EndpointStatus, node_status, reported_revisions, statuses
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -43,6 +43,7 @@ OF_ENDPOINTS = (
     AlertKind.REPLICAS,
     AlertKind.STABLE_DOWN,
     AlertKind.NODE_SILENT,
+    AlertKind.NODE_ERROR,
     AlertKind.RECALL_STOPPED,
 )
 # A failure is shown as the build's, or the file's, to who asked for it.
@@ -71,6 +72,7 @@ def watch_endpoints() -> dict[str, int]:
     judge_each((AlertKind.REPLICAS,), by_endpoint, lambda s, w: judge_replicas(s, w, at), sweep)
     judge_each((AlertKind.STABLE_DOWN,), by_endpoint, judge_stable, sweep)
     judge_nodes(sweep, at)
+    judge_errors(sweep, at)
     judge_log(sweep)
     return settle(sweep, OF_ENDPOINTS, live)
 
@@ -241,6 +243,23 @@ def judge_nodes(sweep: Sweep, at: datetime) -> None:
                 "last; its figures and replicas are unknown.",
             )
         )
+
+
+def judge_errors(sweep: Sweep, at: datetime) -> None:
+    """Say what nodes cannot do, above all serve. What a silent one said last is not known now."""
+    nodes = Node.objects.exclude(errors_since={}, left_out=[]).select_related("target")
+    for node in nodes.order_by("pk"):
+        if not (status := node_status(node, at)).alive:
+            sweep.unknown.add((AlertKind.NODE_ERROR, node.target_id))
+        elif fault := node_fault(status.errors, node.errors_since, at):
+            sweep.findings.append(
+                AlertFinding(
+                    AlertKind.NODE_ERROR,
+                    subject=node.target_id,
+                    about=node.target.name,
+                    summary=f"The node of {node.target} says {fault}",
+                )
+            )
 
 
 def judge_log(sweep: Sweep) -> None:

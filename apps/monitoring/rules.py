@@ -267,6 +267,21 @@ def replicas_fault(row: Mapping[str, Any] | None, wanted: int, at: datetime) -> 
     return f"{ready} of {wanted} replicas answer; the node says {phase}{suffix}"
 
 
+def node_fault(errors: Iterable[Mapping[str, str]], since: Mapping[str, str], at: datetime) -> str:
+    """Return what of a node's ``errors`` is worth an alert, '' when nothing is.
+
+    What was in every report for ``GRACE_SECONDS``, by the times in ``since``; and at once what
+    nobody reports, but the platform cannot tell the node to serve. One code may come with several
+    sentences, of which the first is said.
+    """
+    first: dict[str, str] = {}
+    for error in errors:
+        begun = since.get(error["code"])
+        if begun is None or at - datetime.fromisoformat(begun) >= timedelta(seconds=GRACE_SECONDS):
+            first.setdefault(error["code"], error["detail"])
+    return "; ".join(f"{code}: {detail}" for code, detail in first.items())
+
+
 def draw_of(name: str, prediction: UUID) -> float:
     """Return a number that lies evenly in [0, 1), the same for all time.
 

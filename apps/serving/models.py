@@ -85,7 +85,15 @@ class Node(Audited):
     """The agent that joined a target, and what it last reported."""
 
     LOG_HIDDEN = frozenset(
-        {"last_seen_at", "last_report_at", "report", "report_number", "noted", "left_out"}
+        {
+            "last_seen_at",
+            "last_report_at",
+            "report",
+            "report_number",
+            "errors_since",
+            "noted",
+            "left_out",
+        }
     )
 
     id = IdField("nod")
@@ -97,6 +105,8 @@ class Node(Audited):
     last_report_at = models.DateTimeField(null=True, blank=True)  # None in what older code wrote
     report = models.JSONField(default=dict)  # the last verified report
     report_number = models.BigIntegerField(default=0)  # goes up; an older report is refused
+    # since when each error of the last report has been in every one, by its code
+    errors_since = models.JSONField(default=dict, db_default={})
     fault = models.CharField(max_length=40, blank=True)  # what the platform found wrong with it
     noted = models.JSONField(default=dict, db_default={})  # what was last logged of it, and when
     # of what its target should serve: what cannot be put into a state, and why

@@ -39,8 +39,9 @@ THOUGHT_ABOUT: dict[str, str] = {
     "governance.0013_request_changes": "a longer text: PostgreSQL writes no row anew, and old code"
     " refuses a release with the new verdict as if it were a rejection",
     "monitoring.0013_recall_stopped": "no statement, and the new code alone opens such an alert",
-    "monitoring.0012_squashed_0015_webhook_disabled": "as those that it replaces",
+    "monitoring.0012_squashed_0016_node_error": "as those that it replaces",
     "monitoring.0015_webhook_disabled": "no statement, and the new code alone opens such an alert",
+    "monitoring.0016_node_error": "no statement, and the new code alone opens such an alert",
     "notices.0002_emergencies": "no statement, and the new code alone writes such a notice",
     "integrations.0002_squashed_0005_services": "as those that it replaces",
 }

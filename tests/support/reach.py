@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from apps.governance.duties import Organisation, OrganisationMember
+from apps.governance.duties.organisation import DECIDES_AS
 from apps.identity.rules import cut, grants_of
 from placet.kernel.actor import INSTANCE, Grant, Scope
 from placet_verify.permit.quorum import ApprovalRule, tally
@@ -209,7 +210,7 @@ class Walk:
         rules = self.rules if state.rules is None else state.rules
         author, requester, _ = state.release
         for rule in rules:
-            permission = {"reviewer": "release.review", "approver": "release.approve"}[rule.role]
+            permission = DECIDES_AS[rule.role]
             out = {requester} if rule.exclude_requester else set()
             out |= {author} if rule.exclude_author else set()
             if who not in out and self.may(state, who, permission):

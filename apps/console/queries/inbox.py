@@ -25,7 +25,6 @@ from apps.console.queries.own_releases import (
 from apps.discussions.queries import listed_threads, sees_thread
 from apps.governance.models import PolicyRevision
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, waiting_on
-from apps.governance.rules import ROLE_OF
 from apps.identity.queries import as_owner, sees_in
 from placet.kernel.actor import Actor
 
@@ -42,7 +41,6 @@ class InboxPage:
     drafts: list[PolicyRevision]
     mentions: list[Any]  # threads, as listed_threads reads them
     glasses: list[GlassTask]
-    decides: bool  # whether the reader decides anywhere
 
     @property
     def cut(self) -> str:
@@ -89,7 +87,6 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         drafts=publishable(actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
-        decides=any(actor.can_somewhere(permission) for permission in ROLE_OF),
     )
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.builds.actions.samples import JOB
 from apps.builds.samples import SLUG
 from apps.governance.models import Decision, PolicyRevision, Release
-from apps.governance.rules import PolicyState, ReleaseState
+from apps.governance.rules import ROLE_OF, PolicyState, ReleaseState
 from apps.identity.models import Project, RoleBinding, User
 from apps.identity.queries import visible
 from apps.identity.rules.permissions import roles_with
@@ -95,7 +95,7 @@ POINTS = (
         "Their decision is signed over exactly what will run.",
         "Releases",
         "releases",
-        ("release.review", "release.approve"),
+        tuple(ROLE_OF),
     ),
     SetupPoint(
         "live",

@@ -12,16 +12,16 @@ from placet_verify.permit.quorum import ApprovalRule
 from placet_verify.permit.standing import OTHER_REPORTING_LINE, SECOND_LINE
 
 MAKE, EDIT, REQUEST = "version.create", "version.edit", "release.request"
-REVIEW, APPROVE = "release.review", "release.approve"
+APPROVE = "release.approve"
 DRAFT, PUBLISH = "policy.draft", "policy.publish"
 GLASS = "release.break_glass"
 HIRE = "access.manage"  # on the whole instance: adds people, and signs in first as them
 VOUCH = "release.approve somewhere"  # with a passkey of one's own: enrols another's
-HERE = frozenset({REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS})  # held there is enough
+HERE = frozenset({REQUEST, *ROLE_OF, DRAFT, PUBLISH, GLASS})  # held there is enough
 IN_PROJECT = HERE | {MAKE, EDIT}
 OF_USE = frozenset(role for role, may in ROLES.items() if may & (IN_PROJECT | {HIRE}))
 DECIDES_AS = {role: permission for permission, role in ROLE_OF.items()}
-DECISIONS = frozenset({REVIEW, APPROVE, PUBLISH, GLASS})  # what a recall of decisions takes
+DECISIONS = frozenset({*ROLE_OF, PUBLISH, GLASS})  # what a recall of decisions takes
 SIGNS_AS = DECIDES_AS | {OPENER: GLASS}
 
 
@@ -253,7 +253,7 @@ def _stands(
     Who decided on a release that is unfinished may have stood elsewhere then, and that counts on:
     they are taken to have stood where it helps.
     """
-    decided = bool(done & {REVIEW, APPROVE})
+    decided = bool(done & ROLE_OF.keys())
     line = "second" if decided else person.line
     branch = Branch(person.id) if decided else Branch.of(person.id, person.reports_to)
     return (

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from apps.governance.duties.organisation import (
-    APPROVE,
     DECIDES_AS,
     DRAFT,
     EDIT,
@@ -22,20 +21,19 @@ from apps.governance.duties.organisation import (
     MAKE,
     PUBLISH,
     REQUEST,
-    REVIEW,
     SIGNS_AS,
     VOUCH,
     Account,
     Branch,
     EnvironmentAccess,
 )
-from apps.governance.rules import APPROVER
+from apps.governance.rules import APPROVER, ROLE_OF
 from placet_verify.permit.quorum import ApprovalRule, excluded
 from placet_verify.permit.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
 
 QUORUM, POLICY = "quorum", "policy"  # the ways in: people decide, or change the policy first
 NOBODY = "made up "  # begins the id of an account of somebody who does not exist
-MADE_UP = frozenset({MAKE, EDIT, REQUEST, REVIEW, APPROVE, DRAFT, PUBLISH, GLASS, VOUCH})
+MADE_UP = frozenset({MAKE, EDIT, REQUEST, *ROLE_OF, DRAFT, PUBLISH, GLASS, VOUCH})
 # whose draft somebody put other files into: the author whom the release names
 SOMEBODY_ELSE = Account(
     "somebody else", "somebody else", frozenset(), branch=Branch("somebody else")

@@ -42,7 +42,8 @@ TEMPLATES = {
             "regulated",
             "Regulated",
             "Evidence of fairness and explainability, a model card, a day in staging, an analysed "
-            "rollout, a reviewer and an approver for production who did not touch the files.",
+            "rollout; a security reviewer for staging, a product reviewer and an approver for "
+            "production, none of whom touched the files.",
         ),
     )
 }

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, JSONArray
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models.functions import Coalesce, DenseRank, JSONArray
 
 from apps.governance import rules
 from apps.governance.models import Environment, PolicyRevision
@@ -52,20 +52,21 @@ def with_deciders(environments: QuerySet[Environment]) -> QuerySet[Environment, 
     """Read along of each environment who holds a deciding role there: themselves or by a team,
     everywhere, in the project or in the environment alone; of each role the first few by name. And
     the gates of the policy in force, which say whom it asks."""
-    roles = {f"deciding_{role}": ArraySubquery(_holding(role)) for role in rules.ROLE_OF.values()}
     published = PolicyRevision.objects.filter(
         environment=OuterRef("pk"), state=PolicyState.PUBLISHED
     )
     in_force = published.order_by("-number").values("document__gates")[:1]
-    return environments.annotate(gates_in_force=Subquery(in_force), **roles)
+    return environments.annotate(
+        gates_in_force=Subquery(in_force), deciding=ArraySubquery(_holding())
+    )
 
 
-def _holding(role: str) -> QuerySet[RoleBinding, Any]:
+def _holding() -> QuerySet[RoleBinding, Any]:
     held = RoleBinding.objects.filter(
         Q(project__isnull=True)
         | Q(project=OuterRef("project"), environment="")
         | Q(project=OuterRef("project"), environment=OuterRef("name")),
-        role=role,
+        role__in=rules.ROLE_OF.values(),
     ).annotate(
         holder=Coalesce("person", "team__memberships__person"),
         holder_name=Coalesce("person__name", "team__memberships__person__name"),
@@ -76,8 +77,11 @@ def _holding(role: str) -> QuerySet[RoleBinding, Any]:
     active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
     lacks = without_factor("holder"), has_passkey("holder"), never_came("holder"), "let_in_again"
     asked = *lacks, keeper().uncounts(OuterRef("holder"))
-    once = held.filter(active).values(named=JSONArray("holder_name", "holder", *asked)).distinct()
-    return once.order_by("named")[: MOST + 1]
+    named = held.filter(active).annotate(named=JSONArray("role", "holder_name", "holder", *asked))
+    # by a role of their own and by a team's somebody has one place alone
+    place = Window(DenseRank(), partition_by="role", order_by="named")
+    first = named.annotate(place=place).filter(place__lte=MOST + 1)
+    return first.values("named").distinct().order_by("named")
 
 
 def deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
@@ -90,8 +94,8 @@ def deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     signing = {g["role"] for g in gates if g["gate"] == "approvals" and g.get("passkey")}
     found = []
     for role in rules.ROLE_OF.values():
-        rows, passkey = getattr(environment, f"deciding_{role}"), role in signing
-        people = (_named(row, role) for row in rows[:MOST])
+        passkey, rows = role in signing, [row for row in environment.deciding if row[0] == role]
+        people = (_named(row) for row in rows[:MOST])
         asked = (p.asked_as(role, passkey=passkey, actor=actor, where=where) for p in people)
         found.append(RoleHolders(role, tuple(asked), is_cut=len(rows) > MOST))
     return found
@@ -104,8 +108,8 @@ def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     return [row for row in deciders(environment, actor) if row.role in asked]
 
 
-def _named(row: Sequence[Any], role: str) -> NamedPerson:
-    name, pk, demanding, signs, absent, let_in_again, recalled = row
+def _named(row: Sequence[Any]) -> NamedPerson:
+    role, name, pk, demanding, signs, absent, let_in_again, recalled = row
     again = datetime.fromisoformat(let_in_again) if let_in_again else None
     lacks = tuple(demanding), signs, not_signed_in(again) if absent else "", recalled
     return NamedPerson(pk, name or NAMELESS, (role,), *lacks)

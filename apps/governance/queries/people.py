@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, QuerySet
@@ -26,6 +28,7 @@ from apps.identity.trust.second_factor import (
 )
 from apps.serving.hooks import keeper
 from placet.kernel.actor import SYSTEM, Actor, Scope
+from placet.kernel.subqueries import among
 
 ASKED = "requested changes"  # what is told of who did: they decide again when they are content
 
@@ -108,24 +111,23 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
     service account is among them)."""
     wanted = {i for i in ids if i}
     bindings = _bindings(release)
-    reviews, approves = (_held_by(bindings, role) for role in (rules.REVIEWER, rules.APPROVER))
+    holding = {f"is_{role}": _held_by(bindings, role) for role in rules.ROLE_OF.values()}
+    deciding = reduce(or_, holding.values())
     users = (
         User.objects.only("name", "email", "is_active", "reactivated_at")
         .annotate(
-            reviews=ExpressionWrapper(reviews, BooleanField()),
-            approves=ExpressionWrapper(approves, BooleanField()),
+            **{name: ExpressionWrapper(held, BooleanField()) for name, held in holding.items()},
             demanding=without_factor("pk"),
             signs=has_passkey("pk"),
             absent=never_came("pk"),
             recalled=keeper().uncounts(OuterRef("pk")),
         )
-        .filter(Q(pk__in=wanted) | Q(is_active=True) & (reviews | approves))
+        .filter(Q(pk__in=wanted) | Q(is_active=True) & deciding)
     )
     names, deciders = {SYSTEM.id: SYSTEM.label}, []
     for row in users.order_by("name", "pk"):
         names[row.pk] = row.name or row.email
-        held = ((rules.REVIEWER, row.reviews), (rules.APPROVER, row.approves))
-        roles = tuple(role for role, holds in held if holds)
+        roles = tuple(role for role in rules.ROLE_OF.values() if getattr(row, f"is_{role}"))
         if row.is_active and roles:
             absence = not_signed_in(row.reactivated_at) if row.absent else ""
             lacks = tuple(row.demanding), row.signs, absence, row.recalled
@@ -164,7 +166,7 @@ def _held_by(bindings: QuerySet[RoleBinding], role: str) -> Q:
     held = bindings.filter(role=role)
     teams = held.exclude(team=None).values("team")
     members = TeamMember.objects.filter(team__in=teams).values("person")
-    return Q(pk__in=held.exclude(person=None).values("person")) | Q(pk__in=members)
+    return Q(among(held.exclude(person=None).values("person"))) | Q(among(members))
 
 
 def _bindings(release: Release) -> QuerySet[RoleBinding]:

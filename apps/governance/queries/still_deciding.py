@@ -1,6 +1,16 @@
 """Who was asked by name and can still decide: for queries, where no person is read."""
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import (
+    Exists,
+    ExpressionWrapper,
+    F,
+    JSONField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
+from django.db.models.functions import JSONArray, JSONObject
 
 from apps.governance.rules import ROLE_OF
 from apps.identity.models import RoleBinding, TeamMember, User
@@ -10,18 +20,17 @@ from apps.serving.hooks import keeper
 def still_deciding() -> Q:
     """Return the condition that the person of a review request may come in, that their decisions
     count, and that they hold a role there of which the policy of its release asks an approval."""
-    held = Q(pk__in=[])
-    for role in ROLE_OF.values():
-        asked = [{"gate": "approvals", "role": role}]
-        asks = Q(release__policy__document__gates__contains=asked)
-        held |= asks & Q(Exists(_held(role)))
-    counts = ~keeper().uncounts(OuterRef("person"))
-    return Q(counts, Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))) & held
+    active = User.objects.filter(pk=OuterRef("person"), is_active=True)
+    return Q(~keeper().uncounts(OuterRef("person")), Exists(active), Exists(_asked()))
 
 
-def _held(role: str) -> QuerySet[RoleBinding]:
+def _asked() -> QuerySet[RoleBinding]:
+    """Return the roles of the person there of which the policy asks an approval."""
     members = TeamMember.objects.filter(person=OuterRef(OuterRef("person")))
     own = Q(person=OuterRef("person")) | Q(team__in=members.values("team"))
     environment = Q(environment="") | Q(environment=OuterRef("release__environment__name"))
     here = Q(project=None) | environment & Q(project=OuterRef("project"))
-    return RoleBinding.objects.filter(own, here, role=role)
+    gates = ExpressionWrapper(OuterRef("release__policy__document__gates"), JSONField())
+    gate = JSONArray(JSONObject(gate=Value("approvals"), role=F("role")))
+    held = RoleBinding.objects.filter(own, here, role__in=ROLE_OF.values())
+    return held.alias(gates=gates).filter(gates__contains=gate)

@@ -194,7 +194,8 @@ def comments(of: Release, actor: Actor) -> QuerySet[Comment]:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What waits: ``needed`` for this person's decision; ``barred`` for one of their role, which
-    they cannot give, and why, in a sentence; and whose glass is broken meanwhile.
+    they cannot give, and why, in a sentence; whose glass is broken meanwhile; and whether they
+    decide anywhere.
 
     ``is_cut`` where more wait than are looked at: :data:`INBOX_LIMIT`, those first that they
     were asked for by name, then the oldest."""
@@ -202,6 +203,7 @@ class Waiting:
     needed: list[Release]
     barred: list[tuple[Release, str]]
     glasses: list[VisibleBreakGlass]
+    decides: bool
     beside: Any = None  # as in ``Menu``
     is_cut: bool = False
 
@@ -231,7 +233,8 @@ def waiting_on(actor: Actor, read_along: ReadAlong | None = None) -> Waiting:
     recalled = [actor.accountable] if any(row.recalled for row in candidates) else []
     known = standings(candidates, [actor.accountable], recalled)
     is_cut = len(found) == INBOX_LIMIT
-    waiting = Waiting([], [], glasses_beside(rows), next(iter(found), None), is_cut=is_cut)
+    decides, beside = any(map(actor.can_somewhere, rules.ROLE_OF)), next(iter(found), None)
+    waiting = Waiting([], [], glasses_beside(rows), decides, beside, is_cut=is_cut)
     for row in candidates:
         decider, held = known.decider(row, actor.accountable), held_roles(actor, scope_of(row))
         row.by_name = asked_by_name(row.named)

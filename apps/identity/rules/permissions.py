@@ -25,6 +25,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "release.withdraw": "Withdraw releases",
         "release.comment": "Comment on releases",
         "release.review": "Decide on releases as reviewer",
+        "release.review_product": "Decide on releases as product reviewer",
+        "release.review_security": "Decide on releases as security reviewer",
         "release.approve": "Decide on releases as approver",
         "release.break_glass": "Start emergency releases",
         "break_glass.review": "Review emergency releases",

@@ -20,6 +20,7 @@ VIEW = frozenset(
         "recall.view",
     }
 )
+REVIEWS = VIEW | {"release.comment", "endpoint.predict"}
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": VIEW,
@@ -38,7 +39,9 @@ ROLES: dict[str, frozenset[str]] = {
         "alias.set",
         "endpoint.predict",
     },
-    "reviewer": VIEW | {"release.review", "release.comment", "endpoint.predict", "prediction.view"},
+    "reviewer": REVIEWS | {"release.review", "prediction.view"},
+    "product-reviewer": REVIEWS | {"release.review_product"},
+    "security-reviewer": REVIEWS | {"release.review_security"},
     "responder": VIEW | {"release.break_glass", "release.comment"},
     "approver": VIEW
     | {
@@ -109,6 +112,8 @@ PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())
 NEVER_BY_TOKEN = frozenset(
     {
         "release.review",
+        "release.review_product",
+        "release.review_security",
         "release.approve",
         "release.break_glass",
         "break_glass.review",

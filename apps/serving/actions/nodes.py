@@ -39,7 +39,7 @@ def join_node(token: str, *, public_key: str, platform: PlatformInfo) -> Node:
         node.public_key, node.platform = public_key, dict(platform)
         node.agent_version, node.report, node.report_number = platform["agent_version"], {}, 0
         node.last_seen_at = node.last_report_at = now()
-        node.fault, node.noted = "", {}
+        node.fault, node.noted, node.errors_since = "", {}, {}
         node.save()
         join_token.used_at, join_token.used_by = now(), public_key
         join_token.save()

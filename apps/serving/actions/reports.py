@@ -22,7 +22,7 @@ from apps.serving.events import (
 from apps.serving.models import DesiredState, Node, Revision
 from apps.serving.noted import first_in_a_minute, take
 from apps.serving.rules import EndpointState, RevisionState
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.faults import crash_point
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report import ERROR_CODES, Generation, Report, read_report
@@ -62,7 +62,9 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         row.report = {name: value for name, value in report.items() if name not in PASSED_ON}
         row.report["waiting"] = before.get("waiting", [])  # receipts that are logged later
         row.report_number = report["number"]
-        row.last_seen_at = row.last_report_at = now()
+        row.last_seen_at = row.last_report_at = at = now()
+        codes = {error["code"] for error in report["errors"]}
+        row.errors_since = {code: row.errors_since.get(code, rfc3339(at)) for code in sorted(codes)}
         _note_refusals(log, row, before, report)
         _note_aborts(log, row, before, report)
         _note_errors(log, row, before, report)

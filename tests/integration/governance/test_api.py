@@ -241,7 +241,8 @@ def test_mistakes_in_a_policy_come_back_with_their_lines(world: World) -> None:
     assert answer.json()["errors"] == [
         {
             "pointer": "/source",
-            "detail": "Line 3: gates[1].role must be one of: reviewer, approver",
+            "detail": "Line 3: gates[1].role must be one of: reviewer, "
+            "product-reviewer, security-reviewer, approver",
         }
     ]
 

@@ -53,7 +53,7 @@ def test_the_digest_is_over_the_meaning_not_over_the_spelling() -> None:
     "old,new,says",
     [
         ("count: 2", "count: 0", "Line 7: gates[3].count must be a whole number from 1 to 20"),
-        ("role: approver", "role: boss", "Line 7: gates[3].role must be one of: reviewer, app"),
+        ("role: approver", "role: boss", "Line 7: gates[3].role must be one of: reviewer, pro"),
         ("gate: scan", "gate: scann", "Line 4: gates[1].gate must be one of: build, scan"),
         ("auc >= 0.9", "auc >= ", "Line 6: gates[2].that column"),
         ("version: 1", "version: 2", "Line 1: version must be 1"),
@@ -114,7 +114,7 @@ def test_hostile_and_odd_yaml_is_refused(source: str, says: str) -> None:
     [
         ("internal", [], ["approver"]),
         ("customer-facing", ["reviewer"], ["reviewer", "approver"]),
-        ("regulated", ["reviewer"], ["reviewer", "approver"]),
+        ("regulated", ["security-reviewer"], ["product-reviewer", "approver"]),
     ],
 )
 def test_the_policies_of_each_template_are_valid(

@@ -1,11 +1,11 @@
-"""Adds when an erasure was last tried, the alerts that a recall stopped an endpoint and that a
-webhook was disabled, and the hours that metric windows are added up to."""
+"""Adds when an erasure was last tried, the alerts that a recall stopped an endpoint, that a webhook
+was disabled and that a node reports an error, and the hours that metric windows are added up to."""
 
 from importlib import import_module
 
 from django.db import migrations, models
 
-KINDS = import_module("apps.monitoring.migrations.0015_webhook_disabled").KINDS
+KINDS = import_module("apps.monitoring.migrations.0016_node_error").KINDS
 HOURS = import_module("apps.monitoring.migrations.0014_metric_hour").Migration.operations
 
 
@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
         ("monitoring", "0013_recall_stopped"),
         ("monitoring", "0014_metric_hour"),
         ("monitoring", "0015_webhook_disabled"),
+        ("monitoring", "0016_node_error"),
     ]
     dependencies = [("monitoring", "0011_recall")]
 

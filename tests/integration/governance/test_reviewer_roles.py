@@ -1,0 +1,87 @@
+"""Reviewers for the product and for security: roles of their own, none of which is another's."""
+
+import pytest
+
+from apps.governance.errors import ApprovalNotAsked
+from apps.governance.models import Release
+from apps.governance.queries.release_detail import release_view
+from apps.governance.queries.visible_rows import inbox
+from placet.kernel.actor import Actor
+from tests.support import factories
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+BOTH = """\
+version: 1
+gates:
+  - {gate: build}
+  - {gate: approvals, role: security-reviewer, count: 1}
+  - {gate: approvals, role: product-reviewer, count: 1}
+"""
+
+
+def holding(world: World, name: str, *roles: str) -> Actor:
+    """Return somebody who holds these roles in the project."""
+    return factories.actor_of(factories.person(name, roles=dict.fromkeys(roles, world.project)))
+
+
+@pytest.fixture
+def sana(world: World) -> Actor:
+    """The reviewer for security."""
+    return holding(world, "Sana", "security-reviewer")
+
+
+@pytest.fixture
+def pia(world: World) -> Actor:
+    """The reviewer for the product."""
+    return holding(world, "Pia", "product-reviewer")
+
+
+@pytest.fixture
+def release(world: World, sana: Actor, pia: Actor) -> Release:
+    """A request that both are asked about."""
+    world.policy("production", BOTH)
+    return world.request("production")
+
+
+def test_each_decides_as_what_they_are_and_none_for_the_other(
+    world: World, release: Release, sana: Actor, pia: Actor
+) -> None:
+    assert inbox(sana) == inbox(pia) == [release]
+    assert inbox(world.rex) == []
+    assert world.decide(release, sana).role == "security-reviewer"
+    release.refresh_from_db()
+    assert release.state == "requested"
+    assert [gate["reason"] for gate in release.gates][1:] == [
+        "Approved by one security-reviewer",
+        "Waiting for one product-reviewer",
+    ]
+    assert world.decide(release, pia).role == "product-reviewer"
+    release.refresh_from_db()
+    assert release.state == "approved"
+
+
+def test_a_reviewer_is_asked_for_no_approval_where_the_policy_names_the_others(
+    world: World, release: Release
+) -> None:
+    with pytest.raises(ApprovalNotAsked, match="no approval as reviewer"):
+        world.decide(release, world.rex)
+
+
+def test_who_holds_several_decides_as_the_one_that_is_missing(
+    world: World, release: Release, sana: Actor
+) -> None:
+    world.decide(release, sana)
+    every = holding(world, "Eva", "reviewer", "product-reviewer", "security-reviewer")
+    assert release_view(release.pk, every).you_decide_as == "product-reviewer"
+    assert world.decide(release, every).role == "product-reviewer"
+    release.refresh_from_db()
+    assert release.state == "approved"
+
+
+def test_the_page_names_who_can_decide_for_each_gate(world: World, release: Release) -> None:
+    found = release_view(release.pk, world.ada).may_still_decide
+    assert {(person.name, person.roles) for person in found} == {
+        ("Pia", ("product-reviewer",)),
+        ("Sana", ("security-reviewer",)),
+    }
