@@ -32,7 +32,7 @@ THOUGHT_ABOUT: dict[str, str] = {
     " that old code makes, which finds no stream by its name",
     "governance.0010_retired": "no statement, and no release is retired before the new code runs",
     "governance.0011_aborted": "no statement, and no release is aborted before the new code runs",
-    "governance.0010_squashed_0018_absences": "as those that it replaces",
+    "governance.0010_squashed_0019_review_days": "as those that it replaces",
     "governance.0014_decision_records": "adds a table alone",
     "governance.0015_first_live_at": "fills a column that old code does not know; of what that"
     " makes live meanwhile the new code reads another one",
