@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[3]
 UV = ROOT / ".boot" / "bin" / "uv"
 
 
-def run(*command: object) -> str:
+def run(*command: object, cwd: Path | str = "/") -> str:
     """Run a program outside the checkout and return what it printed."""
     done = subprocess.run(
-        [str(word) for word in command], cwd="/", capture_output=True, text=True, check=False
+        [str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -62,3 +62,8 @@ def modules() -> list[str]:
     found = [path.relative_to(folder.parent).with_suffix("") for path in folder.rglob("*.py")]
     names = [".".join(p.parts).removesuffix(".__init__") for p in found]
     return sorted(name for name in names if name != "placet_protocol")
+
+
+def test_the_command_of_a_checkout_imports_nothing_from_where_one_stands(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise SystemExit('somebody else’s code ran')")
+    assert "placet" in run(ROOT / "bin" / "placet", "--version", cwd=tmp_path)

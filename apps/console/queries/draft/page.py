@@ -253,7 +253,7 @@ class DraftPage:
             return [self._signature_says()]
         if self._is_there(part):
             return []
-        return ["Optional; reviewers look for it"]
+        return ["Optional here; reviewers look for it, and a policy may ask for it"]
 
     def _runtime_says(self) -> list[str]:
         """Who says each thing of Python and packages: people, or the files."""
