@@ -32,7 +32,15 @@ from workers.builder.limits import (
     sweep_groups,
 )
 from workers.builder.output import TURN, PipeReader
-from workers.builder.process_users import ANYBODY, ROOT, apart, become, check_readable, give
+from workers.builder.process_users import (
+    ANYBODY,
+    ROOT,
+    apart,
+    become,
+    check_readable,
+    give,
+    is_another,
+)
 from workers.builder.quota import Quota, descendants
 
 Isolation = Literal["bwrap", "user"]
@@ -174,7 +182,7 @@ class Sandbox:
 
     def _lend(self, read: Sequence[Path], written: Sequence[Path], most: int) -> None:
         """Give what is written to the user that the program will be, where it is one of its own."""
-        if apart() or (self.isolation == "user" and os.geteuid() == 0):
+        if is_another(self.isolation):
             check_readable(read)
             for folder in written:
                 give(folder, most)

@@ -27,6 +27,10 @@ MAX_TOLD = 16 * 1024 * 1024
 MAX_WEIGHT = 512 * 1024 * 1024  # of memory, for what is read as JSON
 
 
+class Spent(ValueError):
+    """A sandboxed program took all the time or memory that it had."""
+
+
 def read_plain(path: Path, limit: int) -> bytes:
     """Read a file that a sandboxed program left: no link, no device, not too large.
 
@@ -108,7 +112,8 @@ def told_by(
         if result.reason == "cancelled":
             raise BuildCancelled
         if not result.ok and not (early and answer.exists()):
-            raise ValueError(result.sentence(name))
+            spent = result.reason in ("timeout", "memory", "disk")
+            raise (Spent if spent else ValueError)(result.sentence(name))
         return read_plain(answer, MAX_TOLD).decode()
 
 

@@ -9,7 +9,7 @@ from rest_framework.authentication import CSRFCheck
 
 from apps.identity.actions import note_token_use
 from apps.identity.errors import BadToken, CsrfFailed
-from apps.identity.middleware.forms import read_long_form
+from apps.identity.middleware.forms import long_form
 from apps.identity.queries import actor_for_user
 from apps.identity.sign_in.bearers import bearer
 from placet.errors import answer
@@ -41,9 +41,12 @@ class ActorMiddleware:
             return render(refusal, request)
         request.actor = actor  # type: ignore[attr-defined]
         try:
-            read_long_form(request, actor)
-        except Problem as refusal:
+            with long_form(request, actor):
+                return self._pass_on(request, actor, has_token)
+        except Problem as refusal:  # of the form: what a view refuses is answered below
             return answer(request, refusal)
+
+    def _pass_on(self, request: HttpRequest, actor: Actor, has_token: bool) -> HttpResponse:
         if has_token:
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         elif reason := csrf_fault(request, actor):

@@ -12,6 +12,7 @@ from apps.discussions.contents import FILE_BYTES
 from apps.discussions.hooks import Subject
 from apps.discussions.models import Comment, CommentFile
 from apps.identity.actions import revoke_role
+from apps.identity.middleware import forms
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
 from placet.kernel.bodies import WITH_FILES
@@ -120,6 +121,20 @@ def test_a_form_that_is_too_long_is_refused_before_it_is_read(
     assert rex.generic("POST", path, long, "application/json").status_code == 413
     elsewhere = Client.post(rex, "/api/v1/whoami", {"a": SimpleUploadedFile("a", bytes(3_000_000))})
     assert elsewhere.status_code == 413
+
+
+def test_who_sends_another_long_form_meanwhile_is_told_to_come_again(
+    world: World, rex: ApiClient, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "SECONDS", 0.01)
+    large = ("big.bin", bytes(4_000_000))
+    with forms.turns.of(world.people["Rex"].pk):
+        answer = opened(rex, subject, large, once="form-1")
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+        assert answer["Retry-After"] == "5"
+        assert opened(rex, subject, ("small.csv", b"1")).status_code == 201
+    assert opened(rex, subject, large, once="form-1").status_code == 201
+    assert Comment.objects.count() == 2
 
 
 def test_a_form_sent_again_says_it_once(rex: ApiClient, subject: Subject) -> None:
