@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.discussions import actions
+from apps.discussions.opening import may_run
 from apps.discussions.queries import waiting_file
 from apps.jobs.handlers import Cancelled, LeasedJob, Retry
 from apps.jobs.models import Job, JobState
@@ -17,6 +18,7 @@ from workers.builder.process_users import give, is_another
 from workers.builder.spec import Scan
 
 MEMORY_MB, SECONDS, UNPACKED = 1024, 60.0, 200_000_000
+MILD = ("safe", "unknown")  # verdicts that are raised where opening a file may run something
 UNFINISHED = "The scan did not finish"  # at the job: more might name the file, and outlive it
 
 
@@ -35,8 +37,10 @@ def scan(file: str, job: LeasedJob) -> dict[str, Any] | None:
         raise Retry(UNFINISHED) from None
     if not found.finished and not found.spent and not job.last_attempt:
         raise Retry(UNFINISHED)
-    verdict = found.verdict if found.finished else "unscanned"
-    actions.settle_scan(file, verdict=verdict, found=words_of(found), job=job)
+    verdict, words = found.verdict if found.finished else "unscanned", words_of(found)
+    if verdict in MILD and (why := may_run(*waiting)):
+        verdict, words = "code-carrying", "; ".join(filter(None, (why, words)))
+    actions.settle_scan(file, verdict=verdict, found=words, job=job)
     return {"verdict": verdict}
 
 

@@ -1,6 +1,7 @@
 """Who is asking: a person in a session, or the holder of a token."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from apps.identity.sign_in.bearers import bearer
 from placet.errors import answer
 from placet.kernel.actor import ANONYMOUS, Actor
 from placet.kernel.api.errors import render
+from placet.kernel.multipart import read_form
 from placet.kernel.problems import Problem
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -40,6 +42,7 @@ class ActorMiddleware:
         except BadToken as refusal:
             return render(refusal, request)
         request.actor = actor  # type: ignore[attr-defined]
+        request.parse_file_upload = partial(read_form, request)  # type: ignore[method-assign]
         try:
             with long_form(request, actor):
                 return self._pass_on(request, actor, has_token)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import encode_multipart
 
 from apps.discussions.contents import FILE_BYTES
 from apps.discussions.hooks import Subject
@@ -135,6 +136,38 @@ def test_who_sends_another_long_form_meanwhile_is_told_to_come_again(
         assert opened(rex, subject, ("small.csv", b"1")).status_code == 201
     assert opened(rex, subject, large, once="form-1").status_code == 201
     assert Comment.objects.count() == 2
+
+
+@pytest.mark.parametrize("name", ["..", "\u200b\u2060", "folder\\", "\u202e"])
+@pytest.mark.parametrize("by", ["token", "session", "page"])
+def test_a_file_whose_name_comes_to_nothing_is_refused_and_not_dropped(
+    world: World, rex: ApiClient, subject: Subject, name: str, by: str
+) -> None:
+    path = f"/api/v1/discussions/release/{subject.id}/threads"
+    who: Client = rex if by == "token" else api(world.people["Rex"])
+    if by == "page":
+        path, who = (
+            f"/discussions/release/{subject.id}/open",
+            factories.browser(world.people["Rex"]),
+        )
+    body = encode_multipart(
+        "b", {"text": "See", "files": SimpleUploadedFile("NAME", b"1")}
+    ).replace(b"NAME", name.encode())
+    answer = Client.generic(who, "POST", path, body, "multipart/form-data; boundary=b")
+    assert "has a name that is empty or holds letters that nobody sees" in answer.content.decode()
+    assert not Comment.objects.exists()
+
+
+def test_a_form_of_countless_parts_is_refused_and_no_fault_of_ours(
+    rex: ApiClient, subject: Subject
+) -> None:
+    answer = opened(rex, subject, *((f"{n}.csv", b"1") for n in range(101)))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    path = f"/api/v1/discussions/release/{subject.id}/threads"
+    body = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 2100 + b"--b--\r\n"
+    answer = rex.generic("POST", path, body, "multipart/form-data; boundary=b")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert "send fewer" in answer.json()["detail"]
 
 
 def test_a_form_sent_again_says_it_once(rex: ApiClient, subject: Subject) -> None:

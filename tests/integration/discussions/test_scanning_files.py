@@ -45,6 +45,7 @@ def zipped(name: str, raw: bytes) -> bytes:
         ("innocent.txt", EVIL, "malicious"),
         ("rows.zip", zipped("inside/rows.pkl", EVIL), "malicious"),
         ("MLmodel", b"flavors: {}", "safe"),
+        ("page.txt", b"<!doctype html><script>alert(1)</script>", "code-carrying"),
     ],
 )
 def test_what_the_scanner_says_of_a_file_decides(
