@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import CharField, Exists, ExpressionWrapper, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.governance.models import FIRST_LIVE, OPEN_STATES, UNFINISHED_STATES, Release
@@ -23,10 +23,13 @@ def overtaking() -> QuerySet[Release]:
     """Return the newer releases to the endpoint of an approved one, which a query reads, that went
     live since it was approved: those who approved it saw another one there.
 
-    What is started again, or gone back to, did not go live since.
+    What is started again, or gone back to, did not go live since. Of a release that is not
+    approved, or no more, the database looks at no other.
     """
     behind = Release.objects.filter(endpoint=OuterRef("endpoint"), number__gt=OuterRef("number"))
-    return behind.alias(went_live=FIRST_LIVE).filter(went_live__gt=OuterRef("approved_at"))
+    theirs = ExpressionWrapper(OuterRef("state"), CharField())
+    since = behind.alias(went_live=FIRST_LIVE, theirs=theirs)
+    return since.filter(theirs=ReleaseState.APPROVED, went_live__gt=OuterRef("approved_at"))
 
 
 def to_start() -> QuerySet[Release]:
