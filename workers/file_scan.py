@@ -14,7 +14,7 @@ from placet_agent.downloads.leftovers import remove
 from workers.build_job import sandbox, workplaces
 from workers.builder import scanner
 from workers.builder.errors import BuildCancelled
-from workers.builder.process_users import give, is_another
+from workers.builder.process_users import give, is_own
 from workers.builder.spec import Scan
 
 MEMORY_MB, SECONDS, UNPACKED = 1024, 60.0, 200_000_000
@@ -73,7 +73,7 @@ def folder_of(name: str, content: bytes, *, job: LeasedJob) -> Iterator[Path]:
         path = folder / name
         path.touch(mode=0o600)
         path.write_bytes(content)
-        if is_another(sandbox().isolation):
+        if is_own(sandbox().isolation):
             give(folder, 2)
         yield folder
     finally:
