@@ -85,6 +85,7 @@ urlpatterns = [
     path(PROJECT + "unwatch", notifications.turn_project, {"is_on": False}, "project-unwatch"),
     path(PLACE_PAGE, projects.environment, name="environment"),
     path(PLACE_PAGE + "promote", projects.save_promotion, name="environment-promote"),
+    path(PLACE_PAGE + "reviews", projects.save_review_days, name="environment-reviews"),
     path(PERSON, people.person, name="person"),
     path(PERSON + "roles/give", people.give_role, name="person-role-give"),
     path(PERSON + "roles/<str:role_id>/take", people.take_role, name="person-role-take"),

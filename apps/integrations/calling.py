@@ -64,7 +64,8 @@ def call(to: OpenedWebhook, what: Call) -> Called:
         )
     except OutboundFailed as failure:
         return Called(time.monotonic() - began, kept, error=str(failure))
-    text = answer.body[: 4 * KEPT_ANSWER].decode("utf-8", "replace")
+    # More than is kept: it is cut once more when all that it repeats of the address is hidden.
+    text = answer.body[: 4 * KEPT_ANSWER].decode("utf-8", "replace").rstrip("\ufffd")
     return Called(
         time.monotonic() - began,
         kept,

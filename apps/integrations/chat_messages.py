@@ -26,9 +26,13 @@ ALIKE = str.maketrans(
         "$": "\uff04",
     }
 )
-# What a chat makes a mention, a channel, a picture or an address of with what follows it.
-LEADS = re.compile(r"(?<=[@#&])(?=\S)|(?<=:)(?=[^\s\d]|[\w+-]*:)|(?<=tel:)(?=\d)", re.IGNORECASE)
-DOT = re.compile("(?<=\\w)([.\u3002\uff0e\uff61])(?=\\w*[^\\W\\d])")  # of a host, or of a file
+# What a chat makes a mention, a channel, a picture, an address or a phone number of with what
+# follows it, whatever that is: `http:3405803785` is a host too.
+LEADS = re.compile(r"(?<=[@#&:+])(?=\S)")
+# Of a host, a file or a number: all that is read as a full stop (UTS 46, NFKC), and a sign that is
+# not. A space of no width behind it would not do: who reads an address drops that.
+DOT = re.compile("(?<=\\S)[.\u2024\u3002\ufe52\uff0e\uff61](?=\\S)")
+NO_DOT = "\u00b7"
 EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # not within a word, as in fraud_detector
 
 
@@ -62,4 +66,4 @@ def dead(text: str) -> str:
         if one in "\r\n\t" or unicodedata.category(one) not in HIDDEN
     )
     plain = EDGE.sub("\uff3f", seen.translate(ALIKE))
-    return DOT.sub(rf"\1{SPACE}", LEADS.sub(SPACE, plain))
+    return LEADS.sub(SPACE, DOT.sub(NO_DOT, plain))

@@ -31,7 +31,7 @@ WEBHOOK_ENABLED = event_kind("webhook.enabled", "Enabled a webhook from event {c
 WEBHOOK_DISABLED = event_kind(
     "webhook.disabled",
     "Disabled a webhook: {reason:word}",
-    words={"reason": ("asked", "changed", "gone", "failing")},
+    words={"reason": ("asked", "changed", "gone", "failing", "revoked")},
 )
 WEBHOOK_ROTATED = event_kind("webhook.rotated", "Rotated the secret of a webhook")
 WEBHOOK_TESTED = event_kind("webhook.tested", "Sent a test event to a webhook")

@@ -123,9 +123,10 @@ class WebhookReason(models.TextChoices):
     CHANGED = "changed", "It was changed, and has to be enabled again"
     GONE = "gone", "The receiver answered 410 Gone"
     FAILING = "failing", "Nothing was delivered for days"
+    REVOKED = "revoked", "Who enabled it may no longer export the log"
 
 
-BY_ITSELF = (WebhookReason.GONE, WebhookReason.FAILING)
+BY_ITSELF = (WebhookReason.GONE, WebhookReason.FAILING, WebhookReason.REVOKED)
 
 
 class Webhook(Audited):

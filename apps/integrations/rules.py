@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from html.entities import html5
 from typing import Literal
 from urllib.parse import unquote, unquote_plus, urlsplit
@@ -171,6 +172,8 @@ GONE = 410
 _PARTED = re.compile(r"[/?&=:;,@ ]")
 SHORT = 6  # characters of a part of an address: what is shorter is no secret
 MOST_DATE = 40  # characters of a Retry-After
+MOST_WRITTEN = 12  # characters that a letter of an address takes, as in &#x0000061;
+_CUT_LETTER = re.compile(r"[%&\\][\w%#]{0,11}|")  # the beginning of how one is written, or nothing
 
 WebhookOutcome = Literal["delivered", "waiting", "failed"]
 
@@ -260,17 +263,45 @@ def wished(retry_after: str, at: datetime) -> float | None:
 
 def hidden(text: str, url: str) -> str:
     """Return ``text``, in which whoever answers may repeat the address, without what is secret
-    of ``url``: its parts in whatever case, and escaped for a URL, HTML or JSON."""
+    of ``url``: its parts in whatever case, and escaped for a URL, HTML or JSON. The text may end
+    anywhere: a part that is only begun there is none to see either."""
+    pieces = _pieces(url)
+    if not pieces:
+        return text
+    end = min(_begun(text, piece) for piece in pieces)
+    whole = text if end == len(text) else f"{text[:end]}…"
+    pattern = "|".join("".join(map(_written, piece)) for piece in pieces)
+    return re.sub(pattern, "…", whole, flags=re.IGNORECASE)
+
+
+def _pieces(url: str) -> list[str]:
+    """Return what is secret of an address, as it stands there and as it is read: longest first."""
     target = url.removeprefix(origin_of(url))
     whole = (target, *_PARTED.split(target))
     read = {form(one) for one in whole for form in (str, unquote, unquote_plus)}
     parts = read.union(*map(_PARTED.split, read))
-    pieces = [part for part in parts if len(part) >= SHORT]
-    if not pieces:
-        return text
-    longest_first = sorted(pieces, key=len, reverse=True)
-    pattern = "|".join("".join(map(_written, piece)) for piece in longest_first)
-    return re.sub(pattern, "…", text, flags=re.IGNORECASE)
+    return sorted((part for part in parts if len(part) >= SHORT), key=len, reverse=True)
+
+
+def _begun(text: str, piece: str) -> int:
+    """Return where ``text`` begins to repeat ``piece`` and ends before it is through, else its
+    length. A letter may be cut in the middle of how it is written."""
+    letters = [_letter(one) for one in piece]
+    for start in range(max(0, len(text) - MOST_WRITTEN * len(piece)), len(text)):
+        at = start
+        for read, letter in enumerate(letters):
+            found = letter.match(text, at)
+            if found is None:
+                if read >= SHORT and _CUT_LETTER.fullmatch(text, at):
+                    return start
+                break
+            at = found.end()
+    return len(text)
+
+
+@lru_cache(maxsize=512)
+def _letter(letter: str) -> re.Pattern[str]:
+    return re.compile(_written(letter), re.IGNORECASE)
 
 
 def _written(letter: str) -> str:

@@ -32,7 +32,7 @@ THOUGHT_ABOUT: dict[str, str] = {
     " that old code makes, which finds no stream by its name",
     "governance.0010_retired": "no statement, and no release is retired before the new code runs",
     "governance.0011_aborted": "no statement, and no release is aborted before the new code runs",
-    "governance.0010_squashed_0018_absences": "as those that it replaces",
+    "governance.0010_squashed_0019_review_days": "as those that it replaces",
     "governance.0014_decision_records": "adds a table alone",
     "governance.0015_first_live_at": "fills a column that old code does not know; of what that"
     " makes live meanwhile the new code reads another one",
@@ -43,7 +43,9 @@ THOUGHT_ABOUT: dict[str, str] = {
     "monitoring.0015_webhook_disabled": "no statement, and the new code alone opens such an alert",
     "monitoring.0016_node_error": "no statement, and the new code alone opens such an alert",
     "notices.0002_emergencies": "no statement, and the new code alone writes such a notice",
-    "integrations.0002_squashed_0005_services": "as those that it replaces",
+    "integrations.0002_squashed_0006_revoked": "as those that it replaces",
+    "integrations.0006_revoked": "no statement, and the new code alone disables for that reason;"
+    " old code shows it as it is kept",
 }
 ADDING = (migrations.CreateModel, AddIndexConcurrently)
 

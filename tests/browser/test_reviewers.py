@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from apps.governance.actions import update_environment
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.browser.test_kept_forms import checked
 from tests.support.world import World
@@ -58,12 +60,18 @@ def test_the_form_offers_who_decides_in_the_environment_that_is_chosen(
     world: World, open_as: OpenAs
 ) -> None:
     world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 1}]\n")
+    for place, days in (("staging", 1), ("production", 5)):
+        update_environment(world.environment(place), review_days=days, actor=SYSTEM)
     page = open_as(world.people["Ada"])
     page.goto(f"/releases/new/?version={world.bento(world.version()).build.version_id}")
     page.get_by_label("Environment").select_option("production")
     expect(page.get_by_label("Vera risk")).to_be_visible()
+    expect(page.get_by_text("Leave empty for 5 days")).to_be_visible()
+    expect(page.get_by_text("Leave empty for 1 day,")).to_be_hidden()
     page.get_by_label("Vera risk").check()
     page.get_by_label("Environment").select_option("staging")
     expect(page.get_by_label("Rita risk")).to_be_visible()
     expect(page.get_by_label("Vera risk")).to_be_hidden()
+    expect(page.get_by_text("Leave empty for 1 day,")).to_be_visible()
+    expect(page.get_by_text("Leave empty for 5 days")).to_be_hidden()
     expect(page.locator("input[name=reviewers]:checked:not(:disabled)")).to_have_count(0)

@@ -811,6 +811,12 @@ QUESTIONS = [
         lambda t, who: t.place(who).promotion.later,
     ),
     Direct(
+        "be offered to say within how many days reviewers answer",
+        "approver",
+        None,
+        lambda t, who: t.place(who).may_manage,
+    ),
+    Direct(
         "learn where releases wait that nobody can approve",
         "viewer",
         None,

@@ -644,6 +644,10 @@ def pages(world: World) -> None:
             "to": "",
             "version": str(shown.environment.revision),
         },
+        "POST /projects/{project}/environments/{environment}/reviews": {
+            "review_days": "3",
+            "version": str(shown.environment.revision),
+        },
         "POST /projects/{project}/settings/save": {"name": "Newer", "version": "1"},
         "POST /models/new": {"project": world.project.slug, "name": "newer"},
         f"{form}/alias": {"alias": "candidate"},

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines, with_use
 from apps.console.queries.links import sees
-from apps.console.queries.page_parts import Link, for_members
+from apps.console.queries.page_parts import Link, counted, for_members
 from apps.console.queries.policies import gate_titles, what_a_freeze_does
 from apps.console.queries.policy_trial import lacking
 from apps.console.queries.promotions import (
@@ -20,7 +20,7 @@ from apps.governance.queries.deciders import RoleHolders, asked_deciders, with_d
 from apps.governance.queries.freezes import freezes, in_force
 from apps.governance.queries.visible_rows import policies
 from apps.governance.rules import PolicyState
-from apps.identity.queries import visible
+from apps.identity.queries import scope_of, visible
 from apps.serving.models import Target
 from apps.serving.queries import visible_endpoints, visible_targets
 from placet.kernel.actor import Actor
@@ -86,6 +86,19 @@ class EnvironmentPage:
         return (
             "nodes keep serving" if self.environment.on_state_expired == "serve" else "nodes stop"
         )
+
+    @property
+    def when_asked(self) -> str:
+        """Within how many days who is asked by name to review a release is to answer."""
+        days = self.environment.review_days
+        if days is None:
+            return "no due date, unless whoever asks gives one"
+        return f"due in {counted(days, 'day')}, unless whoever asks says otherwise"
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the reader may change the environment."""
+        return self.actor.can("environment.manage", scope_of(self.environment))
 
     @property
     def deciders(self) -> list[RoleHolders]:

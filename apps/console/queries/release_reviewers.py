@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from apps.console.queries.page_parts import counted
+from apps.governance.models import Environment
 from apps.governance.queries.people import NamedPerson
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.queries.review_requests import Reviewer
@@ -22,6 +24,15 @@ SAID = {
     ReviewRequestState.CLOSED: "did not answer before it was over",
     ReviewRequestState.CANNOT_DECIDE: "cannot decide any more",
 }
+
+
+def due_if_empty(environment: Environment) -> str:
+    """Say until when people are asked to review a release to ``environment`` where no days are
+    typed."""
+    if environment.review_days is None:
+        return "Leave empty for no due date."
+    days = counted(environment.review_days, "day")
+    return f"Leave empty for {days}, the default in {environment.name}. 0 is no due date."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,11 @@ class ReviewersCard:
         asked = {row.person for row in self.view.reviewers}
         left = [person for person in self.view.may_be_asked if person.id not in asked]
         return left if self.may_choose else []
+
+    @property
+    def due_if_empty(self) -> str:
+        """Until when they are asked where the reader types no days."""
+        return due_if_empty(self.view.release.environment)
 
     @property
     def rows(self) -> list[ReviewerRow]:

@@ -9,6 +9,7 @@ from django.utils.http import urlencode
 
 from apps.builds.queries import last_build_failed
 from apps.console.queries.plans import Picture, drawn
+from apps.console.queries.release_reviewers import due_if_empty
 from apps.console.queries.releases import EnvironmentChoice, RequestChoices
 from apps.console.queries.request_again import (
     AS_FORMER,
@@ -202,6 +203,12 @@ class RequestForm:
             (Option(pk, name, pk in self.reviewers_typed), where, environments)
             for pk, name, where, environments in self.offered.reviewers
         ]
+
+    @property
+    def due_if_empty(self) -> list[tuple[str, str]]:
+        """Until when they are asked where no days are typed, by each environment that says so."""
+        places = [choice.environment for choice in self.offered.environments if choice.allowed]
+        return [(place.name, due_if_empty(place)) for place in places if place.review_days]
 
     @property
     def starts(self) -> list[Option]:

@@ -20,8 +20,9 @@ from apps.console.queries.projects import NewProjectForm, ProjectListPage, proje
 from apps.console.views.asking import ask_before_removing
 from apps.console.views.audit import exported
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
-from apps.console.views.fields import LONG, read_whole, whole
+from apps.console.views.fields import LONG, read_whole, whole, whole_or_none
 from apps.console.views.filters import refused
+from apps.console.views.reviewers import DAYS
 from apps.governance import promotion
 from apps.governance.actions import update_environment
 from apps.governance.queries import visible_rows
@@ -205,5 +206,19 @@ def save_promotion(request: PageRequest, project: str, environment: str) -> Http
     setting = {"after": promotion.AFTER, "to": to, "plan": plan} if to else {}
     version = whole(request, "version")
     update_environment(row, promote=setting, revision=version, actor=request.actor)
+    messages.success(request, "Saved.")
+    return back(request)
+
+
+@action
+def save_review_days(request: PageRequest, project: str, environment: str) -> HttpResponse:
+    """Say within how many days who is asked by name to review a release answers, if the environment
+    is still as the form showed it."""
+    row = visible_rows.environment(
+        project_by_slug(project, request.actor), environment, request.actor
+    )
+    days = whole_or_none(request, "review_days", detail=DAYS) or 0
+    version = whole(request, "version")
+    update_environment(row, review_days=days, revision=version, actor=request.actor)
     messages.success(request, "Saved.")
     return back(request)

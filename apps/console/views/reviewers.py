@@ -18,7 +18,7 @@ def reviewers_of(request: PageRequest) -> Reviewers | None:
     """Read whom a form asks by name, and until when; ``None`` for nobody."""
     people = request.POST.getlist("reviewers")
     days = whole_or_none(request, "review_days", detail=DAYS)
-    return Reviewers(people, days) if people or days is not None else None
+    return Reviewers(people, days) if people or days else None
 
 
 @action

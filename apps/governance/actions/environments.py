@@ -10,6 +10,7 @@ from apps.audit.actions import record
 from apps.governance.actions.locking import lock_environment, lock_project
 from apps.governance.actions.policies import publish_new
 from apps.governance.actions.promoting import read_promote
+from apps.governance.actions.reviewing import DAYS, MOST_DAYS
 from apps.governance.errors import EnvironmentExists
 from apps.governance.events import ENVIRONMENT_CHANGED, ENVIRONMENT_CREATED
 from apps.governance.models import Environment
@@ -84,23 +85,23 @@ def update_environment(
     on_recall: str | None = None,
     plans: Mapping[str, Any] | None = None,
     promote: Mapping[str, Any] | None = None,
+    review_days: int | None = None,
     revision: int | None = None,
     actor: Actor,
 ) -> Environment:
     """Change order, targets, what a node does past the end of its signed state, what an endpoint
-    does when what is live is recalled, plans, or where a request opens by itself.
+    does when what is live is recalled, plans, where a request opens by itself, or within how many
+    days who is asked by name to review answers.
 
     ``plans`` are all that are ready to be chosen here by a name of their own, besides those that
     every environment has. ``promote`` is ``{"after": "soaked", "to": "production"}``, with a
-    ``plan`` of there by its name if not the usual one, and ``{}`` for nothing. ``revision`` is the
-    one the caller read. A target that endpoints stand on stays; a new one must list the
-    environment, or its project.
+    ``plan`` of there by its name if not the usual one, and ``{}`` for nothing. ``review_days`` are
+    0 for no due date. ``revision`` is the one the caller read. A target that endpoints stand on
+    stays; a new one must list the environment, or its project.
     """
-    own = None if plans is None else _own_plans(plans)
-    _check_choices(on_state_expired, on_recall)
-    said: dict[str, Any] = {"position": position, "plans": own}
-    said |= {"on_state_expired": on_state_expired, "on_recall": on_recall}
-    changes = {name: value for name, value in said.items() if value is not None}
+    said: dict[str, Any] = _choices(on_state_expired, on_recall)
+    said |= {"position": position, "plans": _own_plans(plans)}
+    changes = {name: v for name, v in said.items() if v is not None} | _days(review_days)
     with record(actor) as log:
         row = lock_environment(environment, actor, "environment.manage")
         if revision is not None and revision != row.revision:
@@ -131,15 +132,28 @@ def _change(row: Environment, changes: Mapping[str, Any]) -> None:
     row.save(update_fields=[*changes, "revision"])
 
 
-def _check_choices(on_state_expired: str | None, on_recall: str | None) -> None:
+def _choices(on_state_expired: str | None, on_recall: str | None) -> dict[str, str | None]:
+    """Return what is said of both, or refuse what is no choice."""
     if on_state_expired not in (None, "serve", "stop"):
         raise InvalidInput(errors=[FieldError("/on_state_expired", "serve or stop")])
     if on_recall not in (None, "fall_back", "stop"):
         raise InvalidInput(errors=[FieldError("/on_recall", "fall_back or stop")])
+    return {"on_state_expired": on_state_expired, "on_recall": on_recall}
 
 
-def _own_plans(documents: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _days(review_days: int | None) -> dict[str, int | None]:
+    """Return the column of within how many days reviewers answer, nothing to leave it as it is."""
+    if review_days is None:
+        return {}
+    if not 0 <= review_days <= MOST_DAYS:
+        raise InvalidInput(errors=[FieldError("/review_days", DAYS)])
+    return {"review_days": review_days or None}
+
+
+def _own_plans(documents: Mapping[str, Any] | None) -> dict[str, dict[str, Any]] | None:
     """Return plans by name with their defaults filled in; refuse what is wrong with any."""
+    if documents is None:
+        return None
     faults, plans = [], {}
     if len(documents) > MAX_PLANS:
         faults.append(FieldError("/plans", f"must be {MAX_PLANS} at most"))

@@ -35,6 +35,7 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet_verify.statements import REQUEST_CHANGES
 
 MOST_DAYS = 90
+DAYS = f"must be from 1 to {MOST_DAYS} days, or 0 for no due date"
 MOST_ASKED = 5  # times that one person is asked about one release: each is a mail
 BATCH, SECONDS = 200, 20  # told at a time, and how long until the job's next turn has the rest
 SAME = timedelta(minutes=1)  # so near a due date is no other: a second click changes nothing
@@ -43,7 +44,7 @@ SAME = timedelta(minutes=1)  # so near a due date is no other: a second click ch
 @dataclass(frozen=True, slots=True)
 class Reviewers:
     """Who is asked to review a release, each by their id, e-mail address or name, and until when:
-    at an instant, within days, or open-ended."""
+    at an instant, within days, open-ended (0 days), or as the release's environment has it."""
 
     people: Sequence[str]
     days: int | None = None
@@ -58,8 +59,8 @@ def request_review(
     review_due_at: datetime | None = None,
     actor: Actor,
 ) -> list[ReviewRequest]:
-    """Ask people by name to decide on a release that waits, or ask them again, until a due date if
-    one is given: within days, or at an instant.
+    """Ask people by name to decide on a release that waits, or ask them again, until a due date:
+    within days, at an instant, or where neither is given as its environment says; 0 days are none.
 
     By who requested it, or who administers the project. Only who may decide on it can be asked,
     which gives them no right and changes no quorum. Who is asked already until the same date stays
@@ -158,16 +159,18 @@ def _refuse_closed(release: Release) -> None:
 
 
 def _due(release: Release, wanted: Reviewers) -> datetime | None:
-    """Return until when they are asked, or say what is wrong with it."""
+    """Return until when they are asked, ``None`` without end, or say what is wrong with it."""
     now, days, due = clock.now(), wanted.days, wanted.due_at
     if days is not None and due is not None:
         detail = "Give days or an instant, not both"
         raise InvalidInput(errors=[FieldError("/review_due_at", detail)])
     if days is None and due is None:
-        return None
+        return _usual(release, now)
     at = "/review_days" if due is None else "/review_due_at"
-    if days is not None and not 1 <= days <= MOST_DAYS:
-        raise InvalidInput(errors=[FieldError(at, f"must be from 1 to {MOST_DAYS} days")])
+    if days is not None and not 0 <= days <= MOST_DAYS:
+        raise InvalidInput(errors=[FieldError(at, DAYS)])
+    if days == 0:
+        return None
     due = due or now + timedelta(days=days or 0)
     if due <= now:
         raise InvalidInput(errors=[FieldError(at, "must be in the future")])
@@ -175,6 +178,13 @@ def _due(release: Release, wanted: Reviewers) -> datetime | None:
         detail = f"must be before the release expires, {release.not_after:%d %B %Y %H:%M} UTC"
         raise InvalidInput(errors=[FieldError(at, detail)])
     return due
+
+
+def _usual(release: Release, now: datetime) -> datetime | None:
+    """Return until when people are asked where nothing is said: as the environment has it, and not
+    beyond the end of the release."""
+    days = release.environment.review_days
+    return min(now + timedelta(days=days), release.not_after) if days else None
 
 
 def _chosen(

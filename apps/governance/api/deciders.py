@@ -69,7 +69,11 @@ class WantedReviewersSerializer(serializers.Serializer[Any]):
     reviewers = serializers.ListField(
         child=serializers.CharField(max_length=254), help_text="Ids, e-mail addresses or names"
     )
-    review_days = serializers.IntegerField(required=False, help_text="Due in so many days")
+    review_days = serializers.IntegerField(
+        required=False,
+        help_text="Due in so many days, 0 for no due date; without it and review_due_at as the "
+        "environment says",
+    )
     review_due_at = serializers.DateTimeField(required=False, help_text="Due at this instant")
 
 

@@ -35,6 +35,11 @@ class EnvironmentSerializer(serializers.Serializer[Any]):
         child=serializers.DictField(), help_text="Its own plans, ready to be chosen by their names"
     )
     promote = serializers.SerializerMethodField()
+    review_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="Within how many days who is asked by name to review is to answer, unless they "
+        "who ask say otherwise; null for no due date",
+    )
     policy = serializers.SerializerMethodField()
     revision = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -84,6 +89,9 @@ class EnvironmentChangeSerializer(serializers.Serializer[Any]):
         required=False,
         help_text='{"after": "soaked", "to": an environment that follows, "plan": one of there}: a '
         "request opens by itself; {} for none",
+    )
+    review_days = serializers.IntegerField(
+        required=False, allow_null=True, help_text="1 to 90; 0 or null for no due date"
     )
 
 
@@ -160,12 +168,14 @@ class EnvironmentDetail(PlacetView):
         responses=EnvironmentSerializer,
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:
-        """Change order, targets, what nodes do past their signed state, plans, and where requests
-        open by themselves. Needs If-Match."""
+        """Change order, targets, what nodes do past their signed state, plans, where requests open
+        by themselves, and within how many days reviewers answer. Needs If-Match."""
         row = environment_of(slug, name, self.actor)
         data: Any = self.body(EnvironmentChangeSerializer)
         require_match(request, _tag(row))
         if "targets" in data:
             data["targets"] = targets_of(data["targets"], self.actor, row)
+        if "review_days" in data:
+            data["review_days"] = data["review_days"] or 0
         actions.update_environment(row, revision=row.revision, **data, actor=self.actor)
         return _answer(row, self.actor)

@@ -294,7 +294,7 @@ def review_of(data: dict[str, Any]) -> actions.Reviewers | None:
     review is refused."""
     people = data.pop("reviewers", [])
     due = data.pop("review_days", None), data.pop("review_due_at", None)
-    return actions.Reviewers(people, *due) if people or due != (None, None) else None
+    return actions.Reviewers(people, *due) if people or any(due) else None
 
 
 def asked_for(project: Project, data: dict[str, Any], actor: Actor) -> dict[str, Any]:

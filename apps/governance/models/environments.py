@@ -35,6 +35,7 @@ class Environment(Audited):
     )
     promote_plan = models.CharField(max_length=40, blank=True, default="", db_default="")
     promote_set_by = models.CharField(max_length=40, blank=True, default="", db_default="")
+    review_days = models.IntegerField(null=True, blank=True)  # of who is asked by name; null: open
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.IntegerField(default=1)
 

@@ -66,13 +66,16 @@ def claim(webhook_id: str, count: int, *, job: LeasedJob) -> list[WebhookDeliver
     chat it is one: people read in the order of what happened, and chats refuse many at once.
 
     Each carries the webhook as it is then, and goes where that leads. The webhook is locked: it
-    does not change between the look at its state and the lease.
+    does not change between the look at its state and the lease. A chat whose enabler may no longer
+    read what it is told is disabled here, before anything is sent.
     """
-    with record(SYSTEM):
+    with record(SYSTEM) as log:
         job.fence()
         hook = Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).first()
         if hook is None:
             return []
+        if hook.is_chat and hook.state == WebhookState.ENABLED and not queries.still_reads(hook):
+            disabled(hook, WebhookReason.REVOKED, log)
         due = queries.due_deliveries().filter(webhook=webhook_id).order_by("next_at", "index", "pk")
         most = 1 if hook.is_chat else count
         rows = list(due.select_for_update(of=("self",), skip_locked=True, no_key=True)[:most])

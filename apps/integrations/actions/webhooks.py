@@ -26,6 +26,7 @@ from apps.integrations.events import (
     WEBHOOK_ROTATED,
 )
 from apps.integrations.models import Webhook, WebhookReason, WebhookState
+from apps.integrations.queries.chats import START
 from apps.integrations.rules import WebhookTerms, origin_of, webhook_faults
 from apps.integrations.signing import SigningKeys
 from apps.integrations.webhook_secrets import formers, sealed_address, sealed_signing
@@ -35,7 +36,6 @@ from placet.kernel.config import config
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, QuotaReached, Stale
 from placet.kernel.states import move
 
-START = "audit.export"  # whoever lets events go out may take them out too
 BOTH_SIGN = timedelta(hours=24)  # after a rotation
 MOST_FORMERS = 3  # each adds two signatures to every request
 

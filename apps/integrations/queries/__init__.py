@@ -1,5 +1,6 @@
 """Streams and webhooks as an actor may see them, and what they send next."""
 
+from apps.integrations.queries.chats import still_reads
 from apps.integrations.queries.streams import (
     EventMissing,
     StreamLag,
@@ -52,6 +53,7 @@ __all__ = [
     "next_batch",
     "reads_answers",
     "standings",
+    "still_reads",
     "tells",
     "test_batch",
     "visible_deliveries",

@@ -4,13 +4,15 @@ and no link that decides anything."""
 from apps.audit.hooks import teller
 from apps.audit.models import Event
 from apps.audit.queries.events import entry_of
+from apps.identity.queries import fresh_grants, scope_of
 from apps.identity.rules.roles import grants_of
 from apps.integrations.chat_messages import ChatMessage, message
 from apps.integrations.models import Webhook, WebhookDelivery
 from apps.integrations.rules import scope_holds
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.config import config
 
+START = "audit.export"  # whoever lets events go out may take them out too
 TEST = "This is a test: messages from Placet arrive here"
 
 
@@ -34,6 +36,15 @@ def reader_of(hook: Webhook) -> Actor:
     """Return who reads a chat, as far as names go: whoever may take out the log that the webhook is
     told of knows them, and has let it be told."""
     return Actor("service", "", grants=grants_of([("auditor", hook.project_id, "")]))
+
+
+def still_reads(hook: Webhook) -> bool:
+    """Tell whether who enabled a chat may still take out the log that it is told of (a few queries,
+    whatever is told): names are in it as they read them, and for as long as they may."""
+    if hook.enabled_by == SYSTEM.id:
+        return True
+    held = fresh_grants(hook.enabled_by, lock=False)
+    return any(one.permission == START and one.scope.covers(scope_of(hook)) for one in held)
 
 
 def _address(path: str) -> str:

@@ -103,6 +103,11 @@ PromotePlan = Annotated[
     str, typer.Option(help="the plan that it is requested with, by its name there")
 ]
 
+ReviewDays = Annotated[
+    int | None,
+    typer.Option(help="how long who is asked by name to review has, 0 for no due date"),
+]
+
 
 @environment.command("edit")
 def environment_edit(
@@ -123,6 +128,7 @@ def environment_edit(
     ] = None,
     promote_to: PromoteTo = None,
     promote_plan: PromotePlan = "",
+    review_days: ReviewDays = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Change an environment."""
@@ -137,6 +143,7 @@ def environment_edit(
             on_recall=on_recall,
             plans=_plans(now.plans, named) if named else None,
             promote=_promote(promote_to, promote_plan),
+            review_days=review_days,
             if_match=now.etag,
         )
         show_one(changed, output)

@@ -12,9 +12,8 @@ from placet_client.output import Form, show_list
 
 NAMES = "their names, e-mail addresses or ids"
 PeopleArgument = Annotated[list[str], typer.Argument(metavar="PERSON...", help=NAMES)]
-DaysOption = Annotated[
-    int | None, typer.Option("--review-days", help="due in so many days; default: no due date")
-]
+DUE = "due in so many days, 0 for no due date; default: as the environment says"
+DaysOption = Annotated[int | None, typer.Option("--review-days", help=DUE)]
 
 
 def add_to(release: typer.Typer) -> None:

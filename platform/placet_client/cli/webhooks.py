@@ -1,5 +1,6 @@
 """webhook."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from placet_client.cli.command import (
     ended,
     go_on,
 )
+from placet_client.cli.logging_in import is_piped
 from placet_client.cli.receivers import came_of_test, id_of
 from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one, tell
@@ -31,6 +33,12 @@ COLUMNS = [
     "waiting",
     "failing_since",
 ]
+STANDARD = "standard"  # a program
+STDIN = "-"
+NOT_HERE = (
+    "the address of a chat is a secret, and other users of this machine can read arguments:"
+    " leave it to the prompt, or pipe it in and give -"
+)
 QUOTES = '"'  # of an ETag, which a shell takes away
 BRIEF = ["id", "name", "project", "service", "origin", "groups", "state", "reason", "public_key"]
 SENT = ["id", "event", "kind", "state", "attempts", "status", "error", "next_at"]
@@ -61,6 +69,19 @@ def _id(client: Client, reference: str) -> str:
     return reference if is_id else id_of(client.webhooks.list(), "webhook", reference)
 
 
+def _read_address() -> str:
+    """Return an address that is piped in or pasted, which is not shown."""
+    if is_piped():
+        text = sys.stdin.readline().strip()
+    elif sys.stdin is not None and sys.stdin.isatty():
+        text = str(typer.prompt("Address", hide_input=True, err=True)).strip()
+    else:
+        raise typer.BadParameter("give the address, or pipe it in and give -", param_hint="URL")
+    if not text:
+        raise typer.BadParameter("nothing came from standard input", param_hint="URL")
+    return text
+
+
 def _show(client: Client, row: Webhook, output: Form, *more: str) -> None:
     """Print a webhook that was made or changed, and where to go on."""
     show_one(row, output, [*BRIEF, *more])
@@ -85,22 +106,32 @@ def webhook_show(reference: WebhookArgument, output: OutputOption = Form.TABLE) 
 @webhook.command("add")
 def webhook_add(
     name: Annotated[str, typer.Argument(help="small letters, digits and hyphens")],
-    url: Annotated[str, typer.Argument(help="https://…, of a chat as it gives it")],
+    url: Annotated[
+        str | None,
+        typer.Argument(help="https://…; without it you are asked for it; -: standard input"),
+    ] = None,
     group: GroupOption = None,
     project: Annotated[str, typer.Option(help="only what happens in it")] = "",
     service: ServiceOption = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Add a webhook and show its secret, this once; who may export the log enables it."""
+    if service not in ("", STANDARD) and url not in (None, STDIN):
+        raise typer.BadParameter(NOT_HERE, param_hint="URL")
+    address = _read_address() if url is None or url == STDIN else url
     with connected() as client:
-        made = client.webhooks.add(name, url, groups=group or (), project=project, service=service)
+        made = client.webhooks.add(
+            name, address, groups=group or (), project=project, service=service
+        )
         _show(client, made, output, *(["secret"] if made.secret else []))
 
 
 @webhook.command("edit")
 def webhook_edit(
     reference: WebhookArgument,
-    url: Annotated[str | None, typer.Option(help="another address")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="another address; -: asked for, or standard input")
+    ] = None,
     group: GroupOption = None,
     all_groups: Annotated[bool, typer.Option("--all", help="every kind of event")] = False,
     output: OutputOption = Form.TABLE,
@@ -108,7 +139,11 @@ def webhook_edit(
     """Give a webhook another address or other kinds of events."""
     with connected() as client:
         groups = [] if all_groups else group or None
-        changed = client.webhooks.change(_id(client, reference), url=url, groups=groups)
+        hook = _id(client, reference)
+        if url not in (None, STDIN) and client.webhooks.get(hook).service != STANDARD:
+            raise typer.BadParameter(NOT_HERE, param_hint="--url")
+        address = _read_address() if url == STDIN else url
+        changed = client.webhooks.change(hook, url=address, groups=groups)
         _show(client, changed, output)
 
 

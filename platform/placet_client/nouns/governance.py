@@ -79,11 +79,13 @@ class Environments(Noun):
         on_recall: str | None = None,
         plans: Json | None = None,
         promote: Json | None = None,
+        review_days: int | None = None,
         if_match: str = "",
     ) -> Environment:
         """Change where an environment stands, its targets, what nodes do when cut off, what its
-        endpoints do when what is live is recalled, all of the plans that it has for itself, or
-        where what soaked here is requested by itself (``{}`` for nowhere)."""
+        endpoints do when what is live is recalled, all of the plans that it has for itself, where
+        what soaked here is requested by itself (``{}`` for nowhere), or within how many days who is
+        asked by name to review answers (0 for no due date)."""
         body = {
             "position": position,
             "targets": targets,
@@ -91,6 +93,7 @@ class Environments(Noun):
             "on_recall": on_recall,
             "plans": plans,
             "promote": promote,
+            "review_days": review_days,
         }
         path = at("projects", project, "environments", name)
         return self._change(Environment, "PATCH", path, changed(body), if_match)
@@ -248,7 +251,8 @@ class Releases(Noun):
         idempotency_key: str = "",
     ) -> Release:
         """Ask for a release. Without ``bento`` it is the newest of the version. ``reviewers`` are
-        asked by name to review it, perhaps until a due date."""
+        asked by name to review it, until a due date, or where none is given as the environment says
+        (0 days: none)."""
         body = given(
             model=model,
             version=version,
@@ -277,8 +281,9 @@ class Releases(Noun):
         review_days: int | None = None,
         review_due_at: datetime | str | None = None,
     ) -> tuple[Reviewer, ...]:
-        """Ask people by name, by their ids, e-mail addresses or names, to review a release; return
-        all who are asked."""
+        """Ask people by name, by their ids, e-mail addresses or names, to review a release, until a
+        due date, or where none is given as its environment says (0 days: none); return all who are
+        asked."""
         due = given(review_days=review_days, review_due_at=moment(review_due_at))
         body = {"reviewers": [*reviewers], **due}
         return self._do(Reviewers, at("releases", release, "review-requests"), body).items

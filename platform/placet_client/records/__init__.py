@@ -5,6 +5,7 @@ Times are aware ``datetime``; states and kinds are plain text, so that a newer s
 no error. What this release has no field for stands in ``raw``.
 """
 
+from placet_client.records.attempts import Attempt, AttemptDecision, Attempts
 from placet_client.records.audit import (
     Actor,
     AuditEvent,
@@ -62,9 +63,6 @@ from placet_client.records.figures import (
 from placet_client.records.governance import (
     Answer,
     Answered,
-    Attempt,
-    AttemptDecision,
-    Attempts,
     Barred,
     Bound,
     Changes,

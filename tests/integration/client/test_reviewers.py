@@ -65,6 +65,25 @@ def test_reviewers_are_named_with_the_request(
     assert ReviewRequest.objects.filter(due_at__gt=now() + timedelta(days=2)).count() == 2
 
 
+def test_an_environment_says_how_long_reviewers_have_where_nothing_is_said(
+    world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    become(world, "Otto", live_server.url, monkeypatch)
+    edit = ["environment", "edit", "risk/staging", "-o", "json", "--review-days"]
+    assert main([*edit, "91"]) == 1
+    assert "from 1 to 90 days" in " ".join(capsys.readouterr().err.split())
+    for days, said in (("3", 3), ("0", None), ("3", 3)):
+        assert main([*edit, days]) == 0
+        assert answer(capsys)["review_days"] == said
+    release = world.request("staging")
+    become(world, "Ada", live_server.url, monkeypatch)
+    assert main([*edit, "1"]) == 3
+    assert main(["release", "ask", release.pk, "Rita risk"]) == 0
+    assert ReviewRequest.objects.filter(due_at__gt=now() + timedelta(days=2)).count() == 1
+    assert main(["release", "ask", release.pk, "Rita risk", "--review-days", "0"]) == 0
+    assert ReviewRequest.objects.get().due_at is None
+
+
 def test_who_is_away_names_a_deputy_and_comes_back(
     world: World, live_server: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

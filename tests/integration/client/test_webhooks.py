@@ -1,5 +1,7 @@
 """Webhooks from the command line."""
 
+import io
+import os
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,6 +19,7 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "https://hooks.example/T0KEN"
+SLACK = "https://hooks.slack.com/services/T0/B0/T0KEN"
 
 
 @pytest.fixture
@@ -71,25 +74,78 @@ def test_a_webhook_from_its_beginning_to_its_end(
     assert not Webhook.objects.exists()
 
 
+def pipe(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a line come from standard input."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{text}\n"))
+
+
 def test_a_channel_of_a_chat_is_added_by_the_name_of_the_chat(
-    ann: World, capsys: pytest.CaptureFixture[str]
+    ann: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = "https://hooks.slack.com/services/T0/B0/T0KEN"
-    assert main(["webhook", "add", "first", url, "--service", "slack"]) == 0
+    pipe(SLACK, monkeypatch)
+    assert main(["webhook", "add", "first", "--service", "slack"]) == 0
     assert "secret" not in capsys.readouterr().out
-    assert main(["webhook", "add", "team", url, "--service", "slack", "-o", "json"]) == 0
+    pipe(SLACK, monkeypatch)
+    assert main(["webhook", "add", "team", "-", "--service", "slack", "-o", "json"]) == 0
     made = answer(capsys)
     assert (made["service"], made["origin"]) == ("slack", "https://hooks.slack.com")
     assert made["secret"] == "" and "/T0KEN" not in str(made)
-    assert main(["webhook", "add", "x", url, "--service", "telegram"]) == 1
+    pipe(SLACK, monkeypatch)
+    assert main(["webhook", "add", "x", "-", "--service", "telegram"]) == 1
     assert "standard, slack, teams" in capsys.readouterr().err
-    assert main(["webhook", "add", "x", URL, "--service", "slack"]) == 1
+    pipe(URL, monkeypatch)
+    assert main(["webhook", "add", "x", "-", "--service", "slack"]) == 1
     said = capsys.readouterr().err
     assert "Paste the address that Slack gives" in said and "T0KEN" not in said
     assert main(["webhook", "rotate", "team"]) == 6
     assert "chat" in capsys.readouterr().err
     assert main(["webhook", "show", "team"]) == 0
     assert "T0KEN" not in capsys.readouterr().out
+
+
+def test_the_address_of_a_chat_is_no_argument(
+    ann: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["webhook", "add", "team", SLACK, "--service", "slack"]) == 2
+    said = capsys.readouterr().err
+    assert "the address of a chat is a secret" in " ".join(said.split()) and "T0KEN" not in said
+    assert not Webhook.objects.exists()
+    pipe(SLACK, monkeypatch)
+    assert main(["webhook", "add", "team", "-", "--service", "slack"]) == 0
+    before = Webhook.objects.get().address
+    assert main(["webhook", "edit", "team", "--url", f"{SLACK}2"]) == 2
+    assert Webhook.objects.get().address == before
+    pipe(f"{SLACK}2", monkeypatch)
+    assert main(["webhook", "edit", "team", "--url", "-"]) == 0
+    assert Webhook.objects.get().address != before
+
+
+def test_who_gives_no_address_is_asked_for_it_and_sees_nothing_of_it(
+    ann: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    asked: list[dict[str, object]] = []
+
+    def prompt(text: str, **ways: object) -> str:
+        asked.append(ways)
+        return f" {SLACK}\n"
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("typer.prompt", prompt)
+    assert main(["webhook", "add", "team", "--service", "slack"]) == 0
+    assert [ways["hide_input"] for ways in asked] == [True]
+    printed = capsys.readouterr()
+    assert "T0KEN" not in printed.out + printed.err
+    pipe("", monkeypatch)
+    assert main(["webhook", "add", "hook"]) == 2
+    assert "nothing came from standard input" in capsys.readouterr().err
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert main(["webhook", "add", "hook"]) == 2
+    assert Webhook.objects.count() == 1
 
 
 def test_webhooks_with_one_name_are_told_apart(

@@ -64,6 +64,7 @@ def forms(world: World) -> dict[str, list[str]]:
         "/policies/risk/staging/freeze": ["reason"],
         "/signing-keys/risk/trust": ["label", "pem", "valid_until"],
         f"/releases/{release.pk}/reviewers/ask": ["reviewers", "review_days"],
+        "/projects/risk/environments/staging/reviews": ["review_days", "version"],
         "/absence/set": ["deputy", "starts_at", "ends_at"],
         "/tokens/new": ["name", "preset", "scopes", "days", "project"],
         "/device/confirm": ["code", "name", "preset", "scopes", "days", "project"],

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from apps.governance.actions import request_review
+from apps.governance.actions import request_review, update_environment
 from apps.governance.models import Release, ReviewRequest
 from placet.kernel.clock import now
 from tests.support.factories import browser
@@ -95,3 +95,53 @@ def test_the_form_of_a_request_offers_who_decides_and_keeps_what_was_chosen(worl
     assert f'value="{world.rita.id}" checked' in answer and 'value="400"' in answer
     ada.post("/releases/request", typed | {"review_days": "3"})
     assert ReviewRequest.objects.get().person == world.rita.id
+
+
+def test_the_page_of_an_environment_says_how_long_who_is_asked_has(world: World) -> None:
+    path = "/projects/risk/environments/staging/"
+    assert "No due date, unless whoever asks gives one." in shown(world, "Rex", path)
+    assert "Save due date" not in shown(world, "Rex", path)
+    otto = browser(world.people["Otto"])
+    revision = str(world.environment("staging").revision)
+    typed = {"review_days": "3", "version": revision, "next": path}
+    said = " ".join(otto.post(path + "reviews", typed, follow=True).content.decode().split())
+    assert "Due in 3 days, unless whoever asks says otherwise." in said
+    assert 'value="3"' in said and "Save due date" in said
+    for wrong in ("91", "soon", "-1"):
+        again = typed | {"review_days": wrong, "version": str(int(revision) + 1)}
+        answer = otto.post(path + "reviews", again, follow=True)
+        assert 'data-fault-of="review_days"' in answer.content.decode()
+    otto.post(path + "reviews", typed | {"review_days": "7"})  # an old form
+    assert world.environment("staging").review_days == 3
+    otto.post(path + "reviews", typed | {"review_days": "", "version": str(int(revision) + 1)})
+    assert world.environment("staging").review_days is None
+
+
+def test_forms_say_until_when_people_are_asked_where_nothing_is_typed(world: World) -> None:
+    release = world.request("staging")
+    path = f"/releases/new/?version={release.version_id}"
+    assert "Leave empty for no due date." in shown(world, "Ada", page_of(release))
+    assert "the default in" not in shown(world, "Ada", path)
+    update_environment(world.environment("staging"), review_days=3, actor=world.otto)
+    said = "Leave empty for 3 days, the default in staging. 0 is no due date."
+    assert said in shown(world, "Ada", page_of(release))
+    assert said in shown(world, "Ada", path)
+    ada = browser(world.people["Ada"])
+    ada.post(page_of(release) + "reviewers/ask", {"reviewers": [world.rita.id]})
+    assert "due in 3 d" in shown(world, "Ada", page_of(release))
+    typed = {"reviewers": [world.rita.id], "review_days": "0"}
+    ada.post(page_of(release) + "reviewers/ask", typed)
+    assert ReviewRequest.objects.get().due_at is None
+
+
+def test_the_form_of_a_request_asks_for_as_long_as_the_environment_says(world: World) -> None:
+    update_environment(world.environment("staging"), review_days=3, actor=world.otto)
+    bento = world.bento(world.version())
+    typed = {"version": bento.version_id, "environment": "staging"}
+    ada = browser(world.people["Ada"])
+    asked = {"reviewers": [world.rita.id], "review_days": ""}
+    ada.post("/releases/request", typed | asked | {"endpoint": "churn"})
+    due = ReviewRequest.objects.get().due_at
+    assert due and abs(due - now() - timedelta(days=3)) < timedelta(hours=1)
+    ada.post("/releases/request", typed | {"review_days": "0", "endpoint": "other"})
+    assert Release.objects.count() == 2, "no due date of nobody's review is nothing to refuse"

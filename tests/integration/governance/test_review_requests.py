@@ -140,7 +140,7 @@ def test_who_did_not_request_it_needs_to_administer_the_project(world: World) ->
 @pytest.mark.parametrize(
     ("due", "pointer", "detail"),
     [
-        ({"review_days": 0}, "/review_days", "from 1 to 90"),
+        ({"review_days": -1}, "/review_days", "from 1 to 90 days, or 0 for no due date"),
         ({"review_days": 91}, "/review_days", "from 1 to 90"),
         ({"review_days": 60}, "/review_days", "before the release expires"),
         ({"review_due_at": now() - timedelta(days=1)}, "/review_due_at", "in the future"),

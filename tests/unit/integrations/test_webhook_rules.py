@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from apps.integrations import calling
 from apps.integrations.rules import (
     KEPT_TRYING,
     PAUSES,
@@ -15,6 +16,8 @@ from apps.integrations.rules import (
     wished,
 )
 from apps.integrations.signing import SigningKeys, signed
+from apps.integrations.webhook_secrets import OpenedWebhook
+from placet.kernel.outbound import OutboundResponse
 
 AT = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -100,6 +103,30 @@ def test_a_part_of_an_address_is_not_shown_however_an_answer_writes_it(
     shown = hidden(f"No {told} here", f"https://hooks.example{target}")
     assert "s3cret" not in shown.lower()
     assert shown.startswith("No ") and shown.endswith(" here")
+
+
+@pytest.mark.parametrize("written", ["s3cretword", "S3CRETWORD", "s3cret%77ord", "s3cret&#x77;ord"])
+def test_wherever_an_answer_ends_it_shows_no_part_that_it_began_to_repeat(written: str) -> None:
+    url = "https://hooks.example/in/s3cretword"
+    told = f"No {written} here, none of {written}"
+    for end in range(len(told)):
+        shown = hidden(told[:end], url)
+        assert shown.startswith("No "[:end])
+        assert "s3cret" not in shown.lower(), shown
+
+
+def test_an_answer_that_repeats_the_address_often_shows_none_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secret = "Zx9SecretSecretSecret0123456789abcdefghi"
+    to = OpenedWebhook(f"https://hooks.example/hooks/{secret}", (), "standard")
+    for before in range(len(secret)):
+        body = (b"." * before + f"{secret} ".encode() * 200)[:9000]
+        answered = OutboundResponse(200, {}, body, 0.1)
+        with monkeypatch.context() as patch:
+            patch.setattr(calling, "post", lambda *_, said=answered, **__: said)
+            answer = calling.call(to, calling.Call("x", b"{}", test=True)).answer
+        assert "Zx9Sec" not in answer and answer.startswith("." * before + "… … ")
 
 
 def test_an_address_without_a_secret_hides_nothing() -> None:

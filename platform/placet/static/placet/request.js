@@ -1,18 +1,20 @@
 // The form that asks for a release says of the endpoint and the environment that are chosen whether
-// anything is live there, and offers who decides there: without a script it names those that it was
-// opened with, and everybody.
+// anything is live there, and offers who decides there, and until when: without a script it names
+// those that it was opened with, and everybody.
 (() => {
   const [environment, endpoint] = ["environment", "endpoint"].map((id) =>
     document.getElementById(id),
   );
   if (!environment) return;
   const people = [...document.querySelectorAll("[data-environments]")];
+  const due = [...document.querySelectorAll("[data-due]")];
 
   const offer = () => {
     for (const person of people) {
       person.hidden = !person.dataset.environments.split(" ").includes(environment.value);
       person.querySelector("input").disabled = person.hidden;
     }
+    for (const hint of due) hint.hidden = hint.dataset.due !== environment.value;
   };
   environment.addEventListener("change", offer);
   offer();

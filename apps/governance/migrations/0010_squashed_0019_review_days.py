@@ -1,6 +1,7 @@
 """Adds how releases end with their endpoint or by an abort, what was live at the decision, requests
 for changes, what was shown at each decision, when a release was live for the first time, requests
-that open by themselves, who was asked by name to review, and who is away."""
+that open by themselves, who was asked by name to review and within how many days, and who is
+away."""
 
 from importlib import import_module
 
@@ -16,6 +17,7 @@ REPLACED = (
     "0016_promote",
     "0017_review_requests",
     "0018_absences",
+    "0019_review_days",
 )
 MODULES = [import_module(f"apps.governance.migrations.{name}") for name in REPLACED]
 

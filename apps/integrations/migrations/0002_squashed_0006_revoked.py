@@ -8,6 +8,7 @@ NAMES = import_module("apps.integrations.migrations.0002_names_of_projects").Mig
 WEBHOOKS = import_module("apps.integrations.migrations.0003_webhooks").Migration
 FORMERS = import_module("apps.integrations.migrations.0004_older_formers").Migration
 SERVICES = import_module("apps.integrations.migrations.0005_services").Migration
+REVOKED = import_module("apps.integrations.migrations.0006_revoked").Migration
 
 
 class Migration(migrations.Migration):
@@ -18,6 +19,7 @@ class Migration(migrations.Migration):
         ("integrations", "0003_webhooks"),
         ("integrations", "0004_older_formers"),
         ("integrations", "0005_services"),
+        ("integrations", "0006_revoked"),
     ]
     dependencies = [
         ("identity", "0004_squashed_0012_reactivated_at"),
@@ -29,4 +31,5 @@ class Migration(migrations.Migration):
         *WEBHOOKS.operations,
         *FORMERS.operations,
         *SERVICES.operations,
+        *REVOKED.operations,
     ]
