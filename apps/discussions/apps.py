@@ -10,7 +10,9 @@ class DiscussionsConfig(AppConfig):
     label = "discussions"
 
     def ready(self) -> None:
-        """Declare the event kinds, so that all can be read."""
-        from apps.discussions import events
+        """Declare the event kinds, so that all can be read, and take part in erasing people."""
+        from apps.discussions import actions, events
+        from apps.identity import hooks as identity
 
         assert events.DISCUSSION_OPENED
+        identity.person_erased.register(actions.forget_files)

@@ -16,10 +16,26 @@ FILE_BYTES, FILES_BYTES = 5_000_000, 10_000_000  # of one file, of all files of 
 NAME_LETTERS, NAME_BYTES = 100, 200
 TEXT, UNKNOWN, PROGRAM = "Text", "Unknown", "Program"
 _ODD = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))  # no one sees them, or they turn text
+# Default-ignorable letters that have no such category, and a blank of Braille. U+FE0F colours.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
+)
+_GAP = re.compile(r"\s{4}")  # what stands behind is out of sight
+_BEGIN_BYTES = 4096  # of a text, in which a browser's tags are looked for
 _HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|script|iframe|title|style|table|div|a|br|p|h1|b|img|!--)"
     rb"[\s>/]",
     re.IGNORECASE,
+)
+_TAG = re.compile(
+    rb"<(?:!doctype\s+html|html|head|body|script|iframe|frameset|object|embed|applet|form|input"
+    rb"|button|meta|link|base|style|svg|math|img|video|audio|template|details)[\s>/]",
+    re.IGNORECASE,
+)
+_XHTML = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:html|script)[\s>/]", re.IGNORECASE)
+_PROLOG = re.compile(
+    rb"(?:\s++|<\?.*?\?>|<!--.*?-->|<!doctype\s+svg[^>\[]*(?:\[[^\]]*\])?[^>]*>)*+",
+    re.IGNORECASE | re.DOTALL,
 )
 _SVG = re.compile(rb"<(?:[\w.-]+:)?svg[\s>/]", re.IGNORECASE)
 # How files begin; the first that fits.
@@ -121,8 +137,10 @@ def _together(files: Sequence[SentFile]) -> Iterator[str]:
 def fault_of(file: SentFile) -> str:
     """Return why a file is not taken and what to do, '' where it is."""
     name, size = name_of(file.name), len(file.content)
-    if not name.strip(" .") or any(unicodedata.category(letter) in _ODD for letter in name):
+    if not name.strip(" .") or any(_is_odd(letter) for letter in name):
         return "has a name that is empty or holds letters that nobody sees: rename it"
+    if _GAP.search(name):
+        return "has a name with a long gap, behind which nobody looks: rename it"
     if len(name) > NAME_LETTERS or len(name.encode()) > NAME_BYTES:
         return f"has a name of more than {NAME_LETTERS} letters or {NAME_BYTES} bytes: rename it"
     if not size:
@@ -138,7 +156,7 @@ def fault_of(file: SentFile) -> str:
     said = _said(name)
     if said and found not in said:
         what = "of no known type" if found == UNKNOWN else f"of the type {found}"
-        return f"is called {_ending(name)}, and its bytes are {what}: name it for what it is"
+        return f"is called {ending_of(name)}, and its bytes are {what}: name it for what it is"
     return ""
 
 
@@ -148,16 +166,20 @@ def name_of(sent: str) -> str:
     return unicodedata.normalize("NFC", last).strip()
 
 
+def _is_odd(letter: str) -> bool:
+    return unicodedata.category(letter) in _ODD or bool(_BLANK.match(letter))
+
+
 def shown(sent: str) -> str:
     """Return a name as a refusal can say it."""
-    kept = (c if unicodedata.category(c) not in _ODD else "\ufffd" for c in name_of(sent))
+    kept = ("\ufffd" if _is_odd(c) else c for c in name_of(sent))
     return "".join(kept)[:NAME_LETTERS] or "A file without a name"
 
 
 def type_of(raw: bytes) -> str:
     """Return what bytes are, in a word or two."""
     for begin, name in _BEGIN:
-        if raw.startswith(begin):
+        if raw.startswith(begin) and not (begin == b"MZ" and _is_text(raw)):
             return name
     if raw.startswith(b"RIFF") and raw[8:12] == b"WEBP":
         return "WebP image"
@@ -167,31 +189,43 @@ def type_of(raw: bytes) -> str:
 
 
 def _text_type(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        begin = raw[: 2 * _BEGIN_BYTES].decode("utf-16", "replace").encode()
+        return _marked_up(begin) or UNKNOWN
     text = raw.removeprefix(b"\xef\xbb\xbf")
-    begin = text[:1024].lstrip()
-    if _SVG.match(begin) or (begin.startswith(b"<?xml") and _SVG.search(text[:4096])):
+    return _marked_up(text[:_BEGIN_BYTES]) or (TEXT if _is_text(text) else UNKNOWN)
+
+
+def _marked_up(head: bytes) -> str:
+    """Return what a text is by its beginning, '' where it is none of these."""
+    prolog, begin = _PROLOG.match(head), head.lstrip()
+    if _SVG.match(head, prolog.end() if prolog else 0):
         return "SVG image"
-    if _HTML.match(begin):
-        return "HTML"
     if begin.startswith(b"<?xml"):
-        return "XML"
-    if begin.startswith(b"#!"):
-        return "Script"
+        return "HTML" if _XHTML.search(begin) else "XML"
+    if _HTML.match(begin) or _TAG.search(begin):
+        return "HTML"
+    return "Script" if begin.startswith(b"#!") else ""
+
+
+def _is_text(raw: bytes) -> bool:
     try:
-        letters = text.decode()
+        letters = raw.decode()
     except UnicodeDecodeError:
-        return UNKNOWN
-    return UNKNOWN if re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", letters) else TEXT
+        return False
+    return re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", letters) is None
 
 
-def _ending(name: str) -> str:
-    dot = name.rfind(".")
-    return name[dot:].lower().rstrip(" .") if dot >= 0 else ""
+def ending_of(name: str) -> str:
+    """Return what a name ends in, as systems have it that drop what stands behind."""
+    kept = name.rstrip(" .").lower()
+    dot = kept.rfind(".")
+    return kept[dot:] if dot >= 0 else ""
 
 
 def _said(name: str) -> frozenset[str]:
     """Return what a file of this name may be; nothing where it may be anything."""
-    ending = _ending(name)
+    ending = ending_of(name)
     if ending in _TEXTS:
         return _OF_TEXT
     return frozenset((_ENDINGS[ending],)) if ending in _ENDINGS else frozenset()

@@ -13,7 +13,7 @@ RATE, RATE_SPAN = 30, timedelta(minutes=10)  # comments of one person
 # What the scanner says of a file, and what people read then.
 SCANNED = {
     "": "Being scanned",
-    "safe": "Scanned: nothing that runs code",
+    "safe": "Scanned: nothing dangerous found",
     "unknown": "Scanned: nothing dangerous found, contents not recognised",
     "code-carrying": "Scanned: can run code when it is opened",
     "malicious": "Removed: malicious",

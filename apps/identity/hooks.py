@@ -31,6 +31,12 @@ def person_deactivated(person: User, log: Recorder) -> None:
 
 
 @Hook
+def person_erased(person: User) -> None:
+    """Delete what nobody can read without the key of an erased person: called in the transaction
+    that erases them, after that key was. For apps that keep bytes under it in rows of their own."""
+
+
+@Hook
 def around_more_access(actor: Actor) -> AbstractContextManager[None]:
     """Look on while somebody is let do more than before: see :func:`more_access`.
 

@@ -11,7 +11,7 @@ worker() {
 umask 0007
 case "${1:-}" in
   web)
-    export PLACET_PROCESS=web
+    export PLACET_PROCESS=web MALLOC_ARENA_MAX=2 # what its threads read forms into, they give back
     exec gunicorn -c /opt/placet/platform/deploy/gunicorn.conf.py
     ;;
   worker)

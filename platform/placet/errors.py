@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_page
 from django.template.loader import render_to_string
 
-from placet.kernel.api.errors import database_problem, headers_of, render, request_id
+from placet.kernel.api.errors import as_problem, database_problem, headers_of, render, request_id
 from placet.kernel.problems import Forbidden, NotFound, Problem
 
 
@@ -25,7 +25,8 @@ def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
     if isinstance(exception, DisallowedHost):
         text = "This server does not answer for the host that was asked (PLACET_ALLOWED_HOSTS)"
         return answer(request, Problem(text))
-    return answer(request, Problem("The request is malformed"))
+    known = as_problem(exception) if isinstance(exception, Exception) else None
+    return answer(request, known or Problem("The request is malformed"))
 
 
 def forbidden(request: HttpRequest, exception: Any = None) -> HttpResponse:

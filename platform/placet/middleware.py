@@ -13,7 +13,7 @@ from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from placet.errors import answer
-from placet.kernel.bodies import CHUNK_TYPE, most_bytes
+from placet.kernel.bodies import CHUNK_TYPE, most_bytes, too_long
 from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput, LengthRequired, Problem, TooLarge, WrongMethod
 from placet.kernel.waiting import ASKED, WAITED, Wait
@@ -175,8 +175,8 @@ class ProblemMiddleware:
             # Django and the API take a body without its length for none: what it says would be lost
             return answer(request, LengthRequired("A body in pieces (chunked) is not taken here"))
         if is_too_large(request):
-            most = most_of(request)
-            return answer(request, TooLarge(f"The body may have at most {most} bytes"))
+            kind = request.META.get("CONTENT_TYPE") or ""
+            return answer(request, TooLarge(too_long(request.path_info, kind)))
         try:
             response = self.get_response(request)
         except Problem as problem:

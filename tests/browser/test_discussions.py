@@ -25,6 +25,34 @@ def sound(page: Page) -> None:
     assert page.evaluate(OUTSIDE) == []
 
 
+def test_files_that_are_too_many_or_too_long_are_named_before_they_are_sent(
+    world: World, open_as: OpenAs
+) -> None:
+    release = world.request("staging", world.bento(world.version()))
+    rex = open_as(world.people["Rex"])
+    rex.goto(f"/releases/{release.pk}/discussion/")
+    rex.get_by_label("Comment", exact=True).fill("My long thought")
+    chooser = rex.get_by_label("Files")
+
+    def choose(*sizes: int) -> str:
+        kind = "application/octet-stream"
+        chosen = [
+            {"name": f"{n}.bin", "mimeType": kind, "buffer": bytes(size)}
+            for n, size in enumerate(sizes)
+        ]
+        chooser.set_input_files(chosen)  # type: ignore[arg-type]
+        return str(chooser.evaluate("input => input.validationMessage"))
+
+    assert choose(1, 1, 1, 1, 1) == "4.bin is one too many: a comment takes 4 files"
+    assert choose(5_100_000) == "0.bin has 5.1 MB, and at most 5.0 MB are taken"
+    assert "Together they have 14.7 MB" in choose(4_900_000, 4_900_000, 4_900_000)
+    rex.get_by_role("button", name="Open discussion").click()
+    assert not Comment.objects.exists()
+    assert choose(1, 1) == ""
+    rex.get_by_role("button", name="Open discussion").click()
+    rex.locator("article").get_by_text("My long thought").wait_for()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_metric_is_discussed_and_the_mentioned_read_it(
     world: World, open_as: OpenAs, pictures: Path, theme: str

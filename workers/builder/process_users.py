@@ -56,6 +56,11 @@ def apart() -> bool:
     return os.geteuid() == 0 and all(has >> number & 1 for number in _NEEDED)
 
 
+def is_own(isolation: str) -> bool:
+    """Tell whether a program is a user of its own, with what isolates it."""
+    return apart() or (isolation == "user" and os.geteuid() == 0)
+
+
 def become() -> list[str]:
     """Return the command that goes on as the user of builds, without any privilege."""
     return [

@@ -32,7 +32,7 @@ from workers.builder.limits import (
     sweep_groups,
 )
 from workers.builder.output import TURN, PipeReader
-from workers.builder.process_users import ANYBODY, ROOT, apart, become, check_readable, give
+from workers.builder.process_users import ANYBODY, ROOT, apart, become, check_readable, give, is_own
 from workers.builder.quota import Quota, descendants
 
 Isolation = Literal["bwrap", "user"]
@@ -174,7 +174,7 @@ class Sandbox:
 
     def _lend(self, read: Sequence[Path], written: Sequence[Path], most: int) -> None:
         """Give what is written to the user that the program will be, where it is one of its own."""
-        if apart() or (self.isolation == "user" and os.geteuid() == 0):
+        if is_own(self.isolation):
             check_readable(read)
             for folder in written:
                 give(folder, most)

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from apps.registry.formats import FORMATS
 from workers.builder.sandbox import Limits, Sandbox, never
 from workers.builder.spec import Finding, Scan, Verdict
-from workers.builder.untrusted_files import told_by
+from workers.builder.untrusted_files import Spent, told_by
 
 VERDICTS = ("safe", "code-carrying", "malicious", "unknown")
 SCANNER = {"name": "placet", "version": "2"}
@@ -25,10 +25,12 @@ def scan(
     *,
     memory_mb: int = 2048,
     seconds: float = 300,
+    unpacked: int = 0,
     cancelled: Callable[[], bool] = never,
 ) -> Scan:
     """Scan every file under ``artifact``; a scanner that hangs or dies makes it ``unknown``, unless
-    it had found something malicious."""
+    it had found something malicious. Archives are read as far as ``unpacked`` bytes; 0 leaves that
+    to the scanner."""
     limits = Limits(memory_mb=memory_mb, seconds=seconds)
     texts = [ending for kind in FORMATS.values() if kind.text for ending in kind.endings]
     try:
@@ -37,6 +39,7 @@ def scan(
             artifact,
             sandbox,
             limits,
+            str(unpacked),
             *texts,
             name="the scanner",
             early=True,
@@ -45,7 +48,8 @@ def scan(
         return read_report(report)
     except (OSError, ValueError, KeyError, TypeError) as error:
         finding = Finding("", f"The scan did not finish: {error}"[:300], "unknown")
-        return Scan("unknown", (finding,), SCANNER, finished=False)
+        spent = isinstance(error, Spent)
+        return Scan("unknown", (finding,), SCANNER, finished=False, spent=spent)
 
 
 def loaded_by(

@@ -98,6 +98,7 @@ class Scan:
     files: int = 0
     types: tuple[str, ...] = ()  # what skops files are made of, as far as it may be loaded
     finished: bool = True  # one that was cut off says nothing of the files
+    spent: bool = False  # it took all time or memory that there was: another try would too
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,13 @@ from workers.builder.trees import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+SPENT = ("timeout", "memory", "disk")
 MAX_TOLD = 16 * 1024 * 1024
 MAX_WEIGHT = 512 * 1024 * 1024  # of memory, for what is read as JSON
+
+
+class Spent(ValueError):
+    """A sandboxed program took all the time or memory that it had."""
 
 
 def read_plain(path: Path, limit: int) -> bytes:
@@ -108,7 +113,7 @@ def told_by(
         if result.reason == "cancelled":
             raise BuildCancelled
         if not result.ok and not (early and answer.exists()):
-            raise ValueError(result.sentence(name))
+            raise (Spent if result.reason in SPENT else ValueError)(result.sentence(name))
         return read_plain(answer, MAX_TOLD).decode()
 
 

@@ -7,7 +7,7 @@ from apps.builds import actions
 from apps.jobs.handlers import LAST, LeasedJob, every, handler
 from apps.registry.actions import collect_blobs
 from placet.kernel.actor import SYSTEM
-from workers import build_job
+from workers import build_job, file_scan
 
 
 def gave_up(job: LeasedJob, error: str) -> None:
@@ -33,7 +33,7 @@ def sweep(job: LeasedJob) -> dict[str, Any] | None:
     try:
         settled = actions.settle_lost()
     finally:  # what cannot be ended keeps no folder
-        removed = build_job.sweep_folders()
+        removed = build_job.sweep_folders() + file_scan.sweep_folders()
     return {"settled": settled, "removed": removed}
 
 

@@ -72,6 +72,17 @@ class Typed:
 
 
 NOTHING = Typed()
+
+
+@dataclass(frozen=True, slots=True)
+class MostFiles:
+    """What a browser holds chosen files against before it sends them."""
+
+    count: int = MOST_FILES
+    each: int = FILE_BYTES
+    together: int = FILES_BYTES
+
+
 LIMITS = (
     f"Optional, at most {MOST_FILES} of {spell_size(FILE_BYTES)} each and "
     f"{spell_size(FILES_BYTES)} together: charts, tables, documents, no programs. "
@@ -104,6 +115,7 @@ class DiscussionPage:
     may_write: bool
     typed: Typed
     limits: str = LIMITS  # of files
+    most: MostFiles = MostFiles()
 
     @property
     def parts(self) -> Sequence[tuple[str, str]]:
@@ -175,6 +187,7 @@ class ThreadPage:
     is_awaited: bool  # whether the reader is mentioned up to its end and has not read that yet
     typed: Typed
     limits: str = LIMITS  # of files
+    most: MostFiles = MostFiles()
 
     @property
     def last(self) -> str:

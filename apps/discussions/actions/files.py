@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 
 from apps.audit.actions import fresh_salt, record, seal, seal_bytes
 from apps.audit.queries import unseal_many
@@ -15,13 +15,16 @@ from apps.discussions.events import DISCUSSION_FILE_DELETED, DISCUSSION_FILE_SCA
 from apps.discussions.models import Comment, CommentFile, FileContent
 from apps.discussions.queries import content_of, may_delete, place_of
 from apps.discussions.rules import DANGEROUS
+from apps.identity.models import User
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob
+from apps.jobs.models import Job, JobState
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.config import config
 from placet.kernel.problems import NotFound, QuotaReached
 
+SCAN = "discussions.scan"
 LOCK = 0x74686466  # any number that no other pair of advisory locks begins with
 
 
@@ -33,7 +36,7 @@ def attach(comment: Comment, files: Sequence[Checked]) -> list[CommentFile]:
     _refuse_over_quota(project, files)
     rows = [_keep(comment, file, project) for file in files]
     for row in rows:
-        enqueue("discussions.scan", queue="build", key=row.pk, project=project or None, file=row.pk)
+        _have_scanned(row)
     return rows
 
 
@@ -106,6 +109,30 @@ def settle_scan(file: str, *, verdict: str, found: str = "", job: LeasedJob) -> 
         thread = row.comment.thread
         data = {"number": thread.number, "verdict": verdict}
         log.add(DISCUSSION_FILE_SCANNED, row, subject=thread.pk, data=data)
+
+
+def scan_again(*, most: int = 100) -> int:
+    """Have the files scanned whose scan somebody cancelled, or a restored backup: nobody could ever
+    read them. Return how many."""
+    jobs = Job.objects.filter(kind=SCAN, key=OuterRef("pk"))
+    others = jobs.exclude(state=JobState.CANCELLED)
+    rows = CommentFile.objects.filter(verdict="", deleted_at=None, content__isnull=False)
+    rows = rows.filter(Exists(jobs), ~Exists(others)).select_related("comment__thread")
+    lost = list(rows.order_by("pk")[:most])
+    for row in lost:
+        _have_scanned(row)
+    return len(lost)
+
+
+def _have_scanned(row: CommentFile) -> None:
+    project = row.comment.thread.project or None
+    enqueue(SCAN, queue="build", key=row.pk, project=project, file=row.pk)
+
+
+def forget_files(person: User) -> None:
+    """Delete the bytes of the files of somebody who is being erased, in that transaction: nobody
+    could open them any more, and they would count for ever."""
+    FileContent.objects.filter(file__person=person.pk).delete()
 
 
 def delete_file(file: CommentFile, *, actor: Actor) -> None:

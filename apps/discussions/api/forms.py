@@ -2,15 +2,33 @@
 
 from typing import Any
 
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import serializers
-from rest_framework.parsers import MultiPartParser
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import DataAndFiles, MultiPartParser
 from rest_framework.request import Request
 
 from apps.discussions.contents import SentFile
 from placet.kernel.api.parsers import StrictJSONParser
 from placet.kernel.bodies import FORM_TYPE
+from placet.kernel.multipart import read_form
 
-TAKES_FILES = [StrictJSONParser, MultiPartParser]
+
+class FormParser(MultiPartParser):
+    """Reads a form as pages do."""
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Any = None
+    ) -> "DataAndFiles[Any, Any]":
+        """Return its fields and its files."""
+        request = parser_context["request"]._request
+        try:
+            return DataAndFiles(*read_form(request, request.META, stream))
+        except MultiPartParserError as error:
+            raise ParseError(f"The form cannot be read: {error}") from None
+
+
+TAKES_FILES = [StrictJSONParser, FormParser]
 
 
 class WithFiles(serializers.Serializer[Any]):

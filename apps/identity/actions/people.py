@@ -173,6 +173,7 @@ def erase_person(person: User, *, actor: Actor) -> User:
         row.save(update_fields=["name", "email", "password"])
         log_person(log, PERSON_UPDATED, row, *_without_names(row))
         erase_texts(row.pk, actor=actor)
+        hooks.person_erased(row)
         row.saved_views.all().delete()
         forget_answers()
         return row

@@ -1,6 +1,7 @@
 """Who is asking: a person in a session, or the holder of a token."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -9,12 +10,13 @@ from rest_framework.authentication import CSRFCheck
 
 from apps.identity.actions import note_token_use
 from apps.identity.errors import BadToken, CsrfFailed
-from apps.identity.middleware.forms import read_long_form
+from apps.identity.middleware.forms import long_form
 from apps.identity.queries import actor_for_user
 from apps.identity.sign_in.bearers import bearer
 from placet.errors import answer
 from placet.kernel.actor import ANONYMOUS, Actor
 from placet.kernel.api.errors import render
+from placet.kernel.multipart import read_form
 from placet.kernel.problems import Problem
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -40,10 +42,14 @@ class ActorMiddleware:
         except BadToken as refusal:
             return render(refusal, request)
         request.actor = actor  # type: ignore[attr-defined]
+        request.parse_file_upload = partial(read_form, request)  # type: ignore[method-assign]
         try:
-            read_long_form(request, actor)
-        except Problem as refusal:
+            with long_form(request, actor):
+                return self._pass_on(request, actor, has_token)
+        except Problem as refusal:  # of the form: what a view refuses is answered below
             return answer(request, refusal)
+
+    def _pass_on(self, request: HttpRequest, actor: Actor, has_token: bool) -> HttpResponse:
         if has_token:
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         elif reason := csrf_fault(request, actor):

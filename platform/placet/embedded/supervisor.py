@@ -236,21 +236,19 @@ class Supervisor:
         theirs = ("PLACET_", "AWS_") if process in ("agent", "broker") else ("PLACET_",)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
         taken = ("PLACET_CRASH",) if process in ("agent", "broker") else TAKEN
-        kept = {k: v for k, v in os.environ.items() if k.startswith(taken)}
+        inherited |= {k: v for k, v in os.environ.items() if k.startswith(taken)}
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-        return (
-            inherited
-            | kept
-            | {
-                "PLACET_DATA_DIR": str(self.data),
-                "PLACET_PROCESS": process,
-                "PATH": path,
-                "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
-                "PYTHONWARNINGS": "ignore",
-                "DJANGO_SETTINGS_MODULE": "placet.settings",
-                **more,
-            }
-        )
+        if process == "web":
+            more["MALLOC_ARENA_MAX"] = "2"  # what its threads read forms into, they give back
+        return inherited | {
+            "PLACET_DATA_DIR": str(self.data),
+            "PLACET_PROCESS": process,
+            "PATH": path,
+            "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+            "PYTHONWARNINGS": "ignore",
+            "DJANGO_SETTINGS_MODULE": "placet.settings",
+            **more,
+        }
 
     def _manage(self, *args: str, database: str = "") -> str:
         more = {"PLACET_DATABASE_URL": database} if database else {}

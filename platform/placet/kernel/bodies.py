@@ -15,6 +15,17 @@ _TAKES_FILES = re.compile(
 )
 
 
+def too_long(path: str, kind: str) -> str:
+    """Return what to do about a body that is longer than :func:`most_bytes`."""
+    most = most_bytes(path, kind)
+    if most < WITH_FILES:
+        return f"The body may have at most {most} bytes"
+    return (
+        f"A comment and its files may have at most {most:,} bytes: go back, choose fewer or smaller"
+        " files, and send the others with another comment"
+    )
+
+
 def most_bytes(path: str, kind: str) -> int:
     """Return how many bytes a body of this content type may have at this path."""
     usual = config().max_body_bytes

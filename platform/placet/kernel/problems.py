@@ -163,6 +163,12 @@ class Unavailable(Problem):
     status, code, title = 503, "database_unavailable", "The database is not responding"
 
 
+class Busy(Problem):
+    """So much of it is under way that no more is begun: nothing was done."""
+
+    status, code, title = 503, "busy", "Busy at this moment"
+
+
 class DatabaseFull(Problem):
     """The database's disk is full: nothing was done."""
 

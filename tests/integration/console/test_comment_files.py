@@ -62,6 +62,22 @@ def test_files_go_with_both_forms_and_a_double_click_sends_them_once(
     assert page.count("/files/") == page.count(address) + 2, "what was removed has no address"
 
 
+def test_a_form_that_is_too_long_is_told_what_to_do_and_led_back(
+    world: World, release: Release
+) -> None:
+    rex = browser(world.people["Rex"])
+    here = f"/releases/{release.pk}/discussion/"
+    large = form("My long thought", *((f"{n}.bin", bytes(4_900_000)) for n in range(3)))
+    many = form("My long thought", *((f"{n}.csv", b"1") for n in range(101)))
+    for sent, status, why in ((large, 413, "choose fewer or smaller"), (many, 400, "send fewer")):
+        path = f"/discussions/release/{release.pk}/open"
+        answer = rex.post(path, {"next": here} | sent)
+        page = answer.content.decode()
+        assert (answer.status_code, why in words(page)) == (status, True)
+        if status == 413:
+            assert f'href="{here}" data-keeps-typed' in page
+
+
 @pytest.mark.parametrize(
     ("name", "raw", "why"),
     [

@@ -10,7 +10,7 @@ from apps.discussions.contents import SentFile
 from apps.discussions.hooks import Subject
 from apps.discussions.models import Comment, CommentFile, FileContent, Thread
 from apps.discussions.queries import FileView
-from apps.identity.actions import deactivate_person
+from apps.identity.actions import deactivate_person, erase_person
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.config import config
@@ -127,6 +127,15 @@ def test_an_erased_person_leaves_bytes_that_nobody_can_read(world: World, subjec
     assert views(file.comment.thread) == []
     write_checkpoint()
     assert not [fault for fault in fsck().faults if "discussions." in fault.place]
+
+
+def test_an_erased_person_s_bytes_are_gone_and_give_room(world: World, subject: Subject) -> None:
+    (file,), (other,) = sent(subject, world.rex), sent(subject, world.ada)
+    deactivate_person(world.people["Rex"], actor=SYSTEM)
+    erase_person(world.people["Rex"], actor=SYSTEM)
+    assert [kept.file_id for kept in FileContent.objects.all()] == [other.pk]
+    with pytest.raises(NotFound):
+        got(file, world.vera)
 
 
 def test_a_person_erased_while_the_scanner_looks_leaves_nothing_to_read(

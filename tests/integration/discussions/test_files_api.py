@@ -7,11 +7,13 @@ from urllib.parse import quote
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import encode_multipart
 
 from apps.discussions.contents import FILE_BYTES
 from apps.discussions.hooks import Subject
 from apps.discussions.models import Comment, CommentFile
 from apps.identity.actions import revoke_role
+from apps.identity.middleware import forms
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
 from placet.kernel.bodies import WITH_FILES
@@ -120,6 +122,52 @@ def test_a_form_that_is_too_long_is_refused_before_it_is_read(
     assert rex.generic("POST", path, long, "application/json").status_code == 413
     elsewhere = Client.post(rex, "/api/v1/whoami", {"a": SimpleUploadedFile("a", bytes(3_000_000))})
     assert elsewhere.status_code == 413
+
+
+def test_who_sends_another_long_form_meanwhile_is_told_to_come_again(
+    world: World, rex: ApiClient, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "SECONDS", 0.01)
+    large = ("big.bin", bytes(4_000_000))
+    with forms.turns.of(world.people["Rex"].pk):
+        answer = opened(rex, subject, large, once="form-1")
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+        assert answer["Retry-After"] == "5"
+        assert opened(rex, subject, ("small.csv", b"1")).status_code == 201
+    assert opened(rex, subject, large, once="form-1").status_code == 201
+    assert Comment.objects.count() == 2
+
+
+@pytest.mark.parametrize("name", ["..", "\u200b\u2060", "folder\\", "\u202e"])
+@pytest.mark.parametrize("by", ["token", "session", "page"])
+def test_a_file_whose_name_comes_to_nothing_is_refused_and_not_dropped(
+    world: World, rex: ApiClient, subject: Subject, name: str, by: str
+) -> None:
+    path = f"/api/v1/discussions/release/{subject.id}/threads"
+    who: Client = rex if by == "token" else api(world.people["Rex"])
+    if by == "page":
+        path, who = (
+            f"/discussions/release/{subject.id}/open",
+            factories.browser(world.people["Rex"]),
+        )
+    body = encode_multipart(
+        "b", {"text": "See", "files": SimpleUploadedFile("NAME", b"1")}
+    ).replace(b"NAME", name.encode())
+    answer = Client.generic(who, "POST", path, body, "multipart/form-data; boundary=b")
+    assert "has a name that is empty or holds letters that nobody sees" in answer.content.decode()
+    assert not Comment.objects.exists()
+
+
+def test_a_form_of_countless_parts_is_refused_and_no_fault_of_ours(
+    rex: ApiClient, subject: Subject
+) -> None:
+    answer = opened(rex, subject, *((f"{n}.csv", b"1") for n in range(101)))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    path = f"/api/v1/discussions/release/{subject.id}/threads"
+    body = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 2100 + b"--b--\r\n"
+    answer = rex.generic("POST", path, body, "multipart/form-data; boundary=b")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert "send fewer" in answer.json()["detail"]
 
 
 def test_a_form_sent_again_says_it_once(rex: ApiClient, subject: Subject) -> None:

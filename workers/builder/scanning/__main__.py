@@ -191,9 +191,9 @@ def _is_plain(path: Path) -> bool:
         return is_plain(stream)
 
 
-def main(root: Path, answer: Path) -> int:
-    """Scan every file under ``root``."""
-    scanner = Scanner(root)
+def main(root: Path, answer: Path, most: int = 0) -> int:
+    """Scan every file under ``root``, of archives ``most`` bytes (0: as many as of a version)."""
+    scanner = Scanner(root, most)
     # What is malicious is written at once: something else may take all time or memory.
     scanner.report.warn = partial(write, answer)
     scanner.scan_files()
@@ -218,5 +218,5 @@ def write(answer: Path, report: Report) -> None:
 
 
 if __name__ == "__main__":
-    kinds.TEXT.update(sys.argv[3:])  # formats whose files are texts; the scan knows no records
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    kinds.TEXT.update(sys.argv[4:])  # formats whose files are texts; the scan knows no records
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

@@ -99,8 +99,9 @@ def _has_more_fields(extra: bytes) -> bool:
     return count > MAX_FIELDS
 
 
-def check_zip(stream: IO[bytes]) -> None:
-    """Raise :class:`Disagreement` unless everybody reads the same members out of the zip."""
+def check_zip(stream: IO[bytes], most: int = MAX_EXPANDED) -> None:
+    """Raise :class:`Disagreement` unless everybody reads the same members out of the zip, and these
+    have ``most`` bytes together."""
     size = stream.seek(0, 2)
     end, count, begin = _directory(stream, size)
     if end - begin > MAX_DIRECTORY:
@@ -113,7 +114,7 @@ def check_zip(stream: IO[bytes]) -> None:
     if len(entries) != count:
         raise Disagreement("its directory holds another number of members than its end says")
     _refuse_names(entries)
-    if sum(entry.size for entry in entries) > MAX_EXPANDED:
+    if sum(entry.size for entry in entries) > most:
         raise Disagreement("its members are larger than is read here")
     reached = 0
     for entry in sorted(entries, key=lambda entry: entry.start):

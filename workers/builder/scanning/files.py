@@ -66,8 +66,9 @@ COMPRESSED = {
 class Scanner:
     """Scans files one after the other into one report."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, most: int = 0) -> None:
         self.root, self.report = root, Report()
+        self.most = most or MAX_EXPANDED  # bytes that archives may unpack to
         self.pickles: set[str] = set()  # what an unpickler follows: whole, or to what it asks for
         self.in_order: list[str] = []  # the same, as far as somebody asked
         self.unfollowed: set[str] = set()  # of them those that no walk came to the end of
@@ -266,7 +267,7 @@ class Scanner:
             self.crowded.add(name)
             raise
         try:
-            check_zip(stream)
+            check_zip(stream, self.most)
         except Disagreement as fault:  # what zipfile finds in it counts as well
             self._odd(name, fault)
         stream.seek(0)
@@ -333,7 +334,7 @@ class Scanner:
                 for piece in pieces:
                     copy.write(piece)
                     self.report.expanded += len(piece)
-                    if self.report.expanded > MAX_EXPANDED:
+                    if self.report.expanded > self.most:
                         whole = False
                         what = "expands to more than a scan may read"
                         self.report.note(shown(name), "unknown", what)

@@ -4,7 +4,12 @@ import re
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -40,6 +45,7 @@ _UNFILLED = re.compile(r' "\{\w+\}"')  # of a title that the framework fills in 
 DISK_FULL = "53100"  # PostgreSQL's disk_full
 CUT_OFF = ("08", "57P")  # connection exceptions, shutdowns
 RETRY_AFTER = "5"
+TOO_MANY = "The form has more files or fields than anything takes: go back and send fewer of them"
 log = structlog.get_logger(__name__)
 
 
@@ -91,6 +97,8 @@ def as_problem(error: Exception) -> Problem | None:
         return NotFound()
     if isinstance(error, PermissionDenied):
         return Forbidden()
+    if isinstance(error, TooManyFilesSent | TooManyFieldsSent):
+        return InvalidInput(TOO_MANY)
     if isinstance(error, RequestDataTooBig):
         return TooLarge(f"At most {config().max_body_bytes:,} bytes are taken here")
     if isinstance(error, DjangoValidationError):
