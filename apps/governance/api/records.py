@@ -32,8 +32,8 @@ class ServingChangeSerializer(serializers.Serializer[Any]):
     """A member of the serving configuration that differs from that of what was live."""
 
     name = serializers.CharField()
-    live = serializers.JSONField(allow_null=True)
-    proposed = serializers.JSONField(allow_null=True)
+    live = serializers.JSONField()
+    proposed = serializers.JSONField()
 
 
 class PinnedThenSerializer(serializers.Serializer[Any]):

@@ -35,8 +35,8 @@ class PredictionSerializer(serializers.Serializer[Any]):
         help_text="Why no split decided on the request; null where one did",
     )
     rows = serializers.IntegerField(allow_null=True)
-    inputs = serializers.JSONField(allow_null=True, help_text="One object per row")
-    outputs = serializers.JSONField(allow_null=True, help_text="One answer per row")
+    inputs = serializers.JSONField(help_text="One object per row")
+    outputs = serializers.JSONField(help_text="One answer per row")
     milliseconds = serializers.FloatField(allow_null=True)
     outcomes = serializers.DictField(
         child=serializers.FloatField(), help_text="What was reported of it, by name"

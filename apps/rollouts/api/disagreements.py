@@ -21,7 +21,7 @@ class DisagreementSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField(help_text="The prediction id, which both answers have")
     at = serializers.DateTimeField()
-    inputs = serializers.JSONField(allow_null=True)
+    inputs = serializers.JSONField()
     stable = serializers.JSONField()
     candidate = serializers.JSONField()
 
