@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from apps.builds.actions.samples import JOB
 from apps.builds.samples import SLUG
+from apps.console.queries.page_parts import in_a_row
 from apps.governance.models import Decision, PolicyRevision, Release
 from apps.governance.rules import ROLE_OF, PolicyState, ReleaseState
 from apps.identity.models import Project, RoleBinding, User
@@ -44,7 +45,7 @@ class SetupPoint:
     def who(self) -> str:
         """The roles that do it."""
         roles = (role for each in self.permissions for role in roles_with(each))
-        return " or ".join(dict.fromkeys(roles))
+        return in_a_row([*dict.fromkeys(roles)], "or")
 
 
 POINTS = (

@@ -140,7 +140,7 @@ class Decision(Audited):
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="decisions")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     person = models.CharField(max_length=40)
-    role = models.CharField(max_length=20)  # reviewer, approver
+    role = models.CharField(max_length=20)  # of rules.ROLE_OF
     verdict = models.CharField(max_length=20)  # approve, request_changes, reject
     comment_sealed = models.CharField(max_length=71, blank=True)
     statement_digest = models.CharField(max_length=71)  # the request statement that was shown

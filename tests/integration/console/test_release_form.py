@@ -250,6 +250,7 @@ gates:
 
 def test_a_card_that_was_written_is_the_evidence_that_regulated_models_need(world: World) -> None:
     """Nobody has to report its hash; what somebody else reports in its place does not count."""
+    factories.grant(world.people["Rita"], {"security-reviewer": world.project})
     world.policy("staging", TEMPLATES["regulated"].sources["staging"])
     bento = world.bento(world.version())
     fields = {"version": bento.version.pk}

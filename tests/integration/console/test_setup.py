@@ -26,7 +26,7 @@ def test_a_fresh_administrator_is_led_and_told_who_does_what_they_do_not() -> No
     named = ["people", "policy", "node", "version", "release", "approval", "live"]
     assert list(points(text)) == named
     assert set(points(text).values()) == {"no"}
-    assert "Done by: reviewer or approver" in text
+    assert "Done by: reviewer, product-reviewer, security-reviewer or approver" in text
     assert "Load sample data" in text
     assert "placet login" not in text
 
