@@ -91,7 +91,8 @@ def test_a_team_reviews_a_release_until_it_is_live_and_prints_it(
     story.node.step()  # people took longer than a node may be silent
     story.settle()
     assert story.state(second) == "live"
-    vera.reload()
+    vera = open_as(story.people["Vera"], width=width)  # the page of before renews itself
+    vera.goto(f"/releases/{second.pk}/")
     found(vera, "Live")
     vera.emulate_media(media="print")
     for name in ("What Rex risk saw", "What Vera risk saw"):
