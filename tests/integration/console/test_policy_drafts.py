@@ -107,16 +107,21 @@ def test_a_policy_in_force_that_nobody_can_meet_any_more_says_so_as_its_environm
     world: World, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     world.policy("staging", OPEN + "  - {gate: approvals, role: approver, count: 2}\n")
+    approved = world.request("staging")
+    for person in (world.vera, world.vito):
+        world.decide(approved, person)
     why = "It asks for 2 approvers, and only 1 person holds that role here"
     there = f"/projects/{world.project.slug}/environments/staging/"
     client = browser(world.people["Vera"])
+    approved.refresh_from_db()
+    assert approved.state == "approved"
     for place in (PLACE, there):
         assert why not in text_of(client.get(place).content.decode())
     deactivate_person(world.people["Vito"], actor=SYSTEM)
     for place in (PLACE, there):
         with django_assert_max_num_queries(12):
             said = text_of(client.get(place).content.decode())
-        assert f"{why} (Vera risk): no release can be approved." in said, place
+        assert f"{why} (Vera risk): no new request can be approved." in said, place
         assert "cannot be published" not in said
 
 
