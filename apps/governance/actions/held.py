@@ -1,6 +1,8 @@
 """Requests for changes: what they keep from happening, and how they are lifted, by who made them
 alone."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from apps.audit.actions import Recorder, record
@@ -31,7 +33,8 @@ def refuse_held(release: Release) -> None:
     asking = Decision.objects.filter(
         release=release, voided_reason="", verdict=REQUEST_CHANGES
     ).order_by("pk")
-    people = list(with_lifting(asking).values_list("person", "lifts"))
+    asked: list[Any] = list(with_lifting(asking).only("person"))
+    people = [(row.person, row.lifts) for row in asked]
     if not people:
         return
     names = people_names(person for person, _ in people)
