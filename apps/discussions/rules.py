@@ -14,7 +14,7 @@ RATE, RATE_SPAN = 30, timedelta(minutes=10)  # comments of one person
 SCANNED = {
     "": "Being scanned",
     "safe": "Scanned: nothing dangerous found",
-    "unknown": "Scanned: nothing dangerous found, contents not recognised",
+    "unknown": "Scanned: nothing dangerous found, but not all of it could be checked",
     "code-carrying": "Scanned: can run code when it is opened",
     "malicious": "Removed: malicious",
     "unscanned": "Removed: it could not be scanned, send it again",

@@ -836,7 +836,9 @@ QUESTIONS = [
         "learn what taking a role away would leave",
         "auditor",
         None,
-        lambda t, who: "no release can be approved" in t.after_taking_the_last_approver("auditor"),
+        lambda t, who: (
+            "no new request can be approved" in t.after_taking_the_last_approver("auditor")
+        ),
     ),
     Direct(
         "learn who has no second factor",

@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from apps.console.queries.alerts import alert_rows
+from apps.console.queries.draft_tasks import DraftTask, draft_tasks
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
@@ -20,7 +21,6 @@ from apps.console.queries.own_releases import (
 )
 from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
 from apps.discussions.queries import listed_threads
-from apps.governance.models import PolicyRevision
 from apps.governance.queries.break_glass import glasses_told
 from apps.governance.queries.standstill import Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
@@ -150,7 +150,7 @@ class HomePage:
     requests: Sequence[OwnRequest]
     changes: Sequence[ToChange]
     paused: list[PausedRow]
-    drafts: list[PolicyRevision]  # of policies that the reader may publish
+    drafts: list[DraftTask]  # of policies that the reader may publish
     mentions: list[Any]  # discussions in which the reader is mentioned
     glasses: list[GlassTask]  # emergency releases to co-sign or review
     stuck: list[StuckRow]  # where the reader sees who has access
@@ -278,7 +278,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         requests=releases.own,
         changes=releases.changes,
         paused=paused_rows(actor),
-        drafts=still.drafts,
+        drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
         stuck=[StuckRow(row) for row in still.stuck],

@@ -2,12 +2,13 @@
 out, paused rollouts, policy drafts, mentions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 
+from apps.console.queries.draft_tasks import DraftTask, draft_tasks
 from apps.console.queries.home_page import (
     GlassTask,
     PausedRow,
@@ -23,8 +24,8 @@ from apps.console.queries.own_releases import (
     requests_title,
 )
 from apps.discussions.queries import listed_threads, sees_thread
-from apps.governance.models import PolicyRevision
-from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, publishable, waiting_on
+from apps.governance.queries.standstill import publishable
+from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, waiting_on
 from apps.identity.queries import as_owner, sees_in
 from placet.kernel.actor import Actor
 
@@ -38,7 +39,7 @@ class InboxPage:
     requests: Sequence[OwnRequest]
     changes: Sequence[ToChange]
     paused: list[PausedRow]
-    drafts: list[PolicyRevision]
+    drafts: list[DraftTask]
     mentions: list[Any]  # threads, as listed_threads reads them
     glasses: list[GlassTask]
 
@@ -84,7 +85,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         requests=releases.own,
         changes=releases.changes,
         paused=paused_rows(actor),
-        drafts=publishable(actor),
+        drafts=draft_tasks(publishable(actor), actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
     )
@@ -118,6 +119,8 @@ def tasks_of(actor: Actor) -> list[Task]:
     may see."""
     owner = as_owner(actor)
     page = inbox_page(waiting_on(owner), owner)
+    told = draft_tasks([waits.row for waits in page.drafts], actor)  # a token may see less of it
+    page = replace(page, drafts=told)
     listed = [task for place, task in _tasks(page) if sees_in(place, TASKS[task.kind], actor)]
     return listed + [_of_thread(row) for row in page.mentions if sees_thread(row, actor)]
 
@@ -150,11 +153,11 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         title = _title(rollout.to_revision.bento.version, rollout.endpoint.environment)
         task = Task("rollout", rollout.pk, title, paused.what, paused.since, url)
         yield rollout.project_id, task
-    for draft in page.drafts:
-        place = draft.environment
+    for waits in page.drafts:
+        draft, place = waits.row, waits.row.environment
         url = reverse("policies", args=[place.project.slug, place.name])
         title, where = f"Policy r{draft.number} of {place.name}", place.project.name
-        detail = f"{where}: a draft to review"
+        detail = f"{where}: {waits.does}"
         yield draft.project_id, Task("policy", draft.pk, title, detail, draft.created_at, url)
 
 

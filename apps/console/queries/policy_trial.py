@@ -19,7 +19,7 @@ from placet_verify.permit.quorum import ApprovalRule
 from placet_verify.permit.standing import OTHER_REPORTING_LINE, SECOND_LINE
 
 STUCK = "no release could be approved, so it cannot be published."
-STUCK_NOW = "no release can be approved."  # by the policy in force
+STUCK_NOW = "no new request can be approved."  # by the policy in force
 NOT_BEFORE = "Before that it cannot be published."
 STANDING = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # what asks where people stand
 

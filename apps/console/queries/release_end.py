@@ -20,6 +20,7 @@ from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
 from apps.console.queries.promotions import with_promotion
+from apps.console.queries.release_review import lifting_of
 from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
 from apps.console.queries.under_way import with_moving
 from apps.console.templatetags.placet import ago
@@ -28,7 +29,6 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import OPEN_STATES, UNFINISHED_STATES, Release
 from apps.governance.queries.people import NamedPerson, who_can_decide
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
-from apps.governance.queries.requested_changes import lifted_by
 from apps.governance.rules import CHANGES, RETRIABLE, ReleaseState
 from apps.identity.queries import name_in
 from apps.identity.rules.permissions import roles_with
@@ -238,8 +238,8 @@ class ReleaseEnd:
     @property
     def _asking(self) -> str:
         """Whose request for changes holds it, and how that ends."""
-        names = [request.name for request in self.view.requests]
-        return f"Held until {lifted_by(names)}" if names else ""
+        lifting = lifting_of(self.view)
+        return lifting.for_good or (f"Held until {lifting.until}" if lifting.asked else "")
 
     @property
     def checked_at(self) -> datetime | None:

@@ -13,7 +13,7 @@ from apps.console.queries.release_rows import may_withdraw
 from apps.governance import gates
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
-from apps.governance.queries.requested_changes import Answered, lifted_by
+from apps.governance.queries.requested_changes import Answered, Lifting
 from apps.governance.rules import ReleaseState
 from placet.kernel.actor import Actor
 from placet_verify.statements import APPROVE, REJECT, REQUEST_CHANGES
@@ -106,8 +106,9 @@ class Review:
     @property
     def held(self) -> str:
         """Until when it is held."""
-        lifting = lifted_by([one.name for one in self.requests])
-        return f"The release is held until {lifting}, or it is rejected or withdrawn."
+        lifting = lifting_of(self.view)
+        stands = f"The release is held until {lifting.until}, or it is rejected or withdrawn"
+        return f"{lifting.for_good or stands}."
 
     @property
     def is_own(self) -> bool:
@@ -154,6 +155,12 @@ def _options(view: ReleaseView) -> Iterator[Option]:
     yield Option(REQUEST_CHANGES, "Request changes", "outline-primary", holds)
     ends = "This ends the release. A new one can be requested."
     yield Option(REJECT, "Reject", "danger", ends)
+
+
+def lifting_of(view: ReleaseView) -> Lifting:
+    """Return who asked for the changes that hold a release, and what they can still do about it."""
+    made = {one.pk: one for one in view.made}
+    return Lifting([(one.name, getattr(made[one.id], "lifts", "")) for one in view.requests])
 
 
 def asking_sign(view: ReleaseView) -> Iterator[Sign]:

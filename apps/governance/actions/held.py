@@ -1,6 +1,8 @@
 """Requests for changes: what they keep from happening, and how they are lifted, by who made them
 alone."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from apps.audit.actions import Recorder, record
@@ -9,7 +11,7 @@ from apps.governance.actions.locking import lock_release
 from apps.governance.errors import ChangesRequested, Expired, WrongState
 from apps.governance.events import CHANGES_LIFTED
 from apps.governance.models import Decision, Release
-from apps.governance.queries.requested_changes import lifted_by
+from apps.governance.queries.requested_changes import Lifting, with_lifting
 from apps.governance.rules import TAKEN_BACK, ReleaseState
 from apps.identity.queries import people_names
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
@@ -31,12 +33,14 @@ def refuse_held(release: Release) -> None:
     asking = Decision.objects.filter(
         release=release, voided_reason="", verdict=REQUEST_CHANGES
     ).order_by("pk")
-    people = list(asking.values_list("person", flat=True))
+    asked: list[Any] = list(with_lifting(asking).only("person"))
+    people = [(row.person, row.lifts) for row in asked]
     if not people:
         return
-    names = people_names(people)
-    lifting = lifted_by([names.get(person, person) for person in people])
-    raise ChangesRequested(f"Nothing starts this release until {lifting}")
+    names = people_names(person for person, _ in people)
+    lifting = Lifting([(names.get(person, person), lifts) for person, lifts in people])
+    stands = f"Nothing starts this release until {lifting.until}"
+    raise ChangesRequested(lifting.for_good or stands)
 
 
 def void(decision: Decision, because: str) -> None:

@@ -33,7 +33,7 @@ from apps.governance.queries.people import (
     who_opens,
 )
 from apps.governance.queries.records import ReleaseRecord, record_of
-from apps.governance.queries.requested_changes import Answer, Answered, with_answers
+from apps.governance.queries.requested_changes import Answer, Answered, with_answers, with_lifting
 from apps.governance.queries.review_requests import (
     Reviewer,
     may_be_asked,
@@ -231,10 +231,10 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
 
 
 def _made_on(row: Release) -> list[Decision]:
-    """Return the decisions on a release, each with what was kept of it, and whether a recall that
-    stands took it back since (``taken_back``)."""
+    """Return the decisions on a release, each with what was kept of it, whether a recall that
+    stands took it back since (``taken_back``), and who can still lift it (``lifts``)."""
     made = Decision.objects.filter(release=row).select_related("record")
-    told = made.annotate(taken_back=keeper().took_back(standing=True))
+    told = with_lifting(made).annotate(taken_back=keeper().took_back(standing=True))
     return [*told.order_by("created_at", "pk")]
 
 

@@ -1,7 +1,7 @@
 """What stands still in environments: policy drafts that the reader may publish, and releases that
 wait for an approval that nobody can give, for those who see who has access."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,26 +48,51 @@ def standstill(actor: Actor) -> Standstill:
     all that could be.
     """
     seen = visible(Environment.objects.all(), actor, view="access.view").values("pk")
-    drafts = publishable_drafts(actor).filter(environment=OuterRef("pk")).order_by("created_at")
+    drafts = _drafts(actor)
     places = Environment.objects.filter(Q(Exists(_waiting()), pk__in=seen) | Exists(drafts))
-    places = with_deciders(places.select_related("project")).annotate(
-        waiting=ArraySubquery(_waiting_as_json()),
-        drafts=ArraySubquery(drafts.values(json=JSONArray("number", "created_at"))[:INBOX_LIMIT]),
+    told = _with_drafts(places, drafts).annotate(waiting=ArraySubquery(_waiting_as_json()))
+    rows = list(told.order_by("project__name", "name"))
+    there = [place for place in rows if actor.can("access.view", scope_of(place))]
+    stuck = [row for place in there if (row := _stuck_in(place, actor))]
+    return Standstill(_oldest(rows), stuck)
+
+
+def publishable(actor: Actor) -> list[PolicyRevision]:
+    """Return the policy drafts that ``actor`` may publish, oldest first, in environments that were
+    read with who decides there (one query)."""
+    drafts = _drafts(actor)
+    return _oldest(_with_drafts(Environment.objects.filter(Exists(drafts)), drafts))
+
+
+def _drafts(actor: Actor) -> QuerySet[PolicyRevision]:
+    """Return the policy drafts of an environment that ``actor`` may publish."""
+    drafts = publishable_drafts(actor).filter(environment=OuterRef("pk"))
+    return drafts.order_by("created_at")
+
+
+def _with_drafts(
+    places: QuerySet[Environment], drafts: QuerySet[PolicyRevision]
+) -> QuerySet[Environment, Any]:
+    told = drafts.values(json=JSONArray("pk", "number", "created_at", "document__gates"))
+    return with_deciders(places.select_related("project")).annotate(
+        drafts=ArraySubquery(told[:INBOX_LIMIT])
     )
-    found = Standstill([], [])
-    for place in places.order_by("project__name", "name"):
-        found.drafts.extend(_drafts_in(place))
-        if actor.can("access.view", scope_of(place)) and (row := _stuck_in(place, actor)):
-            found.stuck.append(row)
-    found.drafts.sort(key=lambda draft: draft.created_at)
-    del found.drafts[INBOX_LIMIT:]
-    return found
+
+
+def _oldest(places: Iterable[Any]) -> list[PolicyRevision]:
+    found = [draft for place in places for draft in _drafts_in(place)]
+    return sorted(found, key=lambda draft: draft.created_at)[:INBOX_LIMIT]
 
 
 def _drafts_in(place: Any) -> Iterator[PolicyRevision]:
-    for number, at in place.drafts or ():  # none at all for who may publish nowhere
+    for pk, number, at, gates in place.drafts or ():  # none at all for who may publish nowhere
         yield PolicyRevision(
-            environment=place, number=number, created_at=datetime.fromisoformat(at)
+            pk=pk,
+            environment=place,
+            project_id=place.project_id,
+            number=number,
+            created_at=datetime.fromisoformat(at),
+            document={"gates": gates},
         )
 
 

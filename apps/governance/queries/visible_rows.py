@@ -349,12 +349,6 @@ def publishable_drafts(actor: Actor) -> QuerySet[PolicyRevision]:
     return rows.filter(counts).exclude(drafted_by=actor.accountable)
 
 
-def publishable(actor: Actor) -> list[PolicyRevision]:
-    """Return the policy drafts that ``actor`` may publish, oldest first."""
-    rows = publishable_drafts(actor).select_related("environment__project")
-    return list(rows.defer("source", "envelope").order_by("created_at")[:INBOX_LIMIT])
-
-
 def asked_as(of: Release, actor: Actor) -> set[str]:
     """Return the missing roles that ``actor`` holds and that being requester or author does not
     exclude; where the actor stands is not asked."""

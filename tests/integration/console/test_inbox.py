@@ -16,7 +16,8 @@ from apps.governance.actions import (
     review_break_glass,
 )
 from apps.governance.models import PolicyRevision, Release
-from apps.governance.queries.visible_rows import publishable, waiting_on
+from apps.governance.queries.standstill import publishable
+from apps.governance.queries.visible_rows import waiting_on
 from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind

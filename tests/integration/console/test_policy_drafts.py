@@ -7,7 +7,7 @@ from apps.governance.actions import draft_policy
 from apps.governance.models import PolicyRevision
 from apps.identity.actions import deactivate_person, place_person
 from placet.kernel.actor import SYSTEM
-from tests.support.factories import browser
+from tests.support.factories import api, browser, token_for
 from tests.support.page_text import text_of
 from tests.support.world import OPEN, World
 
@@ -103,20 +103,48 @@ def test_a_draft_that_nobody_could_satisfy_offers_nobody_to_publish_it(world: Wo
     assert why in own and "Withdraw this draft" in own and "Publish or" not in own
 
 
+@pytest.mark.parametrize("path", ["/", "/inbox/"])
+def test_a_draft_that_waits_but_cannot_be_published_says_why_and_who_is_to_do_what(
+    world: World, path: str
+) -> None:
+    vito = browser(world.people["Vito"])
+    drafted(world, OPEN)
+    assert "cannot be published" not in text_of(vito.get(path).content.decode())
+    drafted(world, NINE)
+    said = text_of(vito.get(path).content.decode())
+    assert said.count("so it cannot be published.") == 1
+    assert "It asks for 9 approvers, and only 2 people hold that role here (Vera risk" in said
+    assert "An access administrator gives people that role first, or the draft is" in said
+
+
+def test_the_api_says_it_too_but_no_names_to_a_token_that_sees_nobody(world: World) -> None:
+    drafted(world, NINE)
+    vito = world.people["Vito"]
+    (task,) = api(token_for(vito)).get("/inbox/tasks").json()["items"]
+    assert "It asks for 9 approvers" in task["detail"] and "Vera risk" in task["detail"]
+    (task,) = api(token_for(vito, scopes=["policy.view"])).get("/inbox/tasks").json()["items"]
+    assert task["detail"].endswith("a draft to review")
+
+
 def test_a_policy_in_force_that_nobody_can_meet_any_more_says_so_as_its_environment_does(
     world: World, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     world.policy("staging", OPEN + "  - {gate: approvals, role: approver, count: 2}\n")
+    approved = world.request("staging")
+    for person in (world.vera, world.vito):
+        world.decide(approved, person)
     why = "It asks for 2 approvers, and only 1 person holds that role here"
     there = f"/projects/{world.project.slug}/environments/staging/"
     client = browser(world.people["Vera"])
+    approved.refresh_from_db()
+    assert approved.state == "approved"
     for place in (PLACE, there):
         assert why not in text_of(client.get(place).content.decode())
     deactivate_person(world.people["Vito"], actor=SYSTEM)
     for place in (PLACE, there):
         with django_assert_max_num_queries(12):
             said = text_of(client.get(place).content.decode())
-        assert f"{why} (Vera risk): no release can be approved." in said, place
+        assert f"{why} (Vera risk): no new request can be approved." in said, place
         assert "cannot be published" not in said
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from apps.governance.actions import withdraw_changes
 from apps.governance.models import Decision, Release
-from apps.identity.actions import revoke_role
+from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
 from tests.support.break_glass import fragile, opened
-from tests.support.factories import api, browser, token_for
+from tests.support.factories import api, browser, grant, team, token_for
 from tests.support.page_text import text_of
 from tests.support.world import World
 
@@ -79,6 +79,32 @@ def test_a_held_release_says_who_asked_for_what_wherever_it_is_told(world: World
         assert "Changes requested by Rita risk" in shown(world, "Rex", path), path
     assert "you requested changes" in shown(world, "Rita", "/releases/")
     assert "Changes requested" in shown(world, "Rita", f"/people/{world.rita.id}/")
+
+
+def test_who_can_do_less_about_it_now_is_not_waited_for_to_decide_again(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rita, ASKS, comment=WHY)
+    team("Desk", world.people["Rita"], roles={"viewer": (world.project, "staging")})
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
+    page = shown(world, "Rex", page_of(release))
+    assert "held until Rita risk withdraws that, or it is rejected or withdrawn." in page
+    assert "decides again" not in page
+
+
+@pytest.mark.parametrize("end", ["no role", "a role elsewhere", "deactivated"])
+def test_nobody_is_waited_for_who_can_lift_it_no_more(world: World, end: str) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rita, ASKS, comment=WHY)
+    if end == "deactivated":
+        deactivate_person(world.people["Rita"], actor=SYSTEM)
+    else:
+        revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
+    if end == "a role elsewhere":
+        grant(world.people["Rita"], {"reviewer": (world.project, "production")})
+    page = shown(world, "Rex", page_of(release))
+    assert "Rita risk has no access here any more, so nobody can lift that" in page
+    assert "its requester can withdraw it and request it anew" in page
+    assert "Rita risk decides again" not in page and "Rita risk withdraws" not in page
 
 
 def test_it_waits_for_who_asked_for_it_and_who_made_its_version(world: World) -> None:

@@ -10,8 +10,8 @@ from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.models import BreakGlass, PolicyRevision, Release
 from apps.governance.queries import menu, release_view
 from apps.governance.queries.duties import duties_of
-from apps.governance.queries.standstill import standstill
-from apps.governance.queries.visible_rows import publishable, waiting_on
+from apps.governance.queries.standstill import publishable, standstill
+from apps.governance.queries.visible_rows import waiting_on
 from apps.identity.actions import grant_role, revoke_role
 from apps.identity.models import RoleBinding, User
 from apps.serving.errors import Recalled

@@ -153,6 +153,19 @@ def test_nobody_else_lifts_it_and_who_lost_the_role_still_does(world: World) -> 
     assert actions.withdraw_changes(asked, actor=world.rita).voided_reason == "withdrawn"
 
 
+def test_what_starts_nothing_says_who_can_lift_it_now(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rita, ASKS)
+    factories.grant(world.people["Rita"], {"viewer": world.project})
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"], role="reviewer"), actor=SYSTEM)
+    Release.objects.filter(pk=release.pk).update(state="approved")  # by somebody's own hand
+    with pytest.raises(errors.ChangesRequested, match=r"until Rita risk withdraws that$"):
+        actions.begin_rollout(release, actor=SYSTEM)
+    RoleBinding.objects.get(person=world.people["Rita"]).delete()
+    with pytest.raises(errors.ChangesRequested, match="nobody can lift that"):
+        actions.begin_rollout(release, actor=SYSTEM)
+
+
 def test_only_a_request_for_changes_is_withdrawn(world: World) -> None:
     world.policy("staging", TWO)
     approval = world.decide(world.request("staging"), world.rita)

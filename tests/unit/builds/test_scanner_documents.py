@@ -144,6 +144,25 @@ def test_texts_are_texts(name: str, tmp_path: Path) -> None:
 STRICT = [ending for ending in KINDS if ending not in {".gif", ".png"}]
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda pdf: pdf.replace(b"startxref", b"startxxxx"), "but it lacks startxref at its end"),
+        (lambda pdf: pdf[:-40], "but it does not end as a PDF does (%%EOF): it is cut off"),
+        (lambda pdf: pdf + b"more", "it is cut off, or more was added"),
+        (lambda pdf: b"\x7fELF" + pdf, "is native program code, which nobody reads here"),
+    ],
+    ids=["no startxref", "cut off", "more behind", "a program"],
+)
+def test_what_is_wrong_with_a_document_is_said_and_what_to_do(
+    change: Callable[[bytes], bytes], said: str
+) -> None:
+    findings = scan_bytes("report.pdf", change(picture("PDF")), NOWHERE).findings
+    told = [what for _, verdict, what in findings if verdict == "unknown"]
+    assert any(said in what for what in told), told
+    assert told[0].endswith(("save or export it again", "leave it out"))
+
+
 @pytest.mark.parametrize("ending", STRICT)
 def test_what_is_cut_off_or_has_something_behind_it_is_not_safe(ending: str) -> None:
     data = KINDS[ending]()

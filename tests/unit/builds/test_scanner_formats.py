@@ -123,7 +123,7 @@ def test_an_onnx_file_is_safe_only_when_its_graph_holds() -> None:
         data = b"\x08\x09\x3a" + bytes([len(graph)]) + graph
         report = scan_bytes("model.onnx", data, NOWHERE)
         assert report.verdict() == "unknown"
-        assert "is called ONNX and is none" in report.findings[0][2]
+        assert "is called ONNX, but cannot be read as that" in report.findings[0][2]
 
 
 def test_native_files_of_boosted_trees_are_data() -> None:

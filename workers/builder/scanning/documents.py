@@ -58,8 +58,10 @@ def pdf(stream: IO[bytes]) -> None:
     size = _size(stream)
     stream.seek(max(size - 1024, 0))
     before, marker, behind = stream.read().rpartition(b"%%EOF")
-    if not marker or behind.strip(b"\r\n \0") or b"startxref" not in before:
-        raise NotWhole("it has no end, or something stands behind it")
+    if not marker or behind.strip(b"\r\n \0"):
+        raise NotWhole("it does not end as a PDF does (%%EOF): it is cut off, or more was added")
+    if b"startxref" not in before:
+        raise NotWhole("it lacks startxref at its end, so it does not say where its contents are")
 
 
 def riff(kind: bytes) -> Callable[[IO[bytes]], None]:

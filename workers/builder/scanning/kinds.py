@@ -46,6 +46,7 @@ PROGRAMS = (
     b"#!",
 )
 NATIVE = PROGRAMS[:-1]
+UNREAD = "which nobody reads here: leave it out"
 # How ONNX and PyTorch call the files that a model's weights lie in, after the model or a parameter
 # ("running_mean", "in_proj_weight"): an ending with a low line is that of no loader.
 WEIGHTS = {"", *words(".data .bin .weight .weights .bias .alpha .beta .gamma .scale")}
@@ -57,7 +58,9 @@ def reader(own: PurePosixPath, head: bytes, name: str, stream: IO[bytes]) -> rea
     """Return what reads a file of this name that begins so, ``None`` when nothing does."""
     suffix, called = readers.suffix_of(own), own.name.lower()  # some disks know one case
     if head.startswith(NATIVE) or _is_windows(head, stream):
-        return readers.says("unknown", "is native program code")
+        return readers.says(
+            "unknown", "is native program code, which nobody reads here: leave it out"
+        )
     if suffix in CODE:
         return readers.says("code-carrying", "is source or program code")
     if called == "mlmodel":

@@ -124,7 +124,7 @@ def _is_table(stream: IO[bytes], place: Place) -> bool:
 
 def read_text(stream: IO[bytes], place: Place) -> Told:
     if not texts.is_text(stream) and not _is_table(stream, place):
-        yield "unknown", "is called text and is none"
+        yield "unknown", "is called text, but cannot be read as text"
         return
     if requirements.is_called_so(PurePosixPath(place.name)):
         stream.seek(0)
@@ -172,7 +172,7 @@ def forest_reader(library: str, read: Callable[[IO[bytes]], bool]) -> Reader:
 def read_yaml(stream: IO[bytes], place: Place) -> Told:
     """A tag of Python's makes whoever loads it carelessly call something; events make nothing."""
     if not texts.is_text(stream):
-        yield "unknown", "is called text and is none"
+        yield "unknown", "is called text, but cannot be read as text"
         return
     stream.seek(0)
     raw = stream.read(MAX_YAML + 1)
@@ -243,7 +243,7 @@ def read_onnx(stream: IO[bytes], place: Place) -> Told:
         yield "unknown", f"is ONNX that is not read here: {error}"
         return
     except (onnx_fields.NotOnnx, RecursionError) as error:
-        yield "unknown", f"is called ONNX and is none: {error}"
+        yield "unknown", f"is called ONNX, but cannot be read as that: {error}"
         return
     place.weights.update((folder / weights.location).as_posix() for weights in outside)
     yield "safe", ""
@@ -271,7 +271,7 @@ def read_parquet(stream: IO[bytes], place: Place) -> Told:
     try:
         pickled = headers.parquet_pickles(stream)
     except headers.NotOne as error:
-        yield "unknown", f"is called Parquet and is none: {error}"
+        yield "unknown", f"is called Parquet, but cannot be read as that: {error}"
         return
     if pickled:
         yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
@@ -285,7 +285,7 @@ def document_reader(suffix: str) -> Reader:
         try:
             documents.WHOLE[suffix](stream)
         except documents.NotWhole as error:
-            yield "unknown", f"is called {suffix} and is none: {error}"
+            yield "unknown", f"is called {suffix}, but {error}; save or export it again"
             return
         if suffix in documents.TABLES and documents.holds(stream, headers.PICKLED_TYPE):
             yield "unknown", "has a column of a type that pyarrow before 14.0.1 unpickles"
@@ -311,7 +311,7 @@ def _measured(
     try:
         check(stream)
     except headers.NotOne as error:
-        return "unknown", f"is called {kind} and is none: {error}"
+        return "unknown", f"is called {kind}, but cannot be read as that: {error}"
     except headers.Lies as error:
         return place.lies, f"has a {kind} header that lies: {error}"
     return verdict, "" if verdict == "safe" else f"is {kind}, which is not read further"
@@ -325,7 +325,7 @@ def read_numpy(stream: IO[bytes], place: Place) -> Told:
     try:
         objects = headers.numpy_objects(stream, min(headers.MAX_NUMPY_HEADER, left))
     except headers.NotOne as error:
-        yield "unknown", f"is called NumPy and is none: {error}"
+        yield "unknown", f"is called NumPy, but cannot be read as that: {error}"
         return
     except headers.Lies as error:
         yield place.lies, f"has a NumPy header that lies: {error}"
@@ -350,7 +350,7 @@ def read_keras(stream: IO[bytes], place: Place) -> Told:
     try:
         findings = list(headers.keras(stream.read(MAX_CONFIG)))
     except headers.NotOne as error:
-        yield "unknown", f"is called Keras and is none: {error}"
+        yield "unknown", f"is called Keras, but cannot be read as that: {error}"
         return
     yield "safe", ""
     yield from findings
@@ -373,7 +373,7 @@ def read_skops(stream: IO[bytes], place: Place) -> Told:
     try:
         schema = skops.read(stream.read(skops.MAX_SCHEMA + 1))
     except skops.NotSkops as error:
-        yield "unknown", f"is called skops and is none: {error}"
+        yield "unknown", f"is called skops, but cannot be read as that: {error}"
         return
     yield "safe", ""
     types = schema.types
