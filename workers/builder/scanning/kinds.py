@@ -46,7 +46,6 @@ PROGRAMS = (
     b"#!",
 )
 NATIVE = PROGRAMS[:-1]
-UNREAD = "which nobody reads here: leave it out"
 # How ONNX and PyTorch call the files that a model's weights lie in, after the model or a parameter
 # ("running_mean", "in_proj_weight"): an ending with a low line is that of no loader.
 WEIGHTS = {"", *words(".data .bin .weight .weights .bias .alpha .beta .gamma .scale")}
