@@ -188,8 +188,8 @@ class WebhookPage:
             who = f"enable it, as anybody can with permission to export {log}"
         if not hook.enabled_by:
             return [Banner("info", f"Not enabled yet, and told of nothing: {who}.")]
-        tone = "danger" if hook.reason in BY_ITSELF else "info"
-        return [Banner(tone, f"{self.disabled}. To go on, {who}.")]
+        text = f"{self.disabled}. To go on, {who}."
+        return [Banner("danger" if hook.reason in BY_ITSELF else "info", text)]
 
     @property
     def disabled(self) -> str:

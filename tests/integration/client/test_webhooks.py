@@ -224,9 +224,15 @@ def test_a_table_says_what_is_wrong_in_words_and_names_every_former_key(
     Webhook.objects.update(last_error="It answers 500")
     at = now()
     WebhookDelivery.objects.create(
-        webhook=Webhook.objects.get(), kind="test.v1", created_at=at, asked_at=at, next_at=at,
-        state="failed", attempts=1, error="The call failed: no connection",
-    )  # fmt: skip
+        webhook=Webhook.objects.get(),
+        kind="test.v1",
+        created_at=at,
+        asked_at=at,
+        next_at=at,
+        state="failed",
+        attempts=1,
+        error="The call failed: no connection",
+    )
     assert main(["webhook", "show", "hook"]) == 0
     shown = capsys.readouterr().out
     assert "enabled, last attempt failed" in shown
