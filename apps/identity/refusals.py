@@ -26,6 +26,7 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     token = ApiToken.objects.filter(pk=actor.token).first() if actor.token else None
     who = actor.label if actor.kind == "service" else "you"
     given = _role_is_given(permissions, who, _narrower(actor, permissions, scope), scope)
+    given += f": {who_gives_roles(actor, scope)} can give it to {who}"
     if token is None:
         return f"{_needs(permissions)}{given}"
     held = [p for p in permissions if _holds(actor, p, scope)]
@@ -36,6 +37,15 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     if not able:
         return f"{_needs(held)}, which no token carries: do it at {config().public_origin}"
     return _narrow(token, able[0], who)
+
+
+def who_gives_roles(actor: Actor, scope: Scope | None) -> str:
+    """Return whom ``actor`` asks for a role at ``scope``; ``None`` is anywhere. Who gives roles
+    there asks somebody else who does: nobody widens their own access."""
+    held = held_grants(actor.id) if actor.token else actor.grants
+    gives = (grant.scope for grant in held if grant.permission == "access.manage")
+    own = any(scope is None or given.covers(scope) for given in gives)
+    return f"{'another' if own else 'an'} access administrator"
 
 
 def second_factor_needed(roles: Iterable[str]) -> str:
@@ -76,7 +86,7 @@ def _role_is_given(
         whole = "project" if scope.project else "instance"
         where = f" in the whole {whole}; {who} {hold} {held} in {_places(narrower)}"
     word = "role" if len(roles) == 1 else "roles"
-    return f" ({word} {' or '.join(roles)}{where}): an access administrator can give it to {who}"
+    return f" ({word} {' or '.join(roles)}{where})"
 
 
 def _narrower(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> list[Grant]:

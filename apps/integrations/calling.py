@@ -7,7 +7,8 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from apps.integrations.chat_messages import ChatMessage
-from apps.integrations.rules import hidden, wished
+from apps.integrations.hiding import hidden
+from apps.integrations.rules import wished
 from apps.integrations.senders import MOST_ANSWER, TEST, TIMEOUT, Patience, status_words
 from apps.integrations.signing import signed
 from apps.integrations.webhook_secrets import OpenedWebhook

@@ -137,11 +137,20 @@ class Webhook(Audited):
     are encrypted (``placet.kernel.secret_box``) and in no event; of the address ``origin`` is
     shown. ``older_formers`` are what signed before that one, the last first: each its ``signing``,
     ``public_key`` and ``until``. ``cursor`` is the index of the next event. ``failing_since`` is
-    when the first delivery failed since one got through.
+    when the first delivery failed since one got through, ``last_error`` what the last attempt came
+    to, a test's too; '' once one got through.
     """
 
     LOG_HIDDEN = frozenset(
-        {"address", "signing", "former_signing", "older_formers", "cursor", "failing_since"}
+        {
+            "address",
+            "signing",
+            "former_signing",
+            "older_formers",
+            "cursor",
+            "failing_since",
+            "last_error",
+        }
     )
 
     id = IdField("whk")
@@ -168,6 +177,8 @@ class Webhook(Audited):
     former_until = models.DateTimeField(null=True, blank=True)
     created_by = models.CharField(max_length=40)
     enabled_by = models.CharField(max_length=40, blank=True)  # '': nobody enabled it yet
+    # '': nobody did, or it is not known
+    disabled_by = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     signing = models.TextField()  # '': a chat's
@@ -175,6 +186,7 @@ class Webhook(Audited):
     older_formers = models.JSONField(default=list, db_default=[])
     cursor = models.BigIntegerField(default=0)
     failing_since = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [

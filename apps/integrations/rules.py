@@ -6,10 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from html.entities import html5
 from typing import Literal
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from apps.integrations.chats import STANDARD, chat_fault, service_fault
 
@@ -169,11 +167,7 @@ PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0)
 JITTER = 0.2
 MOST_WISHED = 6 * 3600.0  # seconds of a Retry-After that are followed
 GONE = 410
-_PARTED = re.compile(r"[/?&=:;,@ ]")
-SHORT = 6  # characters of a part of an address: what is shorter is no secret
 MOST_DATE = 40  # characters of a Retry-After
-MOST_WRITTEN = 12  # characters that a letter of an address takes, as in &#x0000061;
-_CUT_LETTER = re.compile(r"[%&\\][\w%#]{0,11}|")  # the beginning of how one is written, or nothing
 
 WebhookOutcome = Literal["delivered", "waiting", "failed"]
 
@@ -259,56 +253,3 @@ def wished(retry_after: str, at: datetime) -> float | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - at).total_seconds())
-
-
-def hidden(text: str, url: str) -> str:
-    """Return ``text``, in which whoever answers may repeat the address, without what is secret
-    of ``url``: its parts in whatever case, and escaped for a URL, HTML or JSON. The text may end
-    anywhere: a part that is only begun there is none to see either."""
-    pieces = _pieces(url)
-    if not pieces:
-        return text
-    end = min(_begun(text, piece) for piece in pieces)
-    whole = text if end == len(text) else f"{text[:end]}…"
-    pattern = "|".join("".join(map(_written, piece)) for piece in pieces)
-    return re.sub(pattern, "…", whole, flags=re.IGNORECASE)
-
-
-def _pieces(url: str) -> list[str]:
-    """Return what is secret of an address, as it stands there and as it is read: longest first."""
-    target = url.removeprefix(origin_of(url))
-    whole = (target, *_PARTED.split(target))
-    read = {form(one) for one in whole for form in (str, unquote, unquote_plus)}
-    parts = read.union(*map(_PARTED.split, read))
-    return sorted((part for part in parts if len(part) >= SHORT), key=len, reverse=True)
-
-
-def _begun(text: str, piece: str) -> int:
-    """Return where ``text`` begins to repeat ``piece`` and ends before it is through, else its
-    length. A letter may be cut in the middle of how it is written."""
-    letters = [_letter(one) for one in piece]
-    for start in range(max(0, len(text) - MOST_WRITTEN * len(piece)), len(text)):
-        at = start
-        for read, letter in enumerate(letters):
-            found = letter.match(text, at)
-            if found is None:
-                if read >= SHORT and _CUT_LETTER.fullmatch(text, at):
-                    return start
-                break
-            at = found.end()
-    return len(text)
-
-
-@lru_cache(maxsize=512)
-def _letter(letter: str) -> re.Pattern[str]:
-    return re.compile(_written(letter), re.IGNORECASE)
-
-
-def _written(letter: str) -> str:
-    """Return the pattern of all ways to write a letter of an address."""
-    code = ord(letter)
-    quoted = "".join(f"%(?:25)*{byte:02x}" for byte in letter.encode("utf-8", "replace"))
-    named = [re.escape(name) for name, said in html5.items() if said == letter and name[-1] == ";"]
-    ways = [rf"\\?{re.escape(letter)}", quoted, rf"\\u{code:04x}"]
-    ways += [f"&#0{{0,6}}{code};", f"&#x0{{0,6}}{code:x};", *(f"&{name}" for name in named)]
-    return f"(?:{'|'.join([*ways, re.escape('+')] if letter == ' ' else ways)})"

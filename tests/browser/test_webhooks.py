@@ -64,7 +64,7 @@ def test_an_admin_adds_a_webhook_and_an_auditor_enables_it(
     page.get_by_text("it is shown only once").wait_for()
     assert "whsec_" in page.locator("[data-copy]").first.inner_text()
     page.get_by_role("link", name="I have copied it").click()
-    page.get_by_text("Not enabled yet: someone with permission to export the whole").wait_for()
+    page.get_by_text("Not enabled yet, and told of nothing: someone with permission").wait_for()
     assert "whsec_" not in page.content()
     assert page.get_by_role("button", name="Enable", exact=True).count() == 0
     page.get_by_role("button", name="Send a test").click()

@@ -92,6 +92,8 @@ def no_project(actor: Actor) -> str:
     """Say why somebody sees no project, and what helps."""
     if not actor.grants:
         return no_role(actor)
+    if actor.can_somewhere("project.create"):
+        return "There is no project yet: make one under Projects."
     return "There is no project yet: an access administrator makes one."
 
 

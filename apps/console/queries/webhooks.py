@@ -1,5 +1,6 @@
 """Webhooks and what they were sent, as their pages show them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Banner, Button, Sign
 from apps.console.queries.paging import keyed, newest
 from apps.console.templatetags.placet import number, sees_a_part
+from apps.identity.rules.permissions import roles_with
+from apps.integrations.actions.webhook_states import DROPPED
 from apps.integrations.chats import CHATS, Chat
 from apps.integrations.models import (
     BY_ITSELF,
@@ -38,8 +41,17 @@ from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
 DELIVERIES = 20  # on one page
+STARTERS = f"role {' or '.join(roles_with('audit.export'))}"
 CHOICES = tuple((name, group.title) for name, group in GROUPS.items())
 SERVICES = tuple((one.value, one.label) for one in WebhookService)
+
+
+def brief(error: str) -> str:
+    """Return what went wrong in a short sentence, without what the system or a receiver says of
+    it in brackets and behind."""
+    first, *more = re.sub(r" \(.*\)", "", error, flags=re.DOTALL).split(". ")
+    said = first.removeprefix("The call failed: ")
+    return ". ".join([f"{said[:1].upper()}{said[1:]}", *([DROPPED] if DROPPED in more else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +64,17 @@ class WebhookRow:
     @property
     def state(self) -> str:
         """What it does now."""
-        if self.webhook.state == WebhookState.ENABLED:
-            return "failing" if self.webhook.failing_since else "streaming"
-        return "not_begun" if not self.webhook.enabled_by else "webhook_off"
+        hook = self.webhook
+        if hook.state == WebhookState.ENABLED and not hook.failing_since:
+            return "attempt_failed" if hook.last_error else "streaming"
+        if hook.state == WebhookState.ENABLED:
+            return "failing"
+        return "not_enabled" if not hook.enabled_by else "webhook_off"
+
+    @property
+    def last_error(self) -> str:
+        """What the last attempt came to; nothing where it got through."""
+        return brief(self.webhook.last_error)
 
     @property
     def told(self) -> str:
@@ -120,9 +140,10 @@ class DeliveryLine:
         return self.delivery.state == WebhookDeliveryState.WAITING
 
     @property
-    def is_ahead(self) -> bool:
-        """Whether that is some time away."""
-        return self.waits and self.delivery.next_at > now()
+    def error(self) -> str:
+        """What went wrong last, in a short sentence."""
+        said, called = brief(self.delivery.error), self.delivery.error.startswith("The call failed")
+        return f"No answer: {said[:1].lower()}{said[1:]}" if called else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +183,23 @@ class WebhookPage:
         if hook.state == WebhookState.ENABLED:
             return []
         log = f"the log of {hook.project.name}" if hook.project else "the whole log"
-        who = f"someone with permission to export {log} has to enable it"
+        who = f"someone with permission to export {log} ({STARTERS}) has to enable it"
+        if self.may_enable:
+            who = f"enable it, as anybody can with permission to export {log}"
         if not hook.enabled_by:
-            return [Banner("info", f"Not enabled yet: {who}.")]
-        why = WebhookReason(hook.reason).label
-        text = f"Disabled: {why[0].lower()}{why[1:]}. To go on, {who}."
+            return [Banner("info", f"Not enabled yet, and told of nothing: {who}.")]
+        text = f"{self.disabled}. To go on, {who}."
         return [Banner("danger" if hook.reason in BY_ITSELF else "info", text)]
+
+    @property
+    def disabled(self) -> str:
+        """Who disabled it, and why."""
+        hook = self.row.webhook
+        name = self.names.get(hook.disabled_by, "")
+        if name and hook.reason == WebhookReason.ASKED:
+            return f"Disabled by {name}"
+        why = WebhookReason(hook.reason).label
+        return f"Disabled{f' by {name}' if name else ''}: {why[0].lower()}{why[1:]}"
 
     @property
     def formers_until(self) -> list[datetime]:
@@ -220,6 +252,16 @@ class AttemptRow:
         if not self.attempt.error:
             return Sign("pass", "✓", str(status))
         return Sign("fail", "✕", str(status) if status else "No answer")
+
+    @property
+    def error(self) -> str:
+        """What went wrong, in a short sentence."""
+        return brief(self.attempt.error)
+
+    @property
+    def detail(self) -> str:
+        """All that is known of it, where that is more."""
+        return "" if self.error == self.attempt.error else self.attempt.error
 
     @property
     def details(self) -> str:
@@ -289,7 +331,7 @@ def webhook_page(webhook_id: str, actor: Actor, *, after: str = "") -> WebhookPa
     """Return one webhook with a page of its deliveries, or raise :class:`NotFound`."""
     hook = get_webhook(webhook_id, actor)
     rows, key = newest(visible_deliveries(hook, actor), after, DELIVERIES)
-    names = actor_names({hook.created_by, hook.enabled_by} - {""})
+    names = actor_names({hook.created_by, hook.enabled_by, hook.disabled_by} - {""})
     count = waiting_of([hook]).get(hook.pk, 0)
     lines = [DeliveryLine(row) for row in rows]
     return WebhookPage(WebhookRow(hook, count), actor, lines, key, names)

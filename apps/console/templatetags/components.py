@@ -23,6 +23,8 @@ from apps.console.queries.release_words import gate_sign, listed_state
 from apps.console.templatetags.placet import ago, state
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
+from apps.identity.queries import scope_of
+from apps.identity.refusals import who_gives_roles
 
 register = template.Library()
 RENEWS = mark_safe(
@@ -245,6 +247,12 @@ def person_link(context: Context, actor_id: str, name: str) -> SafeString:
     """Show the ``name`` of who did something, a link where it is a person whose page the reader
     may open."""
     return linked(name, person_url(actor_id or "", context["actor"]))
+
+
+@register.simple_tag(takes_context=True)
+def gives_roles(context: Context, project: Any) -> str:
+    """Say whom the reader asks for a role in a ``project``."""
+    return who_gives_roles(context["actor"], scope_of(project))
 
 
 @register.simple_tag(takes_context=True)

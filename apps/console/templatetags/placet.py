@@ -110,6 +110,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "paused": ("wait", "‖", "Paused"),
     "failing": ("fail", "▲", "Retrying"),
     "blocked": ("fail", "✕", "Blocked"),
+    "not_enabled": ("wait", "◷", "Not enabled"),
+    "attempt_failed": ("fail", "▲", "Last attempt failed"),
     "webhook_off": ("fail", "✕", "Disabled"),
 }
 
@@ -177,6 +179,13 @@ def ago(value: datetime | None) -> SafeString | str:
     words = span(int(abs(seconds)))
     text = "just now" if abs(seconds) < 5 else f"{words} ago" if seconds > 0 else f"in {words}"
     return _time(value, text)
+
+
+@register.filter
+def due(value: datetime) -> SafeString:
+    """Show in how long something is to come, or that it is due."""
+    seconds = math.ceil((value - now()).total_seconds())
+    return _time(value, f"in {span(seconds)}" if seconds > 0 else "due now")
 
 
 @register.filter

@@ -121,6 +121,8 @@ def called(delivery: WebhookDelivery, came: Called, *, job: LeasedJob) -> bool:
         ):
             return False
         _keep(delivery, came)
+        if delivery.webhook.generation == hook.generation:  # it may lead elsewhere by now
+            Webhook.objects.filter(pk=hook.pk).update(last_error=came.error)
         if delivery.index is not None:
             _judge(hook, delivery.webhook.generation, came, settled.outcome, log)
         crash_point("integrations.before_call_commit")

@@ -19,7 +19,8 @@ DROPPED = "The webhook was disabled before it was delivered"
 
 def disabled(row: Webhook, reason: WebhookReason, log: Recorder) -> bool:
     """Disable ``row``, which is locked; ``False`` when it is disabled already."""
-    if not move(row, expected=WebhookState.ENABLED, to=WebhookState.DISABLED, reason=reason):
+    why = {"reason": reason, "disabled_by": log.actor.id}
+    if not move(row, expected=WebhookState.ENABLED, to=WebhookState.DISABLED, **why):
         return False
     stopped(row)
     log.add(WEBHOOK_DISABLED, row, data={"reason": str(reason)})

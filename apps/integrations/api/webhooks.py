@@ -13,10 +13,11 @@ from apps.integrations import actions, queries
 from apps.integrations.chats import SERVICES, STANDARD
 from apps.integrations.models import Webhook, WebhookReason, WebhookService, WebhookState
 from apps.integrations.rules import MAX_URL, WebhookTerms
+from apps.integrations.webhook_secrets import formers
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.schema import IF_MATCH
 from placet.kernel.api.views import PlacetView, etag, require_match
-from placet.kernel.clock import rfc3339
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import NeedsPermission
 
 ADDRESS = (
@@ -55,6 +56,13 @@ class WebhookChangeSerializer(serializers.Serializer[Any]):
     )
 
 
+class FormerKeySerializer(serializers.Serializer[Any]):
+    """A public key from before a rotation, whose signatures still stand in each request."""
+
+    public_key = serializers.CharField()
+    until = serializers.DateTimeField(help_text="When they end")
+
+
 class WebhookSerializer(serializers.Serializer[Any]):
     """A webhook, without its address and secret; without a project it is the instance's."""
 
@@ -68,7 +76,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(
         choices=WebhookReason.values,
         allow_blank=True,
-        help_text="Why it is disabled; empty: nobody enabled it yet",
+        help_text="Why it is disabled; empty: it is not, or nobody enabled it yet",
     )
     public_key = serializers.CharField(
         help_text="whpk_…, of its Ed25519 signatures; of a chat empty"
@@ -78,12 +86,22 @@ class WebhookSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Until when the former ones sign beside the new ones; those before end sooner",
     )
+    former_keys = FormerKeySerializer(
+        many=True, help_text="All that sign beside public_key at this moment, the last first"
+    )
     failing_since = serializers.DateTimeField(
         allow_null=True, help_text="Since when nothing has got through; null while all is well"
+    )
+    last_error = serializers.CharField(
+        help_text="Of the last attempt, of a test too, in words; empty: it got through, or none was"
+        " made"
     )
     waiting = serializers.IntegerField(help_text="Deliveries that are not settled")
     created_by = serializers.CharField()
     enabled_by = serializers.CharField(help_text="Empty: nobody enabled it yet")
+    disabled_by = serializers.CharField(
+        help_text="system: Placet itself, for its reason; empty: nobody, or it is not known"
+    )
     created_at = serializers.DateTimeField()
 
 
@@ -115,10 +133,15 @@ def webhook_body(row: Webhook, waiting: int) -> dict[str, Any]:
         "public_key": row.public_key,
         "former_public_key": row.former_public_key,
         "former_until": rfc3339(row.former_until) if row.former_until else None,
+        "former_keys": [
+            {"public_key": one["public_key"], "until": one["until"]} for one in formers(row, now())
+        ],
         "failing_since": rfc3339(row.failing_since) if row.failing_since else None,
+        "last_error": row.last_error,
         "waiting": waiting,
         "created_by": row.created_by,
         "enabled_by": row.enabled_by,
+        "disabled_by": row.disabled_by,
         "created_at": rfc3339(row.created_at),
     }
 

@@ -79,9 +79,12 @@ def audience(event: Event) -> Iterator[Concerned]:
     for kind, whom in concerns_of(body["kind"], body["data"]):
         found = _people(_WHOM[whom](logged)) - logged.doers
         if found:
-            comment = logged.comment if whom in (Whom.MENTIONED, Whom.SPEAKERS) else None
+            comment = logged.comment
+            if comment is None and logged.named(COMMENT):
+                return  # it was deleted meanwhile
+            heard = comment if whom in (Whom.MENTIONED, Whom.SPEAKERS) else None
             glass = logged.named(GLASS) if whom in (Whom.COSIGNERS, Whom.GLASS_REVIEWERS) else []
-            subject = comment.thread_id if comment else (*glass, logged.subject)[0]
+            subject = heard.thread_id if heard else (*glass, logged.subject)[0]
             yield Concerned(kind, subject, frozenset(found), comment.pk if comment else "")
 
 

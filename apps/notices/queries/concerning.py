@@ -48,6 +48,12 @@ def _sees_release(notice: Notice, actor: Actor) -> bool:
     return releases(actor).filter(pk=notice.subject).exists()
 
 
+def _watches(notice: Notice, actor: Actor) -> bool:
+    """Tell whether they see the release, and the comment that the news is of stands."""
+    gone = Comment.objects.filter(pk=notice.part).exclude(deleted_at=None)
+    return _sees_release(notice, actor) and not (notice.part and gone.exists())
+
+
 def _decides(notice: Notice, actor: Actor) -> bool:
     """Tell whether a release waits for a decision of theirs, as their inbox would: for one of their
     roles, or for them by name. That they were asked by name is told while they are."""
@@ -92,7 +98,7 @@ _STILL: Mapping[str, Question] = {
     "changes": _sees_release,
     "decided": _sees_release,
     "rollout": _sees_release,
-    "watched": _sees_release,
+    "watched": _watches,
     "build": _among(builds),
     "token": _among(_tokens),
     "mentioned": _hears,

@@ -1,7 +1,7 @@
 """webhook."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from placet_client.cli.command import (
 from placet_client.cli.logging_in import is_piped
 from placet_client.cli.receivers import came_of_test, id_of
 from placet_client.client import Client
-from placet_client.output import Form, show_list, show_one, tell
+from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Webhook, WebhookDelivery
 
 webhook = typer.Typer(
@@ -39,6 +39,7 @@ NOT_HERE = (
     "the address of a chat is a secret, and other users of this machine can read arguments:"
     " leave it to the prompt, or pipe it in and give -"
 )
+LAST_FORMER = ("former_public_key", "former_until")  # among all former keys
 QUOTES = '"'  # of an ETag, which a shell takes away
 BRIEF = ["id", "name", "project", "service", "origin", "groups", "state", "reason", "public_key"]
 SENT = ["id", "event", "kind", "state", "attempts", "status", "error", "next_at"]
@@ -84,15 +85,44 @@ def _read_address() -> str:
 
 def _show(client: Client, row: Webhook, output: Form, *more: str) -> None:
     """Print a webhook that was made or changed, and where to go on."""
-    show_one(row, output, [*BRIEF, *more])
+    show_one(_worded(row.raw, output), output, [*BRIEF, *more])
+    if row.state == "disabled" and not row.enabled_by:
+        seen = row.etag.strip(QUOTES)
+        say(
+            "It is told of nothing yet: who may export the log enables it, with"
+            f" `placet webhook enable {row.id} --seen {seen}`."
+        )
     go_on(client, "webhook", row.id)
+
+
+def _worded(row: dict[str, Any], output: Form) -> dict[str, Any]:
+    """Return a webhook as people read it in a table: its state with what that leaves out, and each
+    former key that is still good with its end."""
+    if output is Form.JSON:
+        return row
+    state = row["state"]
+    if state == "disabled" and not row["enabled_by"]:
+        state = "not enabled yet"
+    elif state == "enabled" and row["last_error"]:
+        state = "enabled, last attempt failed"
+    keys = [f"{key['public_key']} until {key['until']}" for key in row["former_keys"]]
+    told = {name: value for name, value in row.items() if name not in LAST_FORMER}
+    return told | {"state": state, "former_keys": "\n".join(keys)}
+
+
+def _sent(row: dict[str, Any], output: Form) -> dict[str, Any]:
+    """Return a delivery as people read it in a table."""
+    if output is Form.JSON or row["status"]:
+        return row
+    return row | {"status": "no answer" if row["attempts"] else ""}
 
 
 @webhook.command("list")
 def webhook_list(output: OutputOption = Form.TABLE) -> None:
     """List the webhooks that you see, newest first."""
     with connected() as client:
-        show_list(client.webhooks.list(), COLUMNS, output)
+        rows = [_worded(row.raw, output) for row in client.webhooks.list()]
+        show_list(rows, COLUMNS, output)
 
 
 @webhook.command("show")
@@ -100,7 +130,7 @@ def webhook_show(reference: WebhookArgument, output: OutputOption = Form.TABLE) 
     """Show a webhook, without its address and secret, and the ETag that enables it as it is."""
     with connected() as client:
         row = client.webhooks.get(_id(client, reference))
-        show_one(row.raw | {"etag": row.etag.strip(QUOTES)}, output)
+        show_one({**_worded(row.raw, output), "etag": row.etag.strip(QUOTES)}, output)
 
 
 @webhook.command("add")
@@ -181,7 +211,8 @@ def webhook_deliveries(
 ) -> None:
     """List what a webhook was sent, newest first."""
     with connected() as client:
-        show_list(client.webhooks.deliveries(_id(client, reference), state=state), SENT, output)
+        found = client.webhooks.deliveries(_id(client, reference), state=state)
+        show_list([_sent(row.raw, output) for row in found], SENT, output)
 
 
 @webhook.command("delivery")
@@ -190,7 +221,8 @@ def webhook_delivery(
 ) -> None:
     """Show a delivery with its last attempts."""
     with connected() as client:
-        show_one(client.webhooks.delivery(_id(client, reference), delivery), output)
+        found = client.webhooks.delivery(_id(client, reference), delivery)
+        show_one(_sent(found.raw, output), output)
 
 
 @webhook.command("redeliver")
@@ -200,7 +232,7 @@ def webhook_redeliver(
     """Send something once more, under the webhook-id that it has."""
     with connected() as client:
         hook = _id(client, reference)
-        show_one(client.webhooks.redeliver(hook, delivery), output, SENT)
+        show_one(_sent(client.webhooks.redeliver(hook, delivery).raw, output), output, SENT)
         go_on(client, "webhook", hook)
 
 
@@ -219,7 +251,7 @@ def webhook_test(
 
         later = f"placet webhook deliveries {hook}"
         tried = came_of_test(client, settled, timeout, "webhook", hook, later=later)
-        show_one(tried, output, SENT)
+        show_one(_sent(tried.raw, output), output, SENT)
         if tried.state != "delivered":
             raise ended(client, ERROR, tried.error, "webhook", hook)
         go_on(client, "webhook", hook)

@@ -179,6 +179,7 @@ from placet_client.records.serving import (
 )
 from placet_client.records.streams import Delivery, Stream, StreamDetail
 from placet_client.records.webhooks import (
+    FormerKey,
     GivenWebhook,
     Webhook,
     WebhookAttempt,
@@ -247,6 +248,7 @@ __all__ = [
     "Evidence",
     "FinishedUpload",
     "Foreseen",
+    "FormerKey",
     "Freeze",
     "Gate",
     "GateFigures",

@@ -8,6 +8,14 @@ from placet_client.records.base import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormerKey(Record):
+    """A public key from before a rotation, whose signatures still stand in each request."""
+
+    public_key: str
+    until: datetime  # When they end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook(Record):
     """A webhook, without its address and secret; without a project it is the instance's."""
 
@@ -18,15 +26,20 @@ class Webhook(Record):
     groups: tuple[str, ...]  # Groups of kinds of events that it is told of; none: all
     project: str | None  # None: the whole instance
     state: str
-    reason: str  # Why it is disabled; empty: nobody enabled it yet
+    reason: str  # Why it is disabled; empty: it is not, or nobody enabled it yet
     public_key: str  # whpk_…, of its Ed25519 signatures; of a chat empty
     former_public_key: str  # The one before it, after a rotation
     # Until when the former ones sign beside the new ones; those before end sooner
     former_until: datetime | None
+    # All that sign beside public_key at this moment, the last first
+    former_keys: tuple[FormerKey, ...]
     failing_since: datetime | None  # Since when nothing has got through; None while all is well
+    # Of the last attempt, of a test too, in words; empty: it got through, or none was made
+    last_error: str
     waiting: int  # Deliveries that are not settled
     created_by: str
     enabled_by: str  # Empty: nobody enabled it yet
+    disabled_by: str  # system: Placet itself, for its reason; empty: nobody, or it is not known
     created_at: datetime
 
 

@@ -211,3 +211,50 @@ def test_what_was_sent_is_listed_and_sent_again(
     assert main(["export", "webhooks", str(tmp_path / "hooks.csv")]) == 0
     text = (tmp_path / "hooks.csv").read_text()
     assert "hooks.example" in text and "T0KEN" not in text
+
+
+def test_a_table_says_what_is_wrong_in_words_and_names_every_former_key(
+    ann: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["webhook", "add", "hook", URL, "-o", "json"]) == 0
+    keys = [answer(capsys)["public_key"]]
+    for _ in range(3):
+        assert main(["webhook", "rotate", "hook", "-o", "json"]) == 0
+        keys.append(answer(capsys)["public_key"])
+    Webhook.objects.update(last_error="It answers 500")
+    at = now()
+    WebhookDelivery.objects.create(
+        webhook=Webhook.objects.get(),
+        kind="test.v1",
+        created_at=at,
+        asked_at=at,
+        next_at=at,
+        state="failed",
+        attempts=1,
+        error="The call failed: no connection",
+    )
+    assert main(["webhook", "show", "hook"]) == 0
+    shown = capsys.readouterr().out
+    assert "enabled, last attempt failed" in shown
+    assert all(f"{key} until 20" in shown for key in keys[:3])
+    assert "former public key" not in shown
+    assert main(["webhook", "deliveries", "hook"]) == 0
+    assert "no answer" in capsys.readouterr().out
+    assert main(["webhook", "list"]) == 0
+    assert "last attempt failed" in capsys.readouterr().out
+
+
+def test_who_may_not_enable_a_webhook_is_told_that_it_is_not_and_who_does(
+    ann: World,
+    capsys: pytest.CaptureFixture[str],
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann.people["Mo"] = factories.person("Mo", {"admin": None})
+    become(ann, "Mo", live_server.url, monkeypatch)
+    assert main(["webhook", "add", "hook", URL]) == 0
+    printed = capsys.readouterr()
+    assert "not enabled yet" in printed.out
+    said = " ".join(printed.err.split())
+    assert "told of nothing yet: who may export the log enables it" in said
+    assert f"placet webhook enable {Webhook.objects.get().pk} --seen" in said

@@ -51,6 +51,23 @@ def test_who_may_not_open_a_page_is_told_as_which_role_one_may(
     assert told in " ".join(answer.content.decode().split())
 
 
+def test_who_gives_roles_is_told_to_ask_somebody_else_who_does(world: World) -> None:
+    void = factories.project("void")
+    ann = factories.person("Ann", roles={"admin": None, "viewer": void})
+    client, asked = browser(ann), "another access administrator"
+    page = " ".join(client.get("/audit/").content.decode().split())
+    assert f"(role auditor): {asked} can give it to you" in page
+    answer = factories.api(factories.token_for(ann)).get("/audit/events")
+    assert f"(role auditor): {asked} can give it to you" in answer.json()["detail"]
+    empty = " ".join(client.get("/models/?project=void").content.decode().split())
+    assert f"Ask {asked} for that role." in empty
+
+
+def test_who_makes_projects_is_not_told_that_somebody_else_does() -> None:
+    shown = browser(factories.person("Ann", roles={"admin": None})).get("/models/")
+    assert "There is no project yet: make one under Projects." in shown.content.decode()
+
+
 @pytest.mark.parametrize(
     ("role", "path", "told", "unseen"),
     [

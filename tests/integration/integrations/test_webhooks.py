@@ -188,7 +188,7 @@ def test_who_is_gone_is_disabled_at_once_and_enabled_by_a_person_again(
     receiver.always = (410, {}, b"")
     hooks.go()
     hook = Webhook.objects.get()
-    assert (hook.state, hook.reason) == ("disabled", "gone")
+    assert (hook.state, hook.reason, hook.disabled_by) == ("disabled", "gone", "system")
     assert kinds_of(hook) == ["added", "enabled", "disabled"]
     assert set(states()) == {"failed"}
     telling.watch()
@@ -338,6 +338,32 @@ def test_each_of_several_rotations_leaves_what_was_good_its_day(
     headers, body = every(receiver)[-1]
     assert not accepts_secret(given[0].secret, headers, body)
     assert all(accepts_secret(one.secret, headers, body) for one in given[1:])
+    assert_log_rebuilds_every_row()
+
+
+def test_what_the_last_attempt_came_to_is_known_until_one_gets_through(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    hook = hooks.hook(receiver.url, "people").webhook
+
+    def tested(reply: Any) -> Webhook:
+        receiver.replies = [reply]
+        actions.ask_for_webhook_test(hook, actor=SYSTEM)
+        hooks.go()
+        return Webhook.objects.get()
+
+    tried = tested(DOWN)
+    assert (tried.last_error, tried.state, tried.failing_since) == (
+        "It answers 500",
+        "enabled",
+        None,
+    )
+    hooks.feed.log(1)
+    hooks.go()
+    assert Webhook.objects.get().last_error == ""
+    assert tested(DOWN).last_error
+    moved = actions.change_webhook(hook, url=f"{receiver.url}2", if_generation=0, actor=SYSTEM)
+    assert moved.last_error == "", "it was of another address"
     assert_log_rebuilds_every_row()
 
 

@@ -3,6 +3,7 @@ says of it."""
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from apps.integrations.events import WEBHOOK_CHANGED
 from apps.integrations.models import Webhook, WebhookDelivery
 from apps.integrations.rules import WebhookTerms
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import config
 from placet.kernel.problems import Stale
 from tests.integration.integrations.conftest import Hooks
@@ -260,6 +262,27 @@ def test_secret_and_address_are_shown_once_and_never_again(both: User) -> None:
     for answer in later:
         for secret in (hook["secret"], rotated["secret"], "T0KEN", "K3Y"):
             assert secret.encode() not in answer
+
+
+def test_all_former_keys_that_still_sign_are_shown_with_their_end(both: User) -> None:
+    hook = add(both).json()
+    keys = [hook["public_key"]]
+    for _ in range(3):
+        keys.append(api(both).post(f"/webhooks/{hook['id']}/rotate").json()["public_key"])
+    row = Webhook.objects.get()
+    row.older_formers[-1]["until"] = rfc3339(now())
+    row.save()
+    shown = api(both).get(f"/webhooks/{hook['id']}").json()
+    assert [one["public_key"] for one in shown["former_keys"]] == [keys[2], keys[1]]
+    assert all(datetime.fromisoformat(one["until"]) > now() for one in shown["former_keys"])
+
+
+def test_it_is_said_who_disabled_a_webhook_until_it_is_enabled_again(both: User) -> None:
+    hook = add(both).json()
+    assert api(both).post(f"/webhooks/{hook['id']}/disable").json()["disabled_by"] == both.pk
+    seen = api(both).get(f"/webhooks/{hook['id']}")["ETag"]
+    enabled = api(both).post(f"/webhooks/{hook['id']}/enable", if_match=seen).json()
+    assert (enabled["state"], enabled["disabled_by"]) == ("enabled", "")
 
 
 def test_without_the_key_for_secrets_nothing_is_kept_and_the_answer_says_so(

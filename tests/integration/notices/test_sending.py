@@ -317,6 +317,24 @@ def test_a_mention_in_a_comment_that_was_deleted_is_not_mailed(post: Post) -> No
     assert not [one for one in post.told() if one.startswith("Rita")]
 
 
+def test_who_watches_a_release_is_told_of_no_discussion_whose_first_comment_was_deleted(
+    post: Post,
+) -> None:
+    world = post.world
+    watch_project(world.project, is_on=True, actor=world.otto)
+    about = get_subject("release", world.request("staging").pk, SYSTEM)
+    post.skip()
+    early, late, kept = (
+        open_thread(about, text=text, actor=world.rex).comment for text in ("Early", "Late", "Kept")
+    )
+    delete_comment(early, actor=world.rex)
+    post.read()
+    delete_comment(late, actor=world.rex)
+    post.later(days=1)
+    told = Notice.objects.filter(person=world.otto.id).order_by("index")
+    assert [(one.part, one.state) for one in told] == [(late.pk, "dropped"), (kept.pk, "sent")]
+
+
 def test_a_mail_that_asks_names_who_is_asked_and_who_stands_in(post: Post) -> None:
     world = post.world
     release = world.request("staging")

@@ -1,5 +1,6 @@
 """When a webhook is tried again, what is shown of its address, and what it signs with."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -7,10 +8,10 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from apps.integrations import calling
+from apps.integrations.hiding import hidden
 from apps.integrations.rules import (
     KEPT_TRYING,
     PAUSES,
-    hidden,
     origin_of,
     webhook_outcome,
     wished,
@@ -127,6 +128,29 @@ def test_an_answer_that_repeats_the_address_often_shows_none_of_it(
             patch.setattr(calling, "post", lambda *_, said=answered, **__: said)
             answer = calling.call(to, calling.Call("x", b"{}", test=True)).answer
         assert "Zx9Sec" not in answer and answer.startswith("." * before + "… … ")
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("a" * 1900 + "b", "a" * 4096),
+        ("%5C" * 14 + "x", "\\" * 40),
+        ("%25" * 150, "%25" * 1365),
+        ("%25" * 150, f"%{'25' * 2047}"),
+        ("a" * 400, "%2561" * 819),
+    ],
+)
+def test_whatever_an_answer_repeats_what_is_secret_in_it_is_found_in_no_time(
+    target: str, told: str
+) -> None:
+    began = time.process_time()
+    hidden(told, f"https://hooks.example/{target}")
+    assert time.process_time() - began < 0.6  # it takes a tenth of that and less
+
+
+def test_a_letter_that_is_quoted_again_and_again_is_not_shown() -> None:
+    told = "No caf%2525C3%25A9s3cret, caf%C3%a9s3cret or \\u0063af&EACUTE;s3cret here"
+    assert hidden(told, "https://hooks.example/caf%C3%A9s3cret") == "No …, … or … here"
 
 
 def test_an_address_without_a_secret_hides_nothing() -> None:

@@ -9,6 +9,7 @@ WEBHOOKS = import_module("apps.integrations.migrations.0003_webhooks").Migration
 FORMERS = import_module("apps.integrations.migrations.0004_older_formers").Migration
 SERVICES = import_module("apps.integrations.migrations.0005_services").Migration
 REVOKED = import_module("apps.integrations.migrations.0006_revoked").Migration
+LAST = import_module("apps.integrations.migrations.0007_last_error").Migration
 
 
 class Migration(migrations.Migration):
@@ -20,6 +21,7 @@ class Migration(migrations.Migration):
         ("integrations", "0004_older_formers"),
         ("integrations", "0005_services"),
         ("integrations", "0006_revoked"),
+        ("integrations", "0007_last_error"),
     ]
     dependencies = [
         ("identity", "0004_squashed_0012_reactivated_at"),
@@ -32,4 +34,5 @@ class Migration(migrations.Migration):
         *FORMERS.operations,
         *SERVICES.operations,
         *REVOKED.operations,
+        *LAST.operations,
     ]
