@@ -10,8 +10,9 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Valu
 from django.db.models.functions import JSONObject
 
 from apps.governance.models import Decision, Release
+from apps.governance.queries.still_deciding import roles_there
 from apps.governance.rules import ROLE_OF, ReleaseState
-from apps.identity.models import RoleBinding, User
+from apps.identity.models import User
 from apps.identity.queries import name_in, visible
 from apps.identity.rules.permissions import roles_with
 from placet.kernel.actor import Actor
@@ -104,10 +105,7 @@ def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
     """Have each request for changes bring what its person can still do about it (``lifts``): decide
     again with a role that decides there, or take it back as long as they see the release; '' of
     who can do neither, and of other decisions."""
-    own = Q(person=OuterRef("person")) | Q(team__memberships__person=OuterRef("person"))
-    there = Q(environment="") | Q(environment=OuterRef("release__environment__name"))
-    here = Q(project=None) | Q(project=OuterRef("project")) & there
-    held = RoleBinding.objects.filter(own, here)
+    held = roles_there()
     active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
     deciding = Exists(held.filter(role__in=tuple(ROLE_OF.values())))
     seeing = Exists(held.filter(role__in=roles_with("release.view")))

@@ -26,11 +26,17 @@ def still_deciding() -> Q:
 
 def _asked() -> QuerySet[RoleBinding]:
     """Return the roles of the person there of which the policy asks an approval."""
+    gates = ExpressionWrapper(OuterRef("release__policy__document__gates"), JSONField())
+    gate = JSONArray(JSONObject(gate=Value("approvals"), role=F("role")))
+    held = roles_there().filter(role__in=ROLE_OF.values())
+    return held.alias(gates=gates).filter(gates__contains=gate)
+
+
+def roles_there() -> QuerySet[RoleBinding]:
+    """Return the roles that the person of a decision, or of a review request, holds where its
+    release goes, by themselves or in a team: for a query of either."""
     members = TeamMember.objects.filter(person=OuterRef(OuterRef("person")))
     own = Q(person=OuterRef("person")) | Q(team__in=members.values("team"))
     environment = Q(environment="") | Q(environment=OuterRef("release__environment__name"))
     here = Q(project=None) | environment & Q(project=OuterRef("project"))
-    gates = ExpressionWrapper(OuterRef("release__policy__document__gates"), JSONField())
-    gate = JSONArray(JSONObject(gate=Value("approvals"), role=F("role")))
-    held = RoleBinding.objects.filter(own, here, role__in=ROLE_OF.values())
-    return held.alias(gates=gates).filter(gates__contains=gate)
+    return RoleBinding.objects.filter(own, here)
