@@ -351,12 +351,12 @@ def buttons(page: ReleasePage) -> Iterator[Button]:
     """Yield what the reader can do with the release now, the usual thing last."""
     release: Any = page.release  # with what was read along
     yield watch_release_button(release, release.is_watched)
-    if page.may_comment and not page.review.is_offered:
+    if page.may_comment and not page.view.can_decide:
         yield Button("Comment…", dialog="comment")
     if page.may_withdraw:
         yield Button("Withdraw…", dialog="withdraw", tone="outline-danger")
     if page.review.is_offered:
-        yield Button("Finish review…", dialog="review", tone="primary")
+        yield Button(page.review.button, dialog="review", tone="primary")
     if page.break_glass_form:
         yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
     if page.now.can_start and page.may("rollout.start"):
