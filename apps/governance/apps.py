@@ -12,7 +12,8 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         """Give new projects their environments, refuse endpoints outside of them, follow what
         becomes of those, look on when people may do more than before, end what nobody answers for
-        any more and the absence of who is deactivated, and have releases and policies discussed.
+        any more and the absence of who is deactivated, tell who decides to who sees releases, and
+        have releases and policies discussed.
         """
         from apps.builds import hooks as builds
         from apps.discussions import hooks as discussions
@@ -28,6 +29,7 @@ class GovernanceConfig(AppConfig):
         )
         from apps.governance.discussed import discussed
         from apps.governance.queries import bentos_needed
+        from apps.governance.queries.deciders import roles_told
         from apps.governance.queries.named_filters import has_environment
         from apps.identity import hooks as identity
         from apps.serving import hooks as serving
@@ -36,6 +38,7 @@ class GovernanceConfig(AppConfig):
         identity.person_deactivated.register(end_absence_of)
         identity.around_more_access.register(watch_duties)
         identity.person_leaves.register(end_started_by)
+        identity.roles_told.register(roles_told)
         serving.endpoint_created.register(check_endpoint)
         serving.has_environment.register(has_environment)
         serving.endpoint_needed.register(needed_by_release)

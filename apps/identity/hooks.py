@@ -1,11 +1,12 @@
 """Where apps above take part in what identity does."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from apps.audit.actions import Recorder
 from apps.identity.models import Project, User
-from placet.kernel.actor import Actor
+from apps.identity.rules import ROLES
+from placet.kernel.actor import Actor, Scope
 from placet.kernel.hooks import Hook
 
 
@@ -34,6 +35,15 @@ def person_deactivated(person: User, log: Recorder) -> None:
 def person_erased(person: User) -> None:
     """Delete what nobody can read without the key of an erased person: called in the transaction
     that erases them, after that key was. For apps that keep bytes under it in rows of their own."""
+
+
+@Hook
+def roles_told(actor: Actor, scope: Scope) -> Collection[str]:
+    """Return the roles at ``scope`` whose holders ``actor`` may know by name.
+
+    For apps that name to others who holds a role: this one names people to who sees all access.
+    """
+    return ROLES if actor.can("access.view", scope) else ()
 
 
 @Hook

@@ -2,15 +2,20 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from django.db.models import OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from apps.identity.models import ApiToken, Project
+from apps.identity.hooks import roles_told
+from apps.identity.models import ApiToken, Project, RoleBinding, User
 from apps.identity.queries import held_grants, withheld_roles
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from apps.identity.rules.permissions import in_words, roles_with
 from apps.identity.rules.presets import preset_for
+from apps.identity.trust.second_factor import withheld
 from placet.kernel.actor import Actor, Grant, Scope
 from placet.kernel.config import config
+from placet.kernel.words import a_few
 
 NAMED = 3  # places of a role that is held too narrowly
 
@@ -27,6 +32,7 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     who = actor.label if actor.kind == "service" else "you"
     given = _role_is_given(permissions, who, _narrower(actor, permissions, scope), scope)
     given += f": {who_gives_roles(actor, scope)} can give it to {who}"
+    given += _who_holds(actor, permissions, scope)
     if token is None:
         return f"{_needs(permissions)}{given}"
     held = [p for p in permissions if _holds(actor, p, scope)]
@@ -87,6 +93,29 @@ def _role_is_given(
         where = f" in the whole {whole}; {who} {hold} {held} in {_places(narrower)}"
     word = "role" if len(roles) == 1 else "roles"
     return f" ({word} {' or '.join(roles)}{where})"
+
+
+def _who_holds(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> str:
+    """Continue with who holds such a role at ``scope`` and could do it now, as far as ``actor`` may
+    know them; '' where that is nobody, or it may be held anywhere."""
+    if scope is None:
+        return ""
+    told = {role for roles in roles_told(actor, scope) for role in roles}
+    roles = told & {role for p in permissions for role in roles_with(p)}
+    names = _holders(roles, scope).exclude(pk=actor.accountable) if roles else None
+    named = list(names.values_list("name", flat=True)) if names is not None else []
+    return f"; {a_few(named)} {'holds' if len(named) == 1 else 'hold'} it" if named else ""
+
+
+def _holders(roles: Collection[str], scope: Scope) -> QuerySet[User]:
+    """Return by name the active people who hold any of ``roles`` in all of ``scope``, themselves or
+    in a team, without those whose role waits for a second factor, or who have no name."""
+    here = Q(project=scope.project, environment__in=["", scope.environment or ""])
+    held = RoleBinding.objects.filter(Q(project=None) | here, role__in=roles)
+    held = held.annotate(who=Coalesce("person", "team__memberships__person"))
+    given = held.exclude(withheld(OuterRef("who"))).exclude(who=None)
+    people = User.objects.filter(pk__in=given.values("who"), is_active=True)
+    return people.exclude(name="").order_by("name", "pk")
 
 
 def _narrower(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> list[Grant]:

@@ -20,7 +20,6 @@ from apps.console.queries.actor_names import by_machine
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Banner, Link
 from apps.console.queries.promotions import with_promotion
-from apps.console.queries.release_review import lifting_of
 from apps.console.queries.stops import is_stopped_beside, stopped_at_the_decision, stopper
 from apps.console.queries.under_way import with_moving
 from apps.console.templatetags.placet import ago
@@ -233,13 +232,7 @@ class ReleaseEnd:
         if self.view.is_decided:
             return [past(gate, self.view.recalled_since(gate)) for gate in self.view.gates]
         both = zip(self.view.gates, self.view.who_opens, strict=True)
-        return [present(gate, people, self._asking) for gate, people in both]
-
-    @property
-    def _asking(self) -> str:
-        """Whose request for changes holds it, and how that ends."""
-        lifting = lifting_of(self.view)
-        return lifting.for_good or (f"Held until {lifting.until}" if lifting.asked else "")
+        return [present(gate, people, self.view.lifting.says) for gate, people in both]
 
     @property
     def checked_at(self) -> datetime | None:

@@ -39,6 +39,7 @@ from apps.console.queries.releases import AT_ONCE, RolloutPhase, rollout_steps
 from apps.console.queries.request_again import request_again_url
 from apps.console.queries.rollout_words import with_last_words
 from apps.console.queries.summary_tiles import SummaryTile, tiles
+from apps.console.queries.tried_again import requested_again, with_requested_again
 from apps.console.queries.way_back import WayBack, way_back
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.plan import Plan
@@ -344,19 +345,20 @@ def release_page(release_id: str, actor: Actor) -> ReleasePage:
 
 def _along(rows: QuerySet[Release], actor: Actor) -> QuerySet[Release]:
     """What the query that reads the release brings for its page."""
-    return with_watched(with_attempts(with_end(with_requester(rows), actor), actor), actor)
+    ended = with_requested_again(with_end(with_requester(rows), actor))
+    return with_watched(with_attempts(ended, actor), actor)
 
 
 def buttons(page: ReleasePage) -> Iterator[Button]:
     """Yield what the reader can do with the release now, the usual thing last."""
     release: Any = page.release  # with what was read along
     yield watch_release_button(release, release.is_watched)
-    if page.may_comment and not page.review.is_offered:
+    if page.may_comment and not page.view.can_decide:
         yield Button("Comment…", dialog="comment")
     if page.may_withdraw:
         yield Button("Withdraw…", dialog="withdraw", tone="outline-danger")
     if page.review.is_offered:
-        yield Button("Finish review…", dialog="review", tone="primary")
+        yield Button(page.review.button, dialog="review", tone="primary")
     if page.break_glass_form:
         yield Button("Start emergency release…", dialog="glass", tone="outline-danger")
     if page.now.can_start and page.may("rollout.start"):
@@ -382,6 +384,8 @@ def banners(page: ReleasePage) -> Iterator[Banner]:
         yield page.end.rolled_back
     if retriable := page.end.retriable(page.rollout):
         yield retriable
+    if again := requested_again(release):
+        yield again
     if view.skipped:
         how = "Emergency release: it could have started"
         if page.is_open:

@@ -13,9 +13,10 @@ from apps.console.queries.release_rows import may_withdraw
 from apps.governance import gates
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import DecisionRow, ReleaseView
-from apps.governance.queries.requested_changes import Answered, Lifting
+from apps.governance.queries.requested_changes import Answered
 from apps.governance.rules import ReleaseState
 from placet.kernel.actor import Actor
+from placet.kernel.clock import now
 from placet_verify.statements import APPROVE, REJECT, REQUEST_CHANGES
 
 FIELDS = "verdict statement_digest comment replaces passkey"
@@ -66,18 +67,26 @@ class Review:
 
     @property
     def is_offered(self) -> bool:
-        """Whether the reader has anything to finish: a comment alone has a dialog of its own."""
+        """Whether the reader has anything to finish: a comment alone has a dialog of its own, and
+        nobody lifts what holds a release that has expired."""
         return self.view.can_decide or self.may_lift
 
     @property
     def may_lift(self) -> bool:
         """Whether the reader can withdraw a request for changes of their own."""
-        return bool(self.view.your_request)
+        return bool(self.view.your_request) and self.view.release.not_after > now()
+
+    @property
+    def button(self) -> str:
+        """What opens it: who does not decide can withdraw their request for changes alone."""
+        return "Finish review…" if self.view.can_decide else "Withdraw request for changes…"
 
     @property
     def title(self) -> str:
         """What stands above it."""
         release = self.view.release
+        if not self.view.can_decide:
+            return f"Withdraw your request for changes to {release.version}?"
         return f"Finish review of {release.version} to {release.environment.name}"
 
     @property
@@ -106,7 +115,7 @@ class Review:
     @property
     def held(self) -> str:
         """Until when it is held."""
-        lifting = lifting_of(self.view)
+        lifting = self.view.lifting
         stands = f"The release is held until {lifting.until}, or it is rejected or withdrawn"
         return f"{lifting.for_good or stands}."
 
@@ -155,12 +164,6 @@ def _options(view: ReleaseView) -> Iterator[Option]:
     yield Option(REQUEST_CHANGES, "Request changes", "outline-primary", holds)
     ends = "This ends the release. A new one can be requested."
     yield Option(REJECT, "Reject", "danger", ends)
-
-
-def lifting_of(view: ReleaseView) -> Lifting:
-    """Return who asked for the changes that hold a release, and what they can still do about it."""
-    made = {one.pk: one for one in view.made}
-    return Lifting([(one.name, getattr(made[one.id], "lifts", "")) for one in view.requests])
 
 
 def asking_sign(view: ReleaseView) -> Iterator[Sign]:

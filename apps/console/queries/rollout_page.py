@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.console.queries.page_parts import Button
+from apps.console.queries.page_parts import Button, Link
 from apps.console.queries.rollout_says import says_of
 from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import (
@@ -19,6 +19,7 @@ from apps.console.queries.rollout_words import (
 )
 from apps.console.queries.rollouts import RolloutSide, RolloutView, rollout_view, unretried
 from apps.console.queries.stops import Stop, stop_told
+from apps.console.queries.tried_again import tried_again
 from apps.console.templatetags.placet import guarded, number, percent, rate
 from apps.monitoring.rules import FEWEST
 from apps.rollouts.models import Rollout
@@ -238,6 +239,11 @@ class RolloutPage:
     def unretried(self) -> str:
         """Why it cannot be retried now; '' where it can, or nobody would."""
         return unretried(self.rollout)
+
+    @property
+    def tried_again(self) -> list[Link]:
+        """Where it was tried again, where it ended badly."""
+        return list(tried_again(self.rollout)) if self.ended_badly else []
 
     @property
     def may_abort(self) -> bool:

@@ -13,6 +13,7 @@ from apps.console.queries.rollout_counts import StepCounts, counts_of_step
 from apps.console.queries.rollout_steps import PlanStepRow, step_rows
 from apps.console.queries.rollout_words import sides_of, with_last_words
 from apps.console.queries.stops import stopper
+from apps.console.queries.tried_again import with_tried_again
 from apps.governance.plan import Analysis, Plan
 from apps.governance.rules import RETRIABLE
 from apps.monitoring.rules import WindowCounts
@@ -79,6 +80,7 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         "from_revision__bento__version__model",
     )
     rows = with_passing(with_last_words(visible_rollouts(actor).select_related(*beside), actor))
+    rows = with_tried_again(rows)
     live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
     rows = rows.annotate(live_there=Exists(live), stopper=stopper("endpoint"))
     row = found(rows, rollout_id)

@@ -11,7 +11,8 @@ from apps.governance.actions.locking import lock_release
 from apps.governance.errors import ChangesRequested, Expired, WrongState
 from apps.governance.events import CHANGES_LIFTED
 from apps.governance.models import Decision, Release
-from apps.governance.queries.requested_changes import Lifting, with_lifting
+from apps.governance.queries.lifting import lifting_of, with_lifting
+from apps.governance.queries.review_requests import deciding_on
 from apps.governance.rules import TAKEN_BACK, ReleaseState
 from apps.identity.queries import people_names
 from apps.identity.sign_in.freshness import demand_fresh, demand_session
@@ -30,15 +31,13 @@ def standing_decisions(release: Release) -> QuerySet[Decision]:
 def refuse_held(release: Release) -> None:
     """Raise :class:`ChangesRequested` while a request for changes to ``release`` stands: no node
     would take its permit, an emergency's either."""
-    asking = Decision.objects.filter(
-        release=release, voided_reason="", verdict=REQUEST_CHANGES
-    ).order_by("pk")
-    asked: list[Any] = list(with_lifting(asking).only("person"))
-    people = [(row.person, row.lifts) for row in asked]
-    if not people:
+    made = Decision.objects.filter(release=release, voided_reason="").order_by("pk")
+    standing: list[Any] = list(with_lifting(made).only("person", "verdict"))
+    if not any(row.verdict == REQUEST_CHANGES for row in standing):
         return
-    names = people_names(person for person, _ in people)
-    lifting = Lifting([(names.get(person, person), lifts) for person, lifts in people])
+    people, known = deciding_on(release)
+    names = people_names(row.person for row in standing)
+    lifting = lifting_of(release, standing, people, release.gates, known, names)
     stands = f"Nothing starts this release until {lifting.until}"
     raise ChangesRequested(lifting.for_good or stands)
 

@@ -224,6 +224,14 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     )
     decisions = DecisionSerializer(many=True)
     may_still_decide = DeciderSerializer(many=True)
+    may_decide_again = DeciderSerializer(
+        many=True, help_text="Who requested changes, and could give an approval that is missing now"
+    )
+    held = serializers.CharField(
+        source="lifting.says",
+        help_text="Until what the requests for changes hold it; where nobody can lift them any "
+        "more, who can end it. '' where none holds it",
+    )
     cannot_count = BarredSerializer(many=True)
     reviewers = ReviewerSerializer(many=True, help_text="Who was asked by name")
     may_be_asked = DeciderSerializer(many=True, help_text="Who can be asked by name")

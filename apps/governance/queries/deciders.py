@@ -1,7 +1,7 @@
 """Who holds a role that decides in an environment, for those who may see its releases or who has
 access there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from apps.identity.trust.second_factor import (
     without_factor,
 )
 from apps.serving.hooks import keeper
-from placet.kernel.actor import Actor
+from placet.kernel.actor import Actor, Scope
 
 MOST = 20  # of a role that are read, which is as many as a gate may ask for
 NAMELESS = "somebody without a name"  # an e-mail address is not for everybody who sees releases
@@ -84,11 +84,16 @@ def _holding() -> QuerySet[RoleBinding, Any]:
     return first.values("named").distinct().order_by("named")
 
 
+def roles_told(actor: Actor, scope: Scope) -> Collection[str]:
+    """Return the roles that decide, whose holders are told to who sees releases at ``scope``."""
+    return rules.ROLE_OF.values() if actor.can("release.view", scope) else ()
+
+
 def deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     """Return who decides in an environment that :func:`with_deciders` read, a row for each role;
     none for who may see neither the releases there nor who has access."""
     where = scope_of(environment)
-    if not (actor.can("release.view", where) or actor.can("access.view", where)):
+    if not (roles_told(actor, where) or actor.can("access.view", where)):
         return []
     gates = environment.gates_in_force or ()
     signing = {g["role"] for g in gates if g["gate"] == "approvals" and g.get("passkey")}

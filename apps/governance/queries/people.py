@@ -59,12 +59,11 @@ class NamedPerson:
         ``actor`` reads it. A recall is told to everybody, as a release tells what it voided."""
         if self.is_recalled:
             return replace(self, needs=WHY[RECALLED])
-        if self.has_asked:
-            return replace(self, needs=ASKED)
         missing = [SECOND_FACTOR] if role in self.withheld else []
         missing += [PASSKEY] if passkey and not self.has_passkey else []
         lacks = f"needs {' and '.join(missing)} first" if missing else ""
-        return replace(self, needs=told_of(self.absence or lacks, self.id, actor, where))
+        needs = told_of(self.absence or lacks, self.id, actor, where)
+        return replace(self, needs=needs or (ASKED if self.has_asked else ""))
 
 
 def who_can_decide(people: Sequence[NamedPerson], most: int, *, is_cut: bool = False) -> str:
@@ -226,11 +225,27 @@ def may_still_decide(
 ) -> list[NamedPerson]:
     """Return who of ``people`` could give any approval that is missing, with the roles asked for,
     but nobody who asked for changes; ``by_gate`` is what :func:`who_opens` says of ``results``."""
+    return [person for person in _opening(people, by_gate, results) if not person.has_asked]
+
+
+def may_decide_again(
+    people: Iterable[NamedPerson],
+    by_gate: Sequence[Sequence[NamedPerson]],
+    results: Sequence[Mapping[str, Any]],
+) -> list[NamedPerson]:
+    """Return who of ``people`` asked for changes and could give any approval that is missing now,
+    with the roles asked for: :func:`may_still_decide` returns the others."""
+    return [person for person in _opening(people, by_gate, results) if person.needs == ASKED]
+
+
+def _opening(
+    people: Iterable[NamedPerson],
+    by_gate: Sequence[Sequence[NamedPerson]],
+    results: Sequence[Mapping[str, Any]],
+) -> list[NamedPerson]:
     asked = [(r["facts"]["role"], them) for r, them in zip(results, by_gate, strict=True) if them]
     found = []
     for person in people:
-        if person.has_asked:
-            continue
         ways = [(str(role), p.needs) for role, them in asked for p in them if p.id == person.id]
         if ways:
             needs = min(needs for _, needs in ways)  # they can where they lack nothing

@@ -20,20 +20,23 @@ from apps.governance.events import (
 from apps.governance.gates.facts import EvidenceFact, GateResult
 from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Decision, Release
+from apps.governance.queries.bound_digests import BoundDigests, bound_digests
 from apps.governance.queries.changes import Changes
-from apps.governance.queries.compared import ComparedRelease, bound_evidence, compared_release
+from apps.governance.queries.compared import ComparedRelease, compared_release
 from apps.governance.queries.facts import answers, gather, had_decided, had_lifted
+from apps.governance.queries.lifting import Lifting, lifting_of, with_lifting
 from apps.governance.queries.people import (
     Barred,
     NamedPerson,
     ReleasePeople,
     barred,
+    may_decide_again,
     may_still_decide,
     people_around,
     who_opens,
 )
 from apps.governance.queries.records import ReleaseRecord, record_of
-from apps.governance.queries.requested_changes import Answer, Answered, with_answers, with_lifting
+from apps.governance.queries.requested_changes import Answer, Answered, with_answers
 from apps.governance.queries.review_requests import (
     Reviewer,
     may_be_asked,
@@ -50,7 +53,6 @@ from apps.serving.marks import marks
 from apps.serving.rules import shared_network
 from placet.kernel import clock
 from placet.kernel.actor import Actor
-from placet_verify import canonical
 from placet_verify.statements import REQUEST_CHANGES
 
 SHOWN_EVENTS = 200
@@ -96,21 +98,6 @@ class StoryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class BoundDigests:
-    """What a decision is bound to, as the signed request says it."""
-
-    request: str
-    artifact: str
-    bento: str
-    evidence: str
-    evidence_count: int
-    policy: str
-    policy_number: int
-    plan: str
-    serving: str
-
-
-@dataclass(frozen=True, slots=True)
 class ReleaseView(ComparedRelease):
     """A release as a person needs to see it before deciding, and as the record shows it after:
     ``record`` compares it with what is, or was, ``live``."""
@@ -124,6 +111,8 @@ class ReleaseView(ComparedRelease):
     made: tuple[Decision, ...]  # the same as they are stored, with what was kept of each
     who_opens: tuple[tuple[NamedPerson, ...], ...]  # beside each of the gates
     may_still_decide: tuple[NamedPerson, ...]
+    may_decide_again: tuple[NamedPerson, ...]  # who asked for changes, and could open a gate now
+    lifting: Lifting  # of the requests for changes that hold it
     cannot_count: tuple[Barred, ...]
     reviewers: tuple[Reviewer, ...]  # who was asked by name
     may_be_asked: tuple[NamedPerson, ...]  # by name to review it
@@ -210,7 +199,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         release=row,
         live=live,
         record=record_of(row, live, facts),
-        bound=_bound(row),
+        bound=bound_digests(row),
         evidence=tuple(facts.evidence),
         gates=tuple(results),
         all_passed=gates.passed(results),
@@ -268,6 +257,8 @@ def _deciders(
     return {
         "who_opens": tuple(by_gate),
         "may_still_decide": tuple(may_still_decide(left, by_gate, results)),
+        "may_decide_again": tuple(may_decide_again(left, by_gate, results)),
+        "lifting": lifting_of(row, standing, people.deciders, results, known, people.names),
         "reviewers": tuple(reviewers_of(row, row.reviewing, decisions, people.deciders, known)),
         "may_be_asked": tuple(may_be_asked(row, people.deciders, decided=decided, known=known)),
         "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
@@ -384,17 +375,3 @@ def _you(
     held = held_roles(actor, scope_of(row)) & missing
     why = known.decider(row, actor.accountable).why_not(held)
     return sentence("You", why) if why else ""
-
-
-def _bound(row: Release) -> BoundDigests:
-    return BoundDigests(
-        request=row.request_digest,
-        artifact=row.version.artifact_digest,
-        bento=row.bento_id,
-        evidence=bound_evidence(row),
-        evidence_count=len(row.evidence),
-        policy=row.policy.digest,
-        policy_number=row.policy.number,
-        plan=canonical.digest(row.plan),
-        serving=canonical.digest(row.serving),
-    )

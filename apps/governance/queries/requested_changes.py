@@ -1,20 +1,17 @@
 """Standing requests for changes: whose release they hold, who made them, and what answers them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import JSONObject
 
 from apps.governance.models import Decision, Release
-from apps.governance.queries.still_deciding import roles_there
-from apps.governance.rules import ROLE_OF, ReleaseState
-from apps.identity.models import User
+from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in, visible
-from apps.identity.rules.permissions import roles_with
 from placet.kernel.actor import Actor
 from placet_verify.statements import REQUEST_CHANGES
 
@@ -25,7 +22,6 @@ UNANSWERED = (
     ReleaseState.EXPIRED,
     ReleaseState.REVOKED,
 )
-DECIDES, WITHDRAWS = "decides", "withdraws"  # what who asked for changes can still do about it
 _SAID = {"id": "pk", "person": "person", "role": "role", "at": "created_at"}
 _SAID |= {"comment": "comment_sealed"}
 
@@ -61,57 +57,6 @@ class Answer:
     number: int
     version: int
     state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lifting:
-    """Who asked for changes to a release that stand, by name and what they can still do about it:
-    nobody else lifts it."""
-
-    asked: Sequence[tuple[str, str]]  # DECIDES, WITHDRAWS or '' beside each
-
-    @property
-    def until(self) -> str:
-        """Until what it is held: ``Ann decides again or withdraws that``; '' where it is for good,
-        or nobody asked."""
-        if self.for_good:
-            return ""
-        again, back = self._who(DECIDES), self._who(WITHDRAWS)
-        said = [_of(again, "decides again or withdraws that", "decide again or withdraw that")]
-        said.append(_of(back, "withdraws that", "withdraw that"))
-        return ", and ".join(filter(None, said))
-
-    @property
-    def for_good(self) -> str:
-        """Who can lift it no more, and how the release ends then; '' where everybody can."""
-        gone = _of(self._who(""), "has", "have")
-        if not gone:
-            return ""
-        return (
-            f"{gone} no access here any more, so nobody can lift that request for changes: somebody"
-            " who has not decided yet can reject the release, or its requester can withdraw it and"
-            " request it anew"
-        )
-
-    def _who(self, can: str) -> list[str]:
-        return [name for name, able in self.asked if able == can]
-
-
-def _of(names: Sequence[str], one: str, several: str) -> str:
-    return f"{' and '.join(names)} {one if len(names) == 1 else several}" if names else ""
-
-
-def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
-    """Have each request for changes bring what its person can still do about it (``lifts``): decide
-    again with a role that decides there, or take it back as long as they see the release; '' of
-    who can do neither, and of other decisions."""
-    held = roles_there()
-    active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
-    deciding = Exists(held.filter(role__in=tuple(ROLE_OF.values())))
-    seeing = Exists(held.filter(role__in=roles_with("release.view")))
-    mute = When(~Q(verdict=REQUEST_CHANGES) | ~active, then=Value(""))
-    able = When(deciding, then=Value(DECIDES)), When(seeing, then=Value(WITHDRAWS))
-    return decisions.annotate(lifts=Case(mute, *able, default=Value("")))
 
 
 def asked(release: str = "pk") -> QuerySet[Decision]:

@@ -133,12 +133,12 @@ def gate_in_words(gate: Gate, view: ReleaseDetail) -> str:
     """Return what keeps a gate closed; where that is people, who of them could open it."""
     text = f"{gate.title}: {gate.reason}"
     if gate.gate == "changes":
-        return f"changes requested by {', '.join(_said(one) for one in _asking(view))}"
+        return f"changes requested by {', '.join(_said(one) for one in _asking(view))}. {view.held}"
     if gate.gate != "approvals" or gate.state != "waiting":
         return text
     role = gate.facts.get("role")
     names = [p.name for p in view.may_still_decide if role in p.roles]
-    again = [one.name for one in _asking(view) if one.role == role]
+    again = [p.name for p in view.may_decide_again if role in p.roles]
     if not names and again:
         return f"{gate.reason}, and {', '.join(again)} could, who requested changes"
     if not names:

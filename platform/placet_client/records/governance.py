@@ -324,6 +324,11 @@ class ReleaseDetail(Record):
     egress_marks: tuple[str, ...]
     decisions: tuple[Decision, ...]
     may_still_decide: tuple[Decider, ...]
+    # Who requested changes, and could give an approval that is missing now
+    may_decide_again: tuple[Decider, ...]
+    # Until what the requests for changes hold it; where nobody can lift them any more, who can end
+    # it. '' where none holds it
+    held: str
     cannot_count: tuple[Barred, ...]
     reviewers: tuple[Reviewer, ...]  # Who was asked by name
     may_be_asked: tuple[Decider, ...]  # Who can be asked by name

@@ -122,6 +122,7 @@ def test_what_is_held_says_by_whom_and_waits_on(
     assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 4
     said = capsys.readouterr().err
     assert "Waiting for one reviewer, and Rita risk could, who requested changes" in said
+    assert "). Held until Rita risk decides again or withdraws that" in said
     newer = world.request("staging", world.bento(world.version()))
     capsys.readouterr()
     assert main(["release", "show", newer.pk]) == 0
@@ -129,6 +130,25 @@ def test_what_is_held_says_by_whom_and_waits_on(
     assert "It answers changes requested by Rita risk (as reviewer) on release 1" in said
     assert main(["release", "show", release.pk]) == 0
     assert "Release 2 of version 2 answers" in " ".join(capsys.readouterr().err.split())
+
+
+def test_where_nobody_can_lift_what_holds_it_any_more_it_says_who_can_end_it(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*request(world), "--timeout", "0"])
+    release = Release.objects.get()
+    world.decide(release, world.rita, "request_changes", comment="Show the gap")
+    for name in ("Rex", "Rita"):
+        revoke_role(RoleBinding.objects.get(person=world.people[name]), actor=SYSTEM)
+    capsys.readouterr()
+    assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 4
+    said = capsys.readouterr().err
+    assert "Waiting for one reviewer, and no reviewer is left who could" in said
+    assert "Rita risk could" not in said
+    stuck = "Rita risk has no access here any more, so nobody can lift that request for changes"
+    assert f"{stuck}: Vera risk and Vito risk can reject the release, or" in said
+    assert main(["release", "show", release.pk]) == 0
+    assert stuck in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_rejection_is_a_denial_and_a_broken_rollout_is_an_error(

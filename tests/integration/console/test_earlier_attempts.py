@@ -313,3 +313,26 @@ def test_where_there_were_more_than_are_told_of_no_number_is_said(
     assert "was rejected by Rex risk" in page
     assert "earlier attempts" not in page
     assert page.count("Earlier attempts") == 2, "the tab, and the link beside the sentence"
+
+
+def test_what_was_aborted_leads_to_its_retry_and_to_the_newer_release(
+    story: Story, tried: Release
+) -> None:
+    first = story.rollout(tried)
+    client, path = browser(story.people["Rita"]), f"/rollouts/{first.pk}/"
+    assert "Open its retry" not in client.get(path).content.decode()
+    assert "requested for development again" not in said(story, tried)
+    newer = story.release("development", story.world.bento(tried.version), plan=CANARY)
+    page = client.get(path).content.decode()
+    link = f'<a href="/releases/{newer.pk}/">Requested again: open release {newer.number}</a>'
+    assert link in page and "Open its retry" not in page
+    again = f"Its version was requested for development again: release {newer.number}."
+    assert again in said(story, tried) and "again: release" not in said(story, newer)
+    story.settle()
+    actions.abort(story.rollout(newer), reason="no", actor=story.otto)
+    story.settle()
+    retried = actions.retry(first, reason="fixed", actor=story.otto)
+    assert f'<a href="/rollouts/{retried.pk}/">Open its retry</a>' in (
+        client.get(path).content.decode()
+    )
+    assert "again: release" not in said(story, tried), "it goes out"

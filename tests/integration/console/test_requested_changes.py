@@ -7,6 +7,7 @@ from apps.governance.models import Decision, Release
 from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding
 from placet.kernel.actor import SYSTEM
+from placet.kernel.clock import now
 from tests.support.break_glass import fragile, opened
 from tests.support.factories import api, browser, grant, team, token_for
 from tests.support.page_text import text_of
@@ -103,7 +104,8 @@ def test_nobody_is_waited_for_who_can_lift_it_no_more(world: World, end: str) ->
         grant(world.people["Rita"], {"reviewer": (world.project, "production")})
     page = shown(world, "Rex", page_of(release))
     assert "Rita risk has no access here any more, so nobody can lift that" in page
-    assert "its requester can withdraw it and request it anew" in page
+    ends = "Rex risk, Vera risk and Vito risk can reject the release, or Ada risk, who requested it"
+    assert f"{ends}, can withdraw it and request it anew" in page
     assert "Rita risk decides again" not in page and "Rita risk withdraws" not in page
 
 
@@ -187,6 +189,22 @@ def test_withdrawing_says_what_follows_where_nothing_else_is_missing(world: Worl
         role="viewer", person=world.people["Rita"], project=world.project, granted_by="system"
     )
     assert list(ways(world, "Rita", release)) == ["Withdraw my request for changes"]
+
+
+def test_who_decides_no_more_is_offered_what_they_can_do_and_by_that_name(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rita, ASKS)
+    page = shown(world, "Rita", page_of(release))
+    assert "Finish review…" in page and "Comment…" not in page
+    grant(world.people["Rita"], {"contributor": world.project})
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"], role="reviewer"), actor=SYSTEM)
+    page = shown(world, "Rita", page_of(release))
+    assert "Withdraw request for changes…" in page and "Comment…" in page
+    assert "Withdraw your request for changes to churn:1?" in page
+    assert "Finish review" not in page
+    assert list(ways(world, "Rita", release)) == ["Withdraw my request for changes"]
+    Release.objects.filter(pk=release.pk).update(not_after=now())
+    assert "Withdraw request for changes…" not in shown(world, "Rita", page_of(release))
 
 
 def test_no_emergency_is_offered_for_what_is_held(world: World) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from apps.identity.actions import demand_second_factor
 from apps.identity.models import Project, User
 from apps.identity.queries import authorize
+from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import Forbidden
 from tests.support.factories import (
     actor_by_token,
@@ -14,6 +16,7 @@ from tests.support.factories import (
     person,
     project,
     service_account,
+    team,
     token_for,
 )
 
@@ -127,3 +130,37 @@ def test_a_program_is_told_of_itself(ada: User, risk: Project) -> None:
     weak = service_account("weak", owner=ada, roles={"viewer": risk})
     detail = told(token_for(weak))[1]
     assert "weak may not do it either" in detail
+
+
+def test_who_may_know_them_is_told_who_holds_the_role_and_could_do_it(risk: Project) -> None:
+    aude = person("Aude", {"auditor": risk})
+    managing = "/projects/risk/environments", {"name": "canary"}
+    refused = '"Manage environments", and you may not do it either (role operator): an access'
+    alone = f"This needs {refused} administrator can give it to you"
+    token = token_for(aude)
+    assert told(token, managing[0], **managing[1])[1] == alone, "nobody holds it"
+    person("Otto", {"operator": risk})
+    person("Otis", {"operator": (risk, "staging")})
+    person("Ella", {"operator": project("other")})
+    assert told(token, managing[0], **managing[1])[1] == f"{alone}; Otto holds it"
+    for name in ("Olga", "Omar"):
+        person(name, {"operator": risk})
+    team("Desk", person("Tom"), person("Uwe"), roles={"operator": risk})
+    named = f"{alone}; Olga, Omar, Otto and 2 others hold it"
+    assert told(token, managing[0], **managing[1])[1] == named
+    demand_second_factor("operator", actor=SYSTEM)
+    assert told(token, managing[0], **managing[1])[1] == alone
+
+
+def test_who_sees_no_access_is_told_by_name_who_decides_alone(risk: Project) -> None:
+    vera = person("Vera", {"viewer": risk})
+    person("Otto", {"operator": risk})
+    person("Alma", {"approver": risk})
+    with pytest.raises(Forbidden) as refused:
+        authorize(actor_of(vera), "environment.manage", risk)
+    assert refused.value.detail.endswith("can give it to you")
+    with pytest.raises(Forbidden) as refused:
+        authorize(actor_of(vera), "freeze.set", risk)
+    assert refused.value.detail.endswith(
+        "(roles approver or operator): an access administrator can give it to you; Alma holds it"
+    )

@@ -1,0 +1,73 @@
+"""What was tried again: the retry of a rollout that ended badly, and the newer release of the same
+version in the same environment. What was tried before is read by ``apps.rollouts.attempts``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
+from django.urls import reverse
+
+from apps.console.queries.page_parts import Banner, Link
+from apps.governance.models import Release
+from apps.governance.rules import RETRIABLE, ReleaseState
+from apps.rollouts.models import Rollout
+from apps.rollouts.states import RolloutKind
+
+ENDED_BADLY = (
+    *RETRIABLE,
+    ReleaseState.REJECTED,
+    ReleaseState.WITHDRAWN,
+    ReleaseState.EXPIRED,
+    ReleaseState.REVOKED,
+    ReleaseState.ROLLED_BACK,
+)
+
+
+def with_requested_again(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
+    """Have releases bring the newest one of their version in their environment that was requested
+    after them (``requested_again``)."""
+    return releases.annotate(requested_again=_newer(""))
+
+
+def with_tried_again(rollouts: QuerySet[Rollout]) -> QuerySet[Rollout, Any]:
+    """Have rollouts bring the newest of their release after them (``retried``), and the newest
+    release as :func:`with_requested_again` does."""
+    later = Rollout.objects.filter(
+        release=OuterRef("release"), kind=RolloutKind.RELEASE, created_at__gt=OuterRef("created_at")
+    )
+    retried = Subquery(later.order_by("-created_at").values("pk")[:1])
+    return rollouts.annotate(retried=retried, requested_again=_newer("release__"))
+
+
+def _newer(release: str) -> Subquery:
+    newer = Release.objects.filter(
+        version=OuterRef(f"{release}version"),
+        environment=OuterRef(f"{release}environment"),
+        number__gt=OuterRef(f"{release}number"),
+    )
+    return Subquery(newer.order_by("-number").values(json=JSONObject(id="pk", number="number"))[:1])
+
+
+def requested_again(release: Any) -> Banner | None:
+    """Return which release came after one that ended badly; ``None`` where none did."""
+    if release.state not in ENDED_BADLY or not release.requested_again:
+        return None
+    number = release.requested_again["number"]
+    text = f"Its version was requested for {release.environment.name} again: release {number}."
+    return Banner("info", text, [Link(f"Open release {number}", _url(release.requested_again))])
+
+
+def tried_again(rollout: Any) -> Iterator[Link]:
+    """Yield where a rollout that ended badly was tried again: what goes back to a release, or tests
+    that, is no attempt to release it."""
+    if rollout.kind != RolloutKind.RELEASE:
+        return
+    if rollout.retried:
+        yield Link("Open its retry", reverse("rollout", args=[rollout.retried]))
+    if newer := rollout.requested_again:
+        yield Link(f"Requested again: open release {newer['number']}", _url(newer))
+
+
+def _url(newer: dict[str, Any]) -> str:
+    return reverse("release", args=[newer["id"]])

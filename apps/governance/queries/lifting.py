@@ -1,0 +1,147 @@
+"""Who can still lift the requests for changes that hold a release, and how it ends where nobody
+can."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Value, When
+
+from apps.governance.models import UNFINISHED_STATES, Decision, Release
+from apps.governance.queries.people import NamedPerson
+from apps.governance.queries.standing import Standings
+from apps.governance.queries.still_deciding import deciding_now, given_there, roles_there
+from apps.governance.rules import ReleaseState
+from apps.identity.models import User
+from apps.identity.queries import name_in
+from apps.identity.rules.permissions import roles_with
+from placet.kernel.words import a_few
+from placet_verify.statements import REQUEST_CHANGES
+
+# what who asked for changes can still do about it
+DECIDES, WITHDRAWS, NOT_YET = "decides", "withdraws", "not_yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Lifting:
+    """Who asked for changes to a release that stand, by name and what they can still do about it:
+    nobody else lifts it. Others can end the release."""
+
+    asked: Sequence[tuple[str, str]] = ()  # DECIDES, WITHDRAWS, NOT_YET or '' beside each
+    rejecters: Sequence[str] = ()  # who else can reject it now, by name
+    requester: str = ""  # by name, where they can withdraw it
+    expires: datetime | None = None
+
+    @property
+    def says(self) -> str:
+        """Until what the release is held, or who can end it; '' where nothing holds it."""
+        return self.for_good or (f"Held until {self.until}" if self.asked else "")
+
+    @property
+    def until(self) -> str:
+        """Until what it is held: ``Ann decides again or withdraws that``; '' where it is for good,
+        or nobody asked."""
+        if self.for_good:
+            return ""
+        again, back, later = map(self._who, (DECIDES, WITHDRAWS, NOT_YET))
+        said = [_of(again, " decides again or withdraws that", " decide again or withdraw that")]
+        said.append(_of(back, " withdraws that", " withdraw that"))
+        not_yet = "who cannot decide yet"
+        said.append(_of(later, f", {not_yet}, lifts that", f", {not_yet}, lift that"))
+        return ", and ".join(filter(None, said))
+
+    @property
+    def for_good(self) -> str:
+        """Who can lift it no more, and how the release ends then; '' where everybody can."""
+        gone = _of(self._who(""), " has", " have")
+        if not gone:
+            return ""
+        nobody = "so nobody can lift that request for changes"
+        return f"{gone} no access here any more, {nobody}: {self._ends}"
+
+    @property
+    def _ends(self) -> str:
+        """Who can end the release, or that nobody can and when it ends by itself."""
+        anew = f"{self.requester}, who requested it, can withdraw it and request it anew"
+        if self.rejecters:
+            rejects = f"{a_few(self.rejecters)} can reject the release"
+            return f"{rejects}, or {anew}" if self.requester else rejects
+        if self.requester:
+            return f"nobody can reject the release now, but {anew}"
+        when = f" on {self.expires:%Y-%m-%d %H:%M} UTC" if self.expires else ""
+        return (
+            f"nobody can reject or withdraw the release now, which expires{when}. A newer policy"
+            " revision lifts the request before"
+        )
+
+    def _who(self, can: str) -> list[str]:
+        return [name for name, able in self.asked if able == can]
+
+
+def _of(names: Sequence[str], one: str, several: str) -> str:
+    said = one if len(names) == 1 else several
+    return f"{' and '.join(names)}{said}" if names else ""
+
+
+def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
+    """Have each request for changes bring what its person can still do about it (``lifts``): decide
+    again with a role that decides there, take it back as long as they see the release, or either
+    once they have the second factor that their roles wait for; '' of who can do none of it, and of
+    other decisions. And the name of who requested the release, where they can withdraw that
+    (``withdrawer``)."""
+    sees = Q(role__in=roles_with("release.view"))
+    active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
+    able = (
+        When(~Q(verdict=REQUEST_CHANGES) | ~active, then=Value("")),
+        When(deciding_now(), then=Value(DECIDES)),
+        When(Exists(given_there().filter(sees)), then=Value(WITHDRAWS)),
+        When(Exists(roles_there().filter(sees)), then=Value(NOT_YET)),
+    )
+    requester = "release__requester"
+    there = Exists(User.objects.filter(pk=OuterRef(requester), is_active=True))
+    takes = given_there(requester).filter(role__in=roles_with("release.withdraw"))
+    withdraws = When(Q(there, Exists(takes), verdict=REQUEST_CHANGES), then=name_in(requester))
+    return decisions.annotate(
+        lifts=Case(*able, default=Value("")),
+        withdrawer=Case(withdraws, default=Value(""), output_field=CharField()),
+    )
+
+
+def lifting_of(
+    release: Release,
+    standing: Sequence[Any],
+    people: Iterable[NamedPerson],
+    results: Sequence[Mapping[str, Any]],
+    known: Standings,
+    names: Mapping[str, str],
+) -> Lifting:
+    """Return who can lift the requests for changes among the ``standing`` decisions on a release,
+    which were read :func:`with_lifting`, or end it: of ``people``, who hold a role that decides on
+    it, who can reject it. ``results`` are those of its gates. Nothing holds one that is over."""
+    asking = [one for one in standing if one.verdict == REQUEST_CHANGES]
+    if not asking or release.state not in UNFINISHED_STATES:
+        return Lifting()
+    asked = [(names.get(one.person, one.person), one.lifts) for one in asking]
+    decided = {one.person for one in standing}
+    left = [person for person in people if person.id not in decided]
+    rejecters = _able_to_reject(release, left, results, known)
+    return Lifting(asked, rejecters, asking[0].withdrawer, release.not_after)
+
+
+def _able_to_reject(
+    release: Release,
+    people: Iterable[NamedPerson],
+    results: Sequence[Mapping[str, Any]],
+    known: Standings,
+) -> list[str]:
+    if release.state != ReleaseState.REQUESTED:
+        return []
+    policy, found = release.policy.approvals, list[str]()
+    for person in people:
+        held = set(person.roles) - set(person.withheld)
+        role = known.decider(release, person.id).role(held, results)
+        signs = person.has_passkey or not policy.passkey(role)
+        if role and signs and not person.absence:
+            found.append(person.name)
+    return found
