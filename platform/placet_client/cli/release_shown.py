@@ -46,6 +46,8 @@ def show_release(
     for mark in view.egress_marks:
         say(f"It may reach: {mark}")
     _say_answers(view)
+    if view.too_few_people:
+        say(view.too_few_people)
     if view.waits_for:
         say(f"Beside its gates it waits: {view.waits_for}")
     if view.release.state not in ("requested", "approved"):
