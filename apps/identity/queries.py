@@ -31,7 +31,8 @@ from apps.identity.models import (
     TeamMember,
     User,
 )
-from apps.identity.rules import ROLES, grants_of
+from apps.identity.rules import grants_of
+from apps.identity.rules.permissions import roles_with
 from apps.identity.sign_in.freshness import last_proof, proofs
 from apps.identity.trust.second_factor import withheld, withheld_by_log
 from apps.identity.trust.vouching import about, is_vouched
@@ -248,11 +249,13 @@ def as_owner(actor: Actor) -> Actor:
     return replace(actor, grants=held_grants(actor.id)) if mine else actor
 
 
-def people_with(permission: str, scope: Scope) -> list[User]:
-    """Return the active people whose roles give them ``permission`` at ``scope``."""
-    roles = [role for role, held in ROLES.items() if permission in held]
-    here = Q(project=scope.project, environment__in=["", scope.environment or ""])
-    held = RoleBinding.objects.filter(Q(project=None) | here, role__in=roles)
+def people_with(permission: str, scope: Scope | None) -> list[User]:
+    """Return the active people whose roles give them ``permission`` at ``scope``; ``None`` is
+    anywhere."""
+    held = RoleBinding.objects.filter(role__in=roles_with(permission))
+    if scope is not None:
+        here = Q(project=scope.project, environment__in=["", scope.environment or ""])
+        held = held.filter(Q(project=None) | here)
     members = TeamMember.objects.filter(team__in=held.exclude(team=None).values("team"))
     who = Q(pk__in=held.exclude(person=None).values("person")) | Q(pk__in=members.values("person"))
     return list(User.objects.filter(who, is_active=True).order_by("pk"))

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from apps.identity.hooks import roles_told
 from apps.identity.models import ApiToken, Project, RoleBinding, User
-from apps.identity.queries import held_grants, withheld_roles
+from apps.identity.queries import held_grants, people_with, withheld_roles
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from apps.identity.rules.permissions import in_words, roles_with
 from apps.identity.rules.presets import preset_for
@@ -17,6 +17,8 @@ from placet.kernel.actor import Actor, Grant, Scope
 from placet.kernel.config import config
 from placet.kernel.words import a_few
 
+MANAGE = "access.manage"  # who has it gives roles
+MAKE_ONE = "make one on the server by manage.py create_admin --email ADDRESS"
 NAMED = 3  # places of a role that is held too narrowly
 
 
@@ -31,8 +33,7 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     token = ApiToken.objects.filter(pk=actor.token).first() if actor.token else None
     who = actor.label if actor.kind == "service" else "you"
     given = _role_is_given(permissions, who, _narrower(actor, permissions, scope), scope)
-    given += f": {who_gives_roles(actor, scope)} can give it to {who}"
-    given += _who_holds(actor, permissions, scope)
+    given += f": {_giver(actor, scope, who)}{_who_holds(actor, permissions, scope)}"
     if token is None:
         return f"{_needs(permissions)}{given}"
     held = [p for p in permissions if _holds(actor, p, scope)]
@@ -45,13 +46,32 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     return _narrow(token, able[0], who)
 
 
+def whom_to_ask(actor: Actor, scope: Scope | None) -> str:
+    """Say as a sentence whom ``actor`` asks for a role at ``scope``."""
+    giver = who_gives_roles(actor, scope)
+    if giver:
+        return f"Ask {giver} for that role."
+    return f"There is no other access administrator who could give that role: {MAKE_ONE}."
+
+
 def who_gives_roles(actor: Actor, scope: Scope | None) -> str:
     """Return whom ``actor`` asks for a role at ``scope``; ``None`` is anywhere. Who gives roles
-    there asks somebody else who does: nobody widens their own access."""
+    there asks somebody else who does, as nobody widens their own access: '' where nobody does."""
     held = held_grants(actor.id) if actor.token else actor.grants
-    gives = (grant.scope for grant in held if grant.permission == "access.manage")
-    own = any(scope is None or given.covers(scope) for given in gives)
-    return f"{'another' if own else 'an'} access administrator"
+    gives = (grant.scope for grant in held if grant.permission == MANAGE)
+    if not any(scope is None or given.covers(scope) for given in gives):
+        return "an access administrator"
+    others = any(one.pk != actor.accountable for one in people_with(MANAGE, scope))
+    return "another access administrator" if others else ""
+
+
+def _giver(actor: Actor, scope: Scope | None, who: str) -> str:
+    giver = who_gives_roles(actor, scope)
+    if giver:
+        return f"{giver} can give it to {who}"
+    return (
+        f"only another access administrator could give it to {who}, and there is none: {MAKE_ONE}"
+    )
 
 
 def second_factor_needed(roles: Iterable[str]) -> str:

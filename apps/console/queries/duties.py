@@ -15,6 +15,10 @@ STATES = {
     "no_policy": Sign("plain", "–", "No policy"),
     "kept": Sign("pass", "✓", "OK"),
 }
+# how a release is approved where everybody together cannot meet the policy in force
+REPLACING = (
+    "publishing another policy first, as too few people hold the roles that this one requires"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +106,14 @@ class DutyRow:
         return "No smaller group was found."
 
     def _could(self, few: int) -> str:
-        fewer, now = few < self.duty.demanded, self.duty.now
+        fewer = ", fewer than required" if few < self.duty.demanded else ""
         if self._awaited:
-            but = ", fewer than required, but" if fewer else ", but"
-            return f"could do it{but} nobody can do it {self._until}:"
+            return f"could do it{fewer}, but nobody can do it {self._until}:"
+        first = f", but only by {REPLACING}" if self.duty.locked_out else ""
+        now = self.duty.now
         if now is None or now.people == few:
-            return could(fewer=fewer)
-        able = f"{now.people} can without waiting for anybody"
-        return f"could do it{', fewer than required' if fewer else ''}; {able}:"
+            return f"could do it{fewer}{first}:"
+        return f"could do it{fewer}{first}; {now.people} can without waiting for anybody:"
 
     @property
     def _until(self) -> str:

@@ -131,10 +131,21 @@ class StuckRow:
         """What waits there, and for what."""
         waits = "waits" if self.stuck.releases == 1 else "wait"
         roles = " and ".join(self.stuck.roles)
-        return (
-            f"{counted(self.stuck.releases, 'release')} {waits} for an approval as {roles}, and "
-            "nobody is left who could give it."
-        )
+        what, none_left = "an approval", "nobody is left who could give it"
+        if self.stuck.some_could:
+            what, none_left = "approvals", "too few people are left, each of whom decides once"
+        count = counted(self.stuck.releases, "release")
+        return f"{count} {waits} for {what} as {roles}, and {none_left}.{self._failed}"
+
+    @property
+    def _failed(self) -> str:
+        """That an approval alone would not help, where gates have failed as well; '' else."""
+        if not self.stuck.failed:
+            return ""
+        if self.stuck.releases == 1:
+            return " A gate has failed too: unless it passes, an approval does not help."
+        of_them = f"{self.stuck.failed} of them"
+        return f" A gate of {of_them} has failed too: unless it passes, no approval helps there."
 
 
 @dataclass(frozen=True, slots=True)

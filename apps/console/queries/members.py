@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from apps.console.queries.links import person_url, sees_access
 from apps.console.queries.page_parts import counted
 from apps.console.queries.people import offered_people
+from apps.console.queries.policy_trial import STUCK_NOW, shortages
 from apps.console.queries.project_page import ProjectHead, environments_in_force
 from apps.console.templatetags.placet import sees_a_part
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders, with_deciders
@@ -66,6 +67,15 @@ class MemberRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidersThere:
+    """Whom the policy of an environment asks, role by role, and where they are too few."""
+
+    environment: str
+    rows: list[RoleHolders]
+    too_few: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class MembersPage:
     """The members of a project, and who has a role everywhere."""
 
@@ -110,10 +120,18 @@ class MembersPage:
         return [(row.name, row.name) for row in self.environments]
 
     @property
-    def deciders(self) -> list[tuple[str, list[RoleHolders]]]:
+    def deciders(self) -> list[DecidersThere]:
         """Whom the policy of each environment asks, as far as the reader sees its releases."""
-        seen = [row for row in self.environments if deciders(row, self.head.actor)]
-        return [(row.name, asked_deciders(row, self.head.actor)) for row in seen]
+        actor = self.head.actor
+        return [
+            DecidersThere(
+                row.name,
+                asked_deciders(row, actor),
+                list(shortages(row.gates_in_force or (), held, STUCK_NOW, what="The policy")),
+            )
+            for row in self.environments
+            if (held := deciders(row, actor))
+        ]
 
     @property
     def empty_title(self) -> str:

@@ -1,5 +1,6 @@
 """What a policy would say of what is open and live now, in words."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Environment, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, deciders
 from apps.governance.queries.dry_run import DryRunRow, dry_run
+from apps.governance.seats import Seat, Shortage
+from apps.governance.seats import shortages as seats_short
 from apps.identity.trust.positions import Positions, positions
 from placet.kernel.actor import Actor
 from placet_verify.permit.quorum import ApprovalRule
@@ -153,20 +156,34 @@ def _able(
 
 
 def shortages(
-    policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders], so: str = STUCK
+    policy: Iterable[Mapping[str, Any]],
+    holders: Sequence[RoleHolders],
+    so: str = STUCK,
+    *,
+    what: str = "It",
 ) -> Iterator[str]:
-    """Yield a sentence for each gate that asks for more people of a role than hold it, or one for
-    all gates together, each with what follows (``so``). Publishing also looks at passkeys and at
-    where people stand: see :func:`lacking`."""
+    """Yield a sentence for the gates that together ask for more people than hold their roles, each
+    with what follows (``so``). Publishing also looks at passkeys and at where people stand: see
+    :func:`lacking`."""
     there = {row.role: row for row in holders}
-    asking = [g for g in policy if g["gate"] == "approvals" and g["role"] in there]
-    few = [gate for gate in asking if len(there[gate["role"]].able) < gate["count"]]
-    for gate in few:
-        row = there[gate["role"]]
-        yield f"It asks for {counted(gate['count'], row.role)}, and {_held(row)}: {so}"
-    able = {person.id for gate in asking for person in there[gate["role"]].able}
-    all_read = not any(there[gate["role"]].is_cut for gate in asking)
-    if all_read and not few and len(able) < sum(gate["count"] for gate in asking):
-        asked = in_a_row([counted(gate["count"], gate["role"]) for gate in asking])
-        held = counted(len(able), "person holds", "people hold")
-        yield f"It asks for {asked}, and only {held} these roles here, each deciding once: {so}"
+    asking = [gate for gate in policy if gate["gate"] == "approvals" and gate["role"] in there]
+    seats = [
+        Seat(gate["role"], tuple(person.id for person in there[gate["role"]].able))
+        for gate in asking
+        for _ in range(gate["count"])
+        if not there[gate["role"]].is_cut
+    ]
+    for short in seats_short(seats):
+        rows = [there[role] for role in short.roles]
+        asks = Counter(seat.role for seat in seats if seat.role in short.roles)
+        asked = in_a_row([counted(count, role) for role, count in asks.items()])
+        held = _held(rows[0]) if len(rows) == 1 else _held_together(rows, short)
+        yield f"{what} asks for {asked}, and {held}: {so}"
+
+
+def _held_together(rows: Sequence[RoleHolders], short: Shortage) -> str:
+    """Say how few people there are with several roles."""
+    names = {person.id: person.name for row in rows for person in row.able}
+    held = counted(len(short.people), "person holds", "people hold")
+    who = ", ".join(names[one] for one in short.people)
+    return f"only {held} these roles here, each deciding once ({who})"

@@ -75,20 +75,9 @@ def waiting_signs(view: ReleaseView) -> list[Sign]:
     signs = [Sign("wait", "◷", waits_until(gate), True, passes_at(gate)) for gate in by_time]
     if view.failing or is_held(view.gates):
         return signs  # of changes that are requested nothing follows by itself
-    if short := too_few(view):
-        return [*signs, Sign("wait", "▲", short, wrap=True)]
+    if view.too_few_people:
+        return [*signs, Sign("wait", "▲", view.too_few_people, wrap=True)]
     return [*signs, Sign("plain", "→", f"then {what_follows(view, at_once=False)}", wrap=True)]
-
-
-def too_few(view: ReleaseView) -> str:
-    """Say that more approvals are missing than people can give, '' where enough can or may yet."""
-    for asked, gate in zip(view.who_opens, view.gates, strict=True):
-        missing = gate["facts"].get("missing", 0)
-        able = sum(not person.is_recalled for person in asked)
-        if gate["gate"] == "approvals" and missing > able:
-            who = {0: "nobody can", 1: "one person can"}.get(able, f"{able} people can")
-            return f"Too few people: {missing} are missing as {gate['facts']['role']}, {who} decide"
-    return ""
 
 
 def waits_until(gate: GateResult) -> str:

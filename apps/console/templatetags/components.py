@@ -24,7 +24,7 @@ from apps.console.templatetags.placet import ago, state
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import scope_of
-from apps.identity.refusals import who_gives_roles
+from apps.identity.refusals import whom_to_ask
 
 register = template.Library()
 RENEWS = mark_safe(
@@ -251,8 +251,8 @@ def person_link(context: Context, actor_id: str, name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def gives_roles(context: Context, project: Any) -> str:
-    """Say whom the reader asks for a role in a ``project``."""
-    return who_gives_roles(context["actor"], scope_of(project))
+    """Say as a sentence whom the reader asks for a role in a ``project``."""
+    return whom_to_ask(context["actor"], scope_of(project))
 
 
 @register.simple_tag(takes_context=True)

@@ -236,6 +236,9 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     reviewers = ReviewerSerializer(many=True, help_text="Who was asked by name")
     may_be_asked = DeciderSerializer(many=True, help_text="Who can be asked by name")
     missing_roles = serializers.ListField(child=serializers.CharField())
+    too_few_people = serializers.CharField(
+        help_text="That more people have to decide than could: each decides once. Or ''"
+    )
     can_decide = serializers.BooleanField()
     can_approve = serializers.BooleanField(
         help_text="Whether the policy asks for an approval of the role that you decide as"

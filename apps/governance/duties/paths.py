@@ -28,6 +28,7 @@ from apps.governance.duties.organisation import (
     EnvironmentAccess,
 )
 from apps.governance.rules import APPROVER, ROLE_OF
+from apps.governance.seats import taken
 from placet_verify.permit.quorum import ApprovalRule, excluded
 from placet_verify.permit.standing import NOT_LAST_TOUCHED, OTHER_REPORTING_LINE
 
@@ -240,7 +241,7 @@ class _Hand:
     def _assign(
         self, rules: Sequence[ApprovalRule], author: Account, requester: Account, maker: str
     ) -> list[tuple[ApprovalRule, Account]] | None:
-        """Give each seat of the quorum an account of its own (augmenting paths), if it can be."""
+        """Give each seat of the quorum an account of its own, if it can be."""
         seats = [rule for rule in rules for _ in range(rule.count)]
         able = {
             rule: [
@@ -251,21 +252,11 @@ class _Hand:
             ]
             for rule in rules
         }
-        taken: dict[str, int] = {}
-
-        def seat(number: int, tried: set[str]) -> bool:
-            for account in able[seats[number]]:
-                if account.id not in tried:
-                    tried.add(account.id)
-                    if account.id not in taken or seat(taken[account.id], tried):
-                        taken[account.id] = number
-                        return True
-            return False
-
-        if not all(seat(number, set()) for number in range(len(seats))):
+        by_person = taken([[account.id for account in able[seat]] for seat in seats])
+        if len(by_person) < len(seats):
             return None
         by_id = {account.id: account for account in self.team}
-        chosen = sorted((number, who) for who, number in taken.items())
+        chosen = sorted((number, who) for who, number in by_person.items())
         return [(seats[number], by_id[who]) for number, who in chosen]
 
     def _counts(

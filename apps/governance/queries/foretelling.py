@@ -15,11 +15,13 @@ from apps.governance.queries.facts import (
     evidence_to_pin,
     soaks_by_environment,
 )
-from apps.governance.queries.people import who_can_decide
+from apps.governance.queries.people import seats_of, who_can_decide
 from apps.governance.queries.standing import Standings
+from apps.governance.seats import Seat, shortages
 from placet.kernel import clock
 from placet.kernel.actor import Actor
 from placet_verify.permit.quorum import gate_rules
+from placet_verify.permit.standing import SECOND_LINE
 
 # The others depend on what is asked for: its plan, its sizes, and what is live at its endpoint.
 KNOWN = frozenset({"build", "scan", "evidence", "soaked", "freeze"})
@@ -58,12 +60,28 @@ def foretold(
     """Return what each gate of the policy of ``asked``, a release that nobody has asked for yet,
     would say; ``known`` is how the ``deciders`` stand towards it."""
     people = {row.role: row for row in deciders}
+    lacking = _too_few(asked, people, known)
     return [
-        _people(gate, asked, people.get(gate["role"]), known)
+        _people(gate, asked, people.get(gate["role"]), known, lacking.get(gate["role"], ""))
         if gate["gate"] == "approvals"
         else _gate(gate, facts)
         for gate in asked.policy.document["gates"]
     ]
+
+
+def _too_few(
+    asked: Release, holders: Mapping[str, RoleHolders], known: Standings
+) -> dict[str, str]:
+    """Say by role that too few people could decide, where all who could were read."""
+    names = {person.id: person.name for row in holders.values() for person in row.people}
+    seats: list[Seat] = []
+    for gate in asked.policy.document["gates"]:
+        row = holders.get(gate["role"]) if gate["gate"] == "approvals" else None
+        if row is not None and not row.is_cut:
+            able = [(one.id, {row.role}, known.decider(asked, one.id)) for one in row.people]
+            second = sum(one.count for one in gate_rules(gate) if SECOND_LINE in one.demands)
+            seats += seats_of(gate, able, missing=gate["count"], second=second)
+    return {role: short.said(names) for short in shortages(seats) for role in short.roles}
 
 
 def _gate(gate: Mapping[str, Any], facts: Facts) -> ForetoldGate:
@@ -75,18 +93,18 @@ def _gate(gate: Mapping[str, Any], facts: Facts) -> ForetoldGate:
 
 
 def _people(
-    gate: Mapping[str, Any], asked: Release, row: RoleHolders | None, known: Standings
+    gate: Mapping[str, Any],
+    asked: Release,
+    row: RoleHolders | None,
+    known: Standings,
+    too_few: str,
 ) -> ForetoldGate:
     """Say who could give the approvals that a gate asks for."""
     title = gates.GATES[gate["gate"]].title(gate)
     if row is None:
         return ForetoldGate(title)
+    if too_few:
+        return ForetoldGate(title, "failed", too_few)
     before = [(person, known.decider(asked, person.id)) for person in row.people]
     people = [person for person, one in before if one.opens(gate, {row.role})]
-    second = [person for person, one in before if one.opens(gate, {row.role}, strict=True)]
-    short = len(people) < gate["count"] or len(second) < gate_rules(gate)[0].count
-    if short and not row.is_cut:
-        names = ", ".join(person.label for person in people)
-        who = f"Only {names} could decide" if names else "Nobody could decide"
-        return ForetoldGate(title, "failed", f"{who}: too few people count as {row.role}")
     return ForetoldGate(title, "waiting", who_can_decide(people, MOST, is_cut=row.is_cut))

@@ -1,6 +1,6 @@
 """Who may still decide on a release, and what the people around it are called."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -14,6 +14,7 @@ from apps.governance.gates import GateResult
 from apps.governance.independence import RECALLED, WHY, sentence
 from apps.governance.models import Release
 from apps.governance.queries.standing import Standings
+from apps.governance.seats import Seat
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import (
@@ -216,6 +217,44 @@ def _opens(
         return False
     strict = missing == result["facts"].get("second_line_missing")
     return decider.opens(gate, person.roles, strict=strict)
+
+
+def empty_seats(
+    release: Release,
+    people: Sequence[NamedPerson],
+    results: Sequence[GateResult],
+    known: Standings,
+) -> list[Seat]:
+    """Return the seats of the release that nobody has taken, with who of ``people``, who have not
+    decided, could take each."""
+    able = [(person.id, person.roles, known.decider(release, person.id)) for person in people]
+    return [
+        seat
+        for gate, result in gates.paired(release.policy.document, results)
+        if gate.get("gate") == "approvals"
+        for seat in seats_of(
+            gate,
+            able,
+            missing=result["facts"].get("missing", 0),
+            second=result["facts"].get("second_line_missing", 0),
+        )
+    ]
+
+
+def seats_of(
+    gate: Mapping[str, Any],
+    people: Iterable[tuple[str, Collection[str], Decider]],
+    *,
+    missing: int,
+    second: int,
+) -> list[Seat]:
+    """Return the ``missing`` seats of an approvals gate, each with who of ``people`` (id, roles,
+    and how they stand) could take it: in the ``second`` first somebody of the second line."""
+    able = [(pk, held, one) for pk, held, one in people if one.opens(gate, held)]
+    strict = tuple(pk for pk, held, one in able if one.opens(gate, held, strict=True))
+    anybody = tuple(pk for pk, _, _ in able)
+    role = str(gate["role"])
+    return [Seat(role, strict)] * second + [Seat(role, anybody)] * (missing - second)
 
 
 def may_still_decide(

@@ -1,7 +1,7 @@
 """Everything one release page answers, in a fixed number of queries."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,43 +11,28 @@ from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.audit.queries.bodies import body_of, states_of
 from apps.audit.queries.events import line_of
-from apps.governance import gates, rules
+from apps.governance import gates
 from apps.governance.events import (
     RELEASE_ABORTED,
     RELEASE_FAILED,
     RELEASE_ROLLED_BACK,
 )
 from apps.governance.gates.facts import EvidenceFact, GateResult
-from apps.governance.independence import sentence
 from apps.governance.models import UNFINISHED_STATES, Decision, Release
 from apps.governance.queries.bound_digests import BoundDigests, bound_digests
 from apps.governance.queries.changes import Changes
 from apps.governance.queries.compared import ComparedRelease, compared_release
-from apps.governance.queries.facts import answers, gather, had_decided, had_lifted
-from apps.governance.queries.lifting import Lifting, lifting_of, with_lifting
-from apps.governance.queries.people import (
-    Barred,
-    NamedPerson,
-    ReleasePeople,
-    barred,
-    may_decide_again,
-    may_still_decide,
-    people_around,
-    who_opens,
-)
+from apps.governance.queries.facts import answers, gather
+from apps.governance.queries.lifting import Lifting, with_lifting
+from apps.governance.queries.people import Barred, NamedPerson, ReleasePeople, people_around
 from apps.governance.queries.records import ReleaseRecord, record_of
+from apps.governance.queries.release_deciders import around_decision
 from apps.governance.queries.requested_changes import Answer, Answered, with_answers
-from apps.governance.queries.review_requests import (
-    Reviewer,
-    may_be_asked,
-    reviewers_of,
-    with_reviewers,
-)
-from apps.governance.queries.standing import Standings, standings
-from apps.governance.queries.visible_rows import ReadAlong, held_roles
+from apps.governance.queries.review_requests import Reviewer, with_reviewers
+from apps.governance.queries.visible_rows import ReadAlong
 from apps.governance.queries.waiting import waits_for
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import people_names, scope_of
+from apps.identity.queries import people_names
 from apps.serving.hooks import keeper
 from apps.serving.marks import marks
 from apps.serving.rules import shared_network
@@ -117,6 +102,7 @@ class ReleaseView(ComparedRelease):
     reviewers: tuple[Reviewer, ...]  # who was asked by name
     may_be_asked: tuple[NamedPerson, ...]  # by name to review it
     missing_roles: tuple[str, ...]
+    too_few_people: str  # those who could decide, for what is missing, in a sentence; '' for enough
     you_decide_as: str
     you_are_excluded: bool
     you_cannot_count: str
@@ -205,7 +191,7 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
         all_passed=gates.passed(results),
         decisions=tuple(_decision(d, people.names, texts) for d in decisions),
         made=tuple(decisions),
-        **_deciders(more, people, results, decisions, actor, facts),
+        **around_decision(more, people, results, decisions, actor, facts),
         you_are_excluded=actor.accountable in row.parties,
         requester_name=people.name(row.requested_by),
         author_name=people.name(row.version.author),
@@ -229,46 +215,6 @@ def _made_on(row: Release) -> list[Decision]:
 
 def _along(rows: QuerySet[Release], read_along: ReadAlong | None) -> QuerySet[Release]:
     return with_reviewers(with_answers(read_along(rows) if read_along else rows))
-
-
-def _deciders(
-    row: Any,
-    people: ReleasePeople,
-    results: Sequence[GateResult],
-    decisions: Sequence[Decision],
-    actor: Actor,
-    facts: gates.Facts,
-) -> dict[str, Any]:
-    """Return who may still decide, who may not though their role is missing, who was asked by name,
-    and what the reader's approval would change."""
-    missing = rules.missing_roles(results) if row.state == ReleaseState.REQUESTED else set()
-    standing = [d for d in decisions if not d.voided_reason]
-    asking = {d.person: d.pk for d in standing if d.verdict == REQUEST_CHANGES}
-    decided = [d.person for d in standing if d.person not in asking]
-    known = _standings(row, people, actor)
-    left = [
-        replace(p, has_asked=p.id in asking)
-        for p in people.deciders
-        if missing and p.id not in decided
-    ]
-    role = _as(row, actor, results, decided, known)
-    yours = known.approval(row, actor.id, role) if role else None
-    by_gate = who_opens(row, left, results=results, known=known, actor=actor)
-    return {
-        "who_opens": tuple(by_gate),
-        "may_still_decide": tuple(may_still_decide(left, by_gate, results)),
-        "may_decide_again": tuple(may_decide_again(left, by_gate, results)),
-        "lifting": lifting_of(row, standing, people.deciders, results, known, people.names),
-        "reviewers": tuple(reviewers_of(row, row.reviewing, decisions, people.deciders, known)),
-        "may_be_asked": tuple(may_be_asked(row, people.deciders, decided=decided, known=known)),
-        "cannot_count": tuple(barred(row, left, missing=missing, known=known)),
-        "once_you_lift": tuple(had_lifted(row, facts, actor.id)) if actor.id in asking else (),
-        "your_request": asking.get(actor.id, "") if row.state == ReleaseState.REQUESTED else "",
-        "missing_roles": tuple(sorted(missing)),
-        "you_decide_as": role,
-        "once_you_approve": tuple(had_decided(row, facts, yours)) if yours else (),
-        "you_cannot_count": _you(row, actor, decided, missing, known),
-    }
 
 
 def _ids(row: Release, decisions: list[Decision], bodies: list[dict[str, Any]]) -> set[str]:
@@ -334,44 +280,3 @@ def _decision(decision: Decision, names: dict[str, str], texts: dict[str, str]) 
         voided_reason=decision.voided_reason,
         recalled_since=not decision.voided_reason and bool(getattr(decision, "taken_back", None)),
     )
-
-
-def _standings(row: Release, people: ReleasePeople, actor: Actor) -> Standings:
-    """Return how everybody stands who may be asked to decide, while anybody may."""
-    if row.state != ReleaseState.REQUESTED:
-        return Standings()
-    around = {actor.accountable, *(p.id for p in people.deciders)}
-    return standings([row], around, [p.id for p in people.deciders if p.is_recalled])
-
-
-def _may_act(row: Release, actor: Actor, decided: list[str]) -> bool:
-    """Tell whether the reader could decide now, if their role and where they stand let them."""
-    late = row.not_after <= clock.now()
-    if not actor.in_session or row.state != ReleaseState.REQUESTED or late:
-        return False
-    return actor.id not in decided
-
-
-def _as(
-    row: Release,
-    actor: Actor,
-    results: Sequence[GateResult],
-    decided: list[str],
-    known: Standings,
-) -> str:
-    """Return the role as which the reader would decide now, '' when they may not."""
-    if not _may_act(row, actor, decided):
-        return ""
-    decider = known.decider(row, actor.accountable)
-    return decider.role(held_roles(actor, scope_of(row)), results)
-
-
-def _you(
-    row: Release, actor: Actor, decided: list[str], missing: set[str], known: Standings
-) -> str:
-    """Say why the reader, whose role is missing, cannot count; '' when they can, or hold none."""
-    if not _may_act(row, actor, decided):
-        return ""
-    held = held_roles(actor, scope_of(row)) & missing
-    why = known.decider(row, actor.accountable).why_not(held)
-    return sentence("You", why) if why else ""

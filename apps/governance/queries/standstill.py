@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, F, Func, JSONField, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, JSONField, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONArray, JSONObject
 
 from apps.governance import rules
@@ -16,6 +16,7 @@ from apps.governance.models import Decision, Environment, PolicyRevision, Releas
 from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
 from apps.governance.queries.visible_rows import INBOX_LIMIT, publishable_drafts
 from apps.governance.rules import ReleaseState
+from apps.governance.seats import Seat, Shortage, shortages
 from apps.identity.queries import scope_of, visible
 from placet.kernel.actor import Actor
 from placet_verify.statements import REQUEST_CHANGES
@@ -23,11 +24,17 @@ from placet_verify.statements import REQUEST_CHANGES
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """An environment, how many releases wait there for what nobody can give, and as which roles."""
+    """An environment, how many releases wait there for what nobody can give, and as which roles.
+
+    ``some_could`` says that somebody could give one of the approvals, but not all: each decides
+    once. Of ``failed`` of the releases a gate has failed as well, which an approval does not mend.
+    """
 
     environment: Environment
     releases: int
     roles: tuple[str, ...]
+    some_could: bool = False
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Standstill:
 
 def standstill(actor: Actor) -> Standstill:
     """Return the policy drafts that ``actor`` may publish; and where releases wait for an approval
-    by a role that nobody holds who can still decide and is not excluded as requester or author: of
+    by a role that too few hold who can still decide and are not excluded as requester or author: of
     the oldest that wait, in the environments whose access ``actor`` sees (one query).
 
     Who was invited and has not signed in yet, still has to set up a second factor or a passkey, or
@@ -99,8 +106,17 @@ def _drafts_in(place: Any) -> Iterator[PolicyRevision]:
 def _stuck_in(place: Any, actor: Actor) -> Stuck | None:
     holders = {row.role: row for row in deciders(place, actor)}
     here = place.waiting if holders else ()
-    lacking = [roles for row in here if (roles := _nobody_for(row, holders))]
-    return Stuck(place, len(lacking), tuple(sorted(set().union(*lacking)))) if lacking else None
+    lacking = [(row, short) for row in here if (short := _too_few(row, holders))]
+    if not lacking:
+        return None
+    found = [one for _, short in lacking for one in short]
+    return Stuck(
+        place,
+        len(lacking),
+        tuple(sorted({role for short in found for role in short.roles})),
+        some_could=any(short.people for short in found),
+        failed=sum(row["failed"] for row, _ in lacking),
+    )
 
 
 def _waiting() -> QuerySet[Release]:
@@ -114,10 +130,18 @@ def _waiting_as_json() -> QuerySet[Release, Any]:
         requester="requester",
         author="version__author",
         gates=_approvals("gates"),
+        failed=_has_failed("gates"),
         policy=_approvals("policy__document__gates"),
         decided=ArraySubquery(decided),
     )
     return _waiting().order_by("created_at", "pk").values(json=said)[:INBOX_LIMIT]
+
+
+def _has_failed(gates: str) -> Func:
+    """Return the expression for whether a gate of a column has failed."""
+    failed = '$[*] ? (@.state == "failed" || @.state == "error")'
+    template = f"jsonb_path_exists(%(expressions)s, '{failed}')"
+    return Func(F(gates), template=template, output_field=BooleanField())
 
 
 def _approvals(gates: str) -> Func:
@@ -126,17 +150,20 @@ def _approvals(gates: str) -> Func:
     return Func(F(gates), template=path, output_field=JSONField())
 
 
-def _nobody_for(release: Mapping[str, Any], holders: Mapping[str, RoleHolders]) -> set[str]:
-    """Return the missing roles of a release as which nobody can decide on it."""
+def _too_few(release: Mapping[str, Any], holders: Mapping[str, RoleHolders]) -> list[Shortage]:
+    """Return for which missing approvals of a release there are too few people."""
     policy = ApprovalPolicy.of({"gates": release["policy"]})
     parties = Parties(release["requester"], release["author"])
-    return {
-        role
-        for role in rules.missing_roles(release["gates"]) & holders.keys()
-        if not (held := holders[role]).is_cut
-        and not any(
-            person.id not in release["decided"]
-            and Decider(person.id, policy, parties).admitted([role])
-            for person in held.able
-        )
-    }
+
+    def able(role: str) -> tuple[str, ...]:
+        held = (one.id for one in holders[role].able if one.id not in release["decided"])
+        return tuple(pk for pk in held if Decider(pk, policy, parties).admitted([role]))
+
+    return shortages(
+        [
+            Seat(role, able(role))
+            for role, missing in rules.missing_people(release["gates"]).items()
+            if role in holders and not holders[role].is_cut
+            for _ in range(missing)
+        ]
+    )

@@ -7,9 +7,12 @@ from django.db import IntegrityError, transaction
 
 from apps.identity.errors import NameTaken, NeedsSession, OwnAccess
 from apps.identity.queries import Scoped, authorize, fresh_grants, scope_of
+from apps.identity.refusals import MAKE_ONE, who_gives_roles
 from apps.identity.sign_in.freshness import demand_fresh
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, Forbidden
+
+ALONE = f"Nobody widens their own access, and there is no other access administrator: {MAKE_ONE}"
 
 
 @contextmanager
@@ -46,4 +49,4 @@ def authorize_access(actor: Actor, row: Scoped | None = None) -> None:
 def not_own(actor: Actor, *people: str) -> None:
     """Refuse when ``actor`` is one of ``people``: nobody widens their own access."""
     if actor.accountable in people:
-        raise OwnAccess
+        raise OwnAccess() if who_gives_roles(actor, None) else OwnAccess(ALONE)

@@ -48,6 +48,8 @@ def show_release(
     _say_answers(view)
     if view.held:
         say(f"Changes are requested. {view.held}")
+    if view.too_few_people:
+        say(view.too_few_people)
     if view.waits_for:
         say(f"Beside its gates it waits: {view.waits_for}")
     if view.release.state not in ("requested", "approved"):

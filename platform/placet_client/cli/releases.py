@@ -233,7 +233,8 @@ def _over(view: ReleaseDetail) -> tuple[int, str]:
         return DENIED, _gates(f"Denied by policy r{row.policy}", failed(view.gates), view)
     if row.state == "requested":
         waiting = [gate for gate in view.gates if not gate.passed]
-        return WAITING, _gates("Still waiting", waiting, view)
+        said = _gates("Still waiting", waiting, view)
+        return WAITING, "\n".join(filter(None, [said, view.too_few_people]))
     state = row.state.replace("_", " ")
     return TIMED_OUT, f"It is still {state}. {view.waits_for}".rstrip(". ")
 

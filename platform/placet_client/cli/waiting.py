@@ -110,7 +110,7 @@ def release_stands(view: ReleaseDetail, rollout: Rollout | None = None) -> tuple
             if not gate.passed and gate.state == "waiting":
                 parts.append(gate_in_words(gate, view))
                 keys.append(parts[-1] if gate.gate in PEOPLE else gate.title)
-        parts.append(_beside(view))
+        parts += [view.too_few_people, _beside(view)]
     if rollout:
         parts.append(rollout_stands(rollout))
     text = f"Release {row.number} ({row.id}) is {release_state(row).replace('_', ' ')}"

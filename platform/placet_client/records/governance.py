@@ -333,6 +333,7 @@ class ReleaseDetail(Record):
     reviewers: tuple[Reviewer, ...]  # Who was asked by name
     may_be_asked: tuple[Decider, ...]  # Who can be asked by name
     missing_roles: tuple[str, ...]
+    too_few_people: str  # That more people have to decide than could: each decides once. Or ''
     can_decide: bool
     can_approve: bool  # Whether the policy asks for an approval of the role that you decide as
     you_decide_as: str

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from apps.governance.actions import draft_policy, publish_policy
+from apps.governance.models import Release
 from apps.identity.models import ApiToken
 from apps.registry.models import ModelVersion
+from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet_client import PlacetError, login
 from placet_client.cli import main
@@ -265,6 +268,28 @@ def test_a_release_is_shown_with_who_may_still_decide(
     assert main(["release", "show", release.pk]) == 0
     shown = capsys.readouterr().out
     assert "Rex risk, Rita risk" in shown and "No results" not in shown
+
+
+def test_a_release_that_too_few_people_can_approve_says_so(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    roles = dict.fromkeys(["product-reviewer", "security-reviewer"], world.project)
+    factories.person("Olga", roles=roles)
+    asks = ", ".join(f"{{gate: approvals, role: {role}, count: 1}}" for role in roles)
+    source = f"version: 1\ngates: [{asks}]\n"
+    draft = draft_policy(world.environment("staging"), source=source, actor=world.vera)
+    publish_policy(draft, actor=SYSTEM)  # as roles stood once
+    version = world.bento(world.version()).version
+    said = "Needs two people, and only Olga could decide as product-reviewer or security-reviewer"
+    where = ["--environment", "staging", "--endpoint", "churn"]
+    assert main(["release", "request", f"risk/churn:{version.number}", *where]) == 0
+    assert said in " ".join(capsys.readouterr().err.split())
+    name = Release.objects.get().pk
+    assert main(["release", "show", name]) == 0
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert main(["release", "wait", name, "--timeout", "0"]) == 4
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Still waiting" in told and told.split("Still waiting")[1].count(said) == 1
 
 
 def test_a_release_is_shown_with_the_worst_of_the_attempts_before_it_first(

@@ -53,6 +53,7 @@ def test_who_may_not_open_a_page_is_told_as_which_role_one_may(
 
 def test_who_gives_roles_is_told_to_ask_somebody_else_who_does(world: World) -> None:
     void = factories.project("void")
+    factories.person("Otis", roles={"admin": None})
     ann = factories.person("Ann", roles={"admin": None, "viewer": void})
     client, asked = browser(ann), "another access administrator"
     page = " ".join(client.get("/audit/").content.decode().split())
@@ -61,6 +62,17 @@ def test_who_gives_roles_is_told_to_ask_somebody_else_who_does(world: World) -> 
     assert f"(role auditor): {asked} can give it to you" in answer.json()["detail"]
     empty = " ".join(client.get("/models/?project=void").content.decode().split())
     assert f"Ask {asked} for that role." in empty
+
+
+def test_who_alone_gives_roles_is_told_how_another_access_administrator_is_made() -> None:
+    void = factories.project("void")
+    ann = factories.person("Ann", roles={"admin": None, "viewer": void})
+    client, make = browser(ann), "make one on the server by manage.py create_admin --email ADDRESS"
+    page = " ".join(client.get("/audit/").content.decode().split())
+    none = "only another access administrator could give it to you, and there is none"
+    assert f"(role auditor): {none}: {make}" in page
+    empty = " ".join(client.get("/models/?project=void").content.decode().split())
+    assert f"There is no other access administrator who could give that role: {make}." in empty
 
 
 def test_who_makes_projects_is_not_told_that_somebody_else_does() -> None:

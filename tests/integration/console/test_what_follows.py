@@ -213,5 +213,7 @@ def test_what_too_few_people_can_approve_does_not_go_live_by_itself(world: World
     assert "by itself" in heading(page(world, release, "Rita"))
     revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
     said = heading(page(world, release, "Rita"))
-    assert "Too few people: 2 are missing as reviewer, one person can decide" in said
+    assert (
+        "Needs two people, and only Rita risk could decide as reviewer: give this role to" in said
+    )
     assert "by itself" not in said

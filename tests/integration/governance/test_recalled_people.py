@@ -174,7 +174,7 @@ def test_whoever_requests_is_told_that_nobody_could_decide(world: World) -> None
     alone(world)
     bento = world.bento(world.version())
     page = shown(world, "Ada", f"/releases/new/?version={bento.version_id}")
-    assert "Nobody could decide: too few people count as approver" in page
+    assert "Needs one person, and nobody could decide as approver: give this role to" in page
 
 
 def test_who_is_the_only_approver_left_is_told_why_nobody_publishes(world: World) -> None:

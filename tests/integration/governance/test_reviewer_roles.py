@@ -2,12 +2,14 @@
 
 import pytest
 
+from apps.governance.actions import draft_policy, publish_policy
 from apps.governance.errors import ApprovalNotAsked
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import release_view
 from apps.governance.queries.visible_rows import inbox
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from tests.support import factories
+from tests.support.page_text import text_of
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +87,33 @@ def test_the_page_names_who_can_decide_for_each_gate(world: World, release: Rele
         ("Pia", ("product-reviewer",)),
         ("Sana", ("security-reviewer",)),
     }
+
+
+def test_who_alone_holds_two_roles_that_are_asked_is_said_to_be_one_too_few(
+    world: World,
+) -> None:
+    holding(world, "Olga", "product-reviewer", "security-reviewer")
+    draft = draft_policy(world.environment("production"), source=BOTH, actor=world.vera)
+    publish_policy(draft, actor=SYSTEM)  # as roles stood once
+    release, ada = world.request("production"), world.people["Ada"]
+    said = (
+        "Needs two people, and only Olga could decide as product-reviewer or security-reviewer: "
+        "give one of these roles to somebody else"
+    )
+    assert release_view(release.pk, world.ada).too_few_people == said
+    page = text_of(factories.browser(ada).get(f"/releases/{release.pk}/").content.decode())
+    assert page.count(said) == 2, "in the heading and beside the gates"
+    path = f"/releases/new/?version={release.version_id}"
+    form = text_of(factories.browser(ada).get(path).content.decode())
+    assert form.count(said) == 2, "beside each of the gates"
+    answer = factories.api(factories.token_for(ada)).get(f"/releases/{release.pk}")
+    assert answer.json()["too_few_people"] == said
+    members = text_of(factories.browser(ada).get("/projects/risk/members/").content.decode())
+    assert (
+        "The policy asks for 1 security-reviewer and 1 product-reviewer, and only 1 person holds "
+        "these roles here, each deciding once (Olga): no new request can be approved."
+    ) in members
+    pia = holding(world, "Pia", "product-reviewer")
+    assert release_view(release.pk, world.ada).too_few_people == ""
+    world.decide(release, pia)
+    assert release_view(release.pk, world.ada).too_few_people == ""

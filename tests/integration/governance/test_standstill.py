@@ -50,3 +50,20 @@ def test_who_requested_it_or_has_decided_is_nobody_who_could(world: World) -> No
     assert told(ann) == [("production", 1, ("approver",))]
     factories.person("Vic", {"approver": (world.project, "production")})
     assert told(ann) == []
+
+
+def test_who_alone_holds_two_roles_that_are_asked_is_one_too_few(world: World) -> None:
+    ann = factories.person("Ann", {"admin": None})
+    two = ", ".join(
+        f"{{gate: approvals, role: {role}, count: 1}}" for role in ("reviewer", "approver")
+    )
+    world.policy("production", f"version: 1\ngates: [{two}, {{gate: evidence, kind: fairness}}]\n")
+    world.request("production")
+    factories.grant(world.people["Rex"], {"approver": world.project})
+    take(world, "Rita", "Vera")
+    assert told(actor_of(ann)) == [], "Rex and Vito"
+    take(world, "Vito")
+    assert told(actor_of(ann)) == [("production", 1, ("approver", "reviewer"))]
+    home = text_of(browser(ann).get("/").content.decode())
+    assert "approver and reviewer, and too few people are left, each of whom decides once" in home
+    assert "A gate has failed too: unless it passes, an approval does not help." in home

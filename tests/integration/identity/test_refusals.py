@@ -2,10 +2,12 @@
 
 import pytest
 
-from apps.identity.actions import demand_second_factor
+from apps.identity.actions import deactivate_person, demand_second_factor, grant_role
+from apps.identity.errors import OwnAccess
 from apps.identity.models import Project, User
 from apps.identity.queries import authorize
-from placet.kernel.actor import SYSTEM
+from apps.identity.refusals import whom_to_ask
+from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.problems import Forbidden
 from tests.support.factories import (
     actor_by_token,
@@ -164,3 +166,26 @@ def test_who_sees_no_access_is_told_by_name_who_decides_alone(risk: Project) -> 
     assert refused.value.detail.endswith(
         "(roles approver or operator): an access administrator can give it to you; Alma holds it"
     )
+
+
+def test_who_alone_gives_roles_in_a_place_is_told_that_nobody_else_does(risk: Project) -> None:
+    ann = actor_of(person("Ann", {"admin": None}))
+    none = "There is no other access administrator who could give that role: make one on"
+    ask = "Ask another access administrator for that role."
+    assert whom_to_ask(ann, None).startswith(none)
+    person("Otis", {"admin": project("other")})
+    assert whom_to_ask(ann, None) == ask
+    assert whom_to_ask(ann, Scope(risk.pk)).startswith(none), "Otis gives roles elsewhere"
+    ola = person("Ola", {"admin": None})
+    assert whom_to_ask(ann, Scope(risk.pk)) == ask
+    deactivate_person(ola, actor=SYSTEM)
+    assert whom_to_ask(ann, Scope(risk.pk)).startswith(none)
+
+
+def test_who_reaches_for_more_access_alone_is_told_how_another_administrator_is_made() -> None:
+    ann = person("Ann", {"admin": None})
+    with pytest.raises(OwnAccess, match="there is no other access administrator: make one on"):
+        grant_role(role="auditor", person=ann, actor=actor_of(ann))
+    person("Ola", {"admin": None})
+    with pytest.raises(OwnAccess, match="ask another access admin"):
+        grant_role(role="auditor", person=ann, actor=actor_of(ann))

@@ -22,6 +22,7 @@ APPROVALS = {
     "reason": "Waiting for one reviewer",
     "facts": {"role": "reviewer"},
 }
+NOTHING = {"waits_for": "", "too_few_people": ""}
 SOAKED = APPROVALS | {"gate": "soaked", "title": "Soaked for 1 h", "reason": "18 of 60 min"}
 
 
@@ -30,7 +31,7 @@ def release(state: str = "requested", **changes: Any) -> ReleaseDetail:
     body = example(SCHEMAS["ReleaseDetail"])
     stands = {"state": state, "is_stopped": False}
     body["release"] |= {"id": "rel_1", "number": 3, "plan": {}} | stands
-    return ReleaseDetail.read(body | {"gates": [], "waits_for": "", "cannot_count": []} | changes)
+    return ReleaseDetail.read(body | {"gates": [], "cannot_count": []} | NOTHING | changes)
 
 
 def rollout(*steps: dict[str, Any], **changes: Any) -> Rollout:

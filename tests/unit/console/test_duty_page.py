@@ -42,6 +42,20 @@ def test_how_an_environment_stands(
         (1, False, 1, "could do it, fewer than required:"),
         (2, False, 2, "could do it:"),
         (None, True, None, "Too few people hold the required roles."),
+        (
+            2,
+            True,
+            2,
+            "could do it, but only by publishing another policy first, as too few people hold the "
+            "roles that this one requires:",
+        ),
+        (
+            1,
+            True,
+            1,
+            "could do it, fewer than required, but only by publishing another policy first, as too "
+            "few people hold the roles that this one requires:",
+        ),
         (None, False, None, "No smaller group was found."),
     ],
 )

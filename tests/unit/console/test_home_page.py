@@ -122,6 +122,50 @@ def test_what_nobody_can_approve_is_said_to_who_sees_access() -> None:
 
 
 @pytest.mark.parametrize(
+    ("releases", "roles", "some_could", "failed", "said"),
+    [
+        (
+            1,
+            ("approver",),
+            False,
+            0,
+            "1 release waits for an approval as approver, and nobody is left who could give it.",
+        ),
+        (
+            2,
+            ("approver", "reviewer"),
+            True,
+            0,
+            "2 releases wait for approvals as approver and reviewer, and too few people are left, "
+            "each of whom decides once.",
+        ),
+        (
+            1,
+            ("approver",),
+            False,
+            1,
+            "1 release waits for an approval as approver, and nobody is left who could give it. A "
+            "gate has failed too: unless it passes, an approval does not help.",
+        ),
+        (
+            3,
+            ("approver",),
+            False,
+            2,
+            "3 releases wait for an approval as approver, and nobody is left who could give it. A "
+            "gate of 2 of them has failed too: unless it passes, no approval helps there.",
+        ),
+    ],
+)
+def test_what_an_approval_would_not_help_is_said_too(
+    releases: int, roles: tuple[str, ...], some_could: bool, failed: int, said: str
+) -> None:
+    place: Any = None
+    stuck = Stuck(place, releases, roles, some_could=some_could, failed=failed)
+    assert StuckRow(stuck).sentence == said
+
+
+@pytest.mark.parametrize(
     ("can", "projects", "advice", "first"),
     [
         ((), 0, "There is no project yet: an access administrator makes one", ""),

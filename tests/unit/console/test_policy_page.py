@@ -237,9 +237,12 @@ def test_a_policy_whose_gates_share_too_few_people_says_so() -> None:
     both = [RoleHolders("reviewer", (alma,)), RoleHolders("approver", (alma,))]
     assert list(shortages(gates, both)) == [
         "It asks for 1 reviewer and 1 approver, and only 1 person holds these roles here, each "
-        "deciding once: no release could be approved, so it cannot be published."
+        "deciding once (Alma): no release could be approved, so it cannot be published."
     ]
     assert list(shortages(gates, [both[0], RoleHolders("approver", (alma, rex))])) == []
+    third = [RoleHolders("product-reviewer", (rex,)), *both]
+    more_gates = [{"gate": "approvals", "role": "product-reviewer", "count": 1}, *gates]
+    assert next(shortages(more_gates, third)).startswith("It asks for 1 reviewer and 1 approver, ")
     more = RoleHolders("approver", (alma,), is_cut=True)
     assert list(shortages(gates, [both[0], more])) == []
 

@@ -28,7 +28,7 @@ PLAN = {"keep_warm_seconds": 3600, "ready_timeout_seconds": 300}
 def view(**members: Any) -> Any:
     """Return a release's view with these members alone."""
     usual = {"failing": [], "missing_roles": (), "live": None, "gates": (), "waits_for": ""}
-    usual |= {"is_stopped": False, "requests": []}
+    usual |= {"is_stopped": False, "requests": [], "too_few_people": ""}
     usual["release"] = SimpleNamespace(plan={"start": "on_approval"}, not_after=now())
     able = (SimpleNamespace(is_recalled=False),) * 9
     usual["who_opens"] = tuple(able for _ in members.get("gates", ()))
