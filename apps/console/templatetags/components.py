@@ -6,6 +6,7 @@ page to come back to, so that none is forgotten.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -272,7 +273,8 @@ def requested_by(context: Context, release: Any, verb: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
-    """Show a recall as ``told_of_recall`` has it: to who may see it of what and by whom it was."""
+    """Show a recall as ``told_of_recall`` has it: to who may see it of what and by whom it was, and
+    when it was withdrawn."""
     url = recall_url(told["id"], told["project"], context["actor"])
     if not url:
         return linked("a recall")
@@ -283,7 +285,9 @@ def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
     elif kind not in (RecallKind.VERSION, RecallKind.BENTO):
         said = f"recall ({kind.label.lower()}) that reached {version}"
     who = person_link(context, told["by"], told["name"])
-    return format_html("the {} (by {})", linked(said, url), who)
+    lifted = told["lifted_at"] and datetime.fromisoformat(told["lifted_at"])
+    since = format_html(", withdrawn {}", ago(lifted)) if lifted else ""
+    return format_html("the {} (by {}{})", linked(said, url), who, since)
 
 
 def linked(text: str, url: str = "") -> SafeString:
