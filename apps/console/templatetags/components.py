@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.assurance.models import OF_DECISIONS, RecallKind
 from apps.console.addresses import page_above
 from apps.console.glossary import TERMS
+from apps.console.queries.actor_names import attributed
 from apps.console.queries.links import environment_url, person_url, project_url, recall_url
 from apps.console.queries.page_parts import Button
 from apps.console.queries.release_words import gate_sign, listed_state
@@ -248,6 +249,14 @@ def person_link(context: Context, actor_id: str, name: str) -> SafeString:
     """Show the ``name`` of who did something, a link where it is a person whose page the reader
     may open."""
     return linked(name, person_url(actor_id or "", context["actor"]))
+
+
+@register.simple_tag(takes_context=True)
+def done_by(context: Context, kind: str, name: str, actor_id: str) -> SafeString:
+    """Continue the sentence of an event of a ``kind`` with who did it, or what had Placet do it."""
+    who = person_link(context, actor_id, name)
+    words = attributed(kind, actor_id or "")
+    return format_html('<span class="text-secondary">{} {}</span>', words, who)
 
 
 @register.simple_tag(takes_context=True)
