@@ -13,6 +13,7 @@ from apps.audit.models import Event
 from apps.audit.queries.events import entry_of
 from apps.governance.models import PolicyRevision
 from apps.identity.models import ApiToken, Project, User
+from apps.notices.asked import Asked, asked_of, once
 from apps.notices.models import Notice
 from apps.notices.rules import DAILY, EXPIRING, KINDS
 from placet.kernel.actor import Actor
@@ -42,11 +43,12 @@ class Item:
 
 
 def letter(notices: Sequence[Notice], person: User, actor: Actor) -> EmailMessage:
-    """Return the mail that tells ``person`` of ``notices``, which are all that it holds.
+    """Return the mail that tells ``person`` of ``notices``, which are all that it holds. Of a
+    release that they are asked to review it tells once.
 
     Sent again after a crash it has the same id: a mailbox that knows ids shows it once.
     """
-    items = _items(notices, actor)
+    items = _items(once(notices), actor)
     host = urlsplit(config().public_url).hostname
     return EmailMessage(
         subject=_line(_subject(items, is_digest=notices[0].way == DAILY)),
@@ -85,20 +87,24 @@ def _items(notices: Sequence[Notice], actor: Actor) -> list[Item]:
     told = dict(zip((e.index for e in entries), teller()(entries, actor), strict=True))
     times = {entry.index: entry.at for entry in entries}
     slugs = _slugs(entry.place.project for entry in entries)
-    places = {entry.index: slugs.get(entry.place.project or "", "") for entry in entries}
+    places = {
+        entry.index: [slugs.get(entry.place.project or "", ""), entry.place.environment or ""]
+        for entry in entries
+    }
     policies = _policy_pages(notices)
-    tokens = _token_lines(notices)
+    tokens, asked = _token_lines(notices), asked_of(notices, actor)
     items = []
     for notice in notices:
         said = told.get(notice.index) if notice.index is not None else None
-        slug = places.get(notice.index or 0, "") if said and said.project_name else ""
-        names = [said.about_name, slug] if said else []
+        place = places.get(notice.index or 0, []) if said and said.project_name else []
+        names = [said.about_name, *place] if said else []
+        task = asked.get(notice.subject, Asked())
         lines = [said.sentence, " · ".join(filter(None, names))] if said else []
         lines += [_at(times.get(notice.index or 0))] if said else [tokens.get(notice.subject, "")]
         items.append(
             Item(
-                headline=KINDS[notice.kind].headline,
-                lines=tuple(_line(line) for line in lines if line),
+                headline=task.headline(notice.kind, KINDS[notice.kind].headline),
+                lines=tuple(_line(line) for line in (*lines, *task.lines, task.first) if line),
                 about=said.about_name if said else "",
                 url=_address(policies.get(notice.subject) or _page(notice.subject)),
             )

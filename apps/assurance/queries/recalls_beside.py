@@ -36,9 +36,10 @@ RECALLED: dict[str, str] = {  # why a release ended, where the reason of the rec
 
 
 def told_of_recall() -> JSONObject:
-    """Return the recall of an effect, its project, what it took back, by whom, when and why, as a
-    column of a query for effects."""
+    """Return the recall of an effect, its project, what it took back, by whom, when and why, and
+    when that was withdrawn, as a column of a query for effects."""
     columns = {"by": "recalled_by", "at": "created_at", "reason": "reason_sealed"}
+    columns["lifted_at"] = "lifted_at"
     told = {name: f"recall__{column}" for name, column in columns.items()}
     told |= {"project": "recall__project", "kind": "recall__kind"}
     version = {"model": "release__version__model__name", "number": "release__version__number"}
@@ -46,8 +47,8 @@ def told_of_recall() -> JSONObject:
 
 
 def recalls_told(found: Iterable[Mapping[str, Any]], actor: Actor) -> dict[str, dict[str, Any]]:
-    """Return by its id who made a recall, when and why, of those in ``found``, as
-    :func:`told_of_recall` has them, that ``actor`` may see (one query)."""
+    """Return by its id who made a recall, when and why, and when it was withdrawn, of those in
+    ``found``, as :func:`told_of_recall` has them, that ``actor`` may see (one query)."""
     seen = [one for one in found if sees_in(one["project"], "recall.view", actor)]
     reasons = unseal_many({one["reason"] for one in seen})
     return {
@@ -57,6 +58,7 @@ def recalls_told(found: Iterable[Mapping[str, Any]], actor: Actor) -> dict[str, 
             "by_name": one["name"],
             "at": rfc3339(datetime.fromisoformat(one["at"])),
             "reason": reasons.get(one["reason"], ""),
+            "withdrawn_at": one["lifted_at"] and rfc3339(datetime.fromisoformat(one["lifted_at"])),
         }
         for one in seen
     }

@@ -40,10 +40,13 @@ def by_machine(actor_id: str) -> bool:
 
 
 def attributed(kind: str, actor_id: str) -> str:
-    """Return the words that stand between what an event says and the name of whoever is named for
-    it: what Placet did because they asked, or did something else, does not read as theirs."""
-    if by_machine(actor_id or ""):
-        return "by"
-    if kind in ASKED_FOR:
-        return "by Placet, asked by"
-    return "triggered by" if kind in FOLLOWS else "by"
+    """Return what continues an event's sentence up to the name of whoever is named for it: what
+    Placet did because they asked, or did something else, does not read as theirs."""
+    if kind in ASKED_FOR and not by_machine(actor_id):
+        return " by Placet, asked by"
+    return ", triggered by" if is_triggered(kind, actor_id) else " by"
+
+
+def is_triggered(kind: str, actor_id: str) -> bool:
+    """Tell whether Placet did by itself what an event says, once its actor did something else."""
+    return kind in FOLLOWS and not by_machine(actor_id)

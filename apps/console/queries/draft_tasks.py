@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from apps.console.queries.policy_trial import shortages
-from apps.governance.models import PolicyRevision
-from apps.governance.queries.deciders import deciders
+from apps.console.queries.policy_trial import lacking, outdated, shortages, with_remedy
+from apps.governance.models import Environment, PolicyRevision
+from apps.governance.queries.deciders import deciders, with_deciders
+from apps.governance.queries.visible_rows import policies
+from apps.governance.rules import PolicyState
 from placet.kernel.actor import Actor
-
-FIRST = "An access administrator gives people that role first, or the draft is withdrawn."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +32,15 @@ def draft_tasks(drafts: Iterable[PolicyRevision], actor: Actor) -> list[DraftTas
 
 def _lacking(draft: PolicyRevision, actor: Actor) -> str:
     found = list(shortages(draft.document["gates"], deciders(draft.environment, actor)))
-    return " ".join([*found, FIRST]) if found else ""
+    return " ".join(with_remedy(found))
+
+
+def unpublishable(draft: PolicyRevision, actor: Actor) -> str:
+    """Return why a draft cannot be published; see :class:`apps.governance.hooks.DraftReader`."""
+    if draft.state != PolicyState.DRAFT:
+        return ""
+    places = Environment.objects.filter(pk=draft.environment_id).select_related("project")
+    place = with_deciders(places).get()
+    published = policies(place, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
+    found = outdated(draft, published.first())
+    return " ".join(found or with_remedy(lacking([draft.document], place, actor)[0]))

@@ -16,6 +16,7 @@ from apps.audit.queries import EventDetail, InclusionProof, RowChange, event_det
 from apps.audit.queries.archived import archive_of
 from apps.audit.queries.bodies import CHANGED
 from apps.audit.queries.events import BELONGS, about_of
+from apps.console.queries.actor_names import is_triggered
 from apps.console.queries.event_sentences import in_names
 from apps.console.queries.events import UNSAID
 from apps.console.queries.links import outcome_url
@@ -127,6 +128,11 @@ class EventPage:
     def who(self) -> str:
         """Who did it, by name."""
         return self._called(self.detail.body["actor_id"])
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether Placet did it by itself, once they did something else."""
+        return is_triggered(self.detail.body["kind"], self.detail.body["actor_id"])
 
     @property
     def asked_by(self) -> str:

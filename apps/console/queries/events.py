@@ -219,7 +219,7 @@ def told(entries: Sequence[TimelineEntry], actor: Actor) -> Iterator[Told]:
         said = in_words(entry.kind, entry.data, known) if entry.intact else entry.line
         who, project = names.get(entry.actor_id), names.get(entry.place.project or "")
         yield Told(
-            sentence=f"{said} {attributed(entry.kind, line.actor_id)} {line.actor_name}",
+            sentence=f"{said}{attributed(entry.kind, line.actor_id)} {line.actor_name}",
             actor_name=who.name if who else "",
             about_name=line.thing.name if line.thing else "",
             project_name=project.name if project else "",

@@ -24,6 +24,8 @@ from apps.console.queries.own_releases import (
     requests_title,
 )
 from apps.discussions.queries import listed_threads, sees_thread
+from apps.governance import gates
+from apps.governance.queries.by_clock import gates_now
 from apps.governance.queries.standstill import publishable
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, waiting_on
 from apps.identity.queries import as_owner, sees_in
@@ -136,6 +138,8 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
     for needed in page.inbox.needed:
         row: Any = needed
         what = f"Needs your decision ({row.by_name.told})" if row.by_name else "Needs your decision"
+        failing = gates.failing(gates_now(row))
+        what = f"{what}. {failing}" if failing else what
         yield row.project_id, _of_release("decision", row, what, row.created_at)
     for row, why in page.inbox.barred:
         yield row.project_id, _of_release("decision", row, why, row.created_at)

@@ -75,6 +75,13 @@ class OwnRequest:
         return str(self.release.ended_reason) if self.release.state in OUTCOMES else ""
 
     @property
+    def withdrawn_at(self) -> datetime | None:
+        """When the recall that revoked it was withdrawn, for who may see that."""
+        told = self.release.revoking if self.release.state == ReleaseState.REVOKED else None
+        seen = told and told["reason"] in self.texts and told["lifted_at"]
+        return datetime.fromisoformat(seen) if seen else None
+
+    @property
     def part(self) -> str:
         """What the reader did for it, who did not ask for it."""
         release = self.release

@@ -92,6 +92,13 @@ class PastRevision:
         return str(told["reason"]) if told else ""
 
     @property
+    def recall_withdrawn_at(self) -> datetime | None:
+        """When that recall was withdrawn, for who may see it; ``None`` while it stands."""
+        told = self.told.get(self.row.recall["id"])
+        at = told["withdrawn_at"] if told else None
+        return datetime.fromisoformat(at) if at else None
+
+    @property
     def approvers(self) -> str:
         """Who approved it, '' when nobody had to."""
         return approval(self.row.approvers, self.row.emergency)

@@ -13,7 +13,13 @@ from apps.console.queries.plans import Picture, drawn
 from apps.console.queries.policies import gate_titles, what_a_freeze_does
 from apps.console.queries.policy_changes import PolicyChanges, Question
 from apps.console.queries.policy_revision import PastPolicy, around
-from apps.console.queries.policy_trial import NOT_BEFORE, lacking, outdated, shortages
+from apps.console.queries.policy_trial import (
+    NOT_BEFORE,
+    lacking,
+    outdated,
+    shortages,
+    with_remedy,
+)
 from apps.governance.actions.duties import lockout_under
 from apps.governance.models import Environment, Freeze, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, asked_deciders, deciders
@@ -188,7 +194,7 @@ def who_publishes(draft: PolicyRevision, environment: Environment, actor: Actor)
     """Say who can publish what ``actor`` has just drafted, or why nobody can."""
     holders = deciders(environment, actor)
     if short := next(shortages(draft.document["gates"], holders), ""):
-        return short
+        return " ".join(with_remedy([short]))
     if holders and (why := lockout_under(draft)):
         return f"{why}. {NOT_BEFORE}"
     return other_publishers(environment, actor)
@@ -257,7 +263,7 @@ def _drafts(
             others=others,
             may_publish=may(actor, "policy.publish", environment),
             may_draft=may(actor, "policy.draft", environment),
-            shortages=outdated(row, current) or lacks[row.pk],
+            shortages=outdated(row, current) or with_remedy(lacks[row.pk]),
             current=current,
             environment=environment.name,
             is_recalled=row.reader_recalled,

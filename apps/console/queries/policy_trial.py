@@ -23,6 +23,7 @@ from placet_verify.permit.standing import OTHER_REPORTING_LINE, SECOND_LINE
 
 STUCK = "no release could be approved, so it cannot be published."
 STUCK_NOW = "no new request can be approved."  # by the policy in force
+FIRST = "An access administrator gives people that role first, or the draft is withdrawn."
 NOT_BEFORE = "Before that it cannot be published."
 STANDING = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # what asks where people stand
 
@@ -130,6 +131,13 @@ def lacking(
             said = [f"{why}.{before}"] if why else []
         found.append(said)
     return found
+
+
+def with_remedy(found: Sequence[str]) -> list[str]:
+    """Return why a draft cannot be published, as :func:`lacking` does, and who is to do what, where
+    that does not say it."""
+    short = any(sentence.endswith(STUCK) for sentence in found)
+    return [*found, FIRST] if short else list(found)
 
 
 def _able(

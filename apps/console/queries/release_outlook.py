@@ -13,8 +13,6 @@ from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.queries.waiting import overtaken
 from apps.governance.rules import CHANGES, is_held
 
-PINNED = frozenset({"build", "scan", "evidence"})  # gates about what a request is bound to
-
 
 @dataclass(frozen=True, slots=True)
 class AfterApproval:
@@ -26,10 +24,9 @@ class AfterApproval:
     expires_first: bool  # whether it expires before these gates pass
 
     @property
-    def can_pass(self) -> bool:
-        """Whether every gate may pass for what was requested: a Bento and what is known of it stay
-        as they are."""
-        return not any(g["gate"] in PINNED and g["state"] == "failed" for g in self.held)
+    def never(self) -> str:
+        """Why not every gate can pass for what was requested; '' where they may."""
+        return gates.BOUND if gates.cannot_pass(self.held) else ""
 
     @property
     def is_last(self) -> bool:

@@ -49,8 +49,9 @@ VERBS = {  # what people do to a rollout with a reason, which stays in its row u
 class LastWords:
     """Why a rollout is as it is, and who said so; ``what`` they did is '' where it was the platform
     itself, whose words say that. ``text`` is '' where somebody gave no reason. ``recall`` is the id
-    of the one that had the platform do it, ``by`` whom it was, for who may see it. Where a second
-    person was needed, it is they who did it, and ``asked_by`` is who asked them."""
+    of the one that had the platform do it, ``by`` whom it was, for who may see it, and when it was
+    withdrawn. Where a second person was needed, it is they who did it, and ``asked_by`` is who
+    asked them."""
 
     text: str
     what: str = ""
@@ -58,6 +59,7 @@ class LastWords:
     name: str = ""
     at: datetime | None = None
     recall: str = ""
+    withdrawn_at: datetime | None = None
     asked_by: str = ""
     asked_name: str = ""
 
@@ -102,6 +104,7 @@ def _recalled(actor: Actor) -> Subquery:
     if held is not None:
         rows = rows.filter(recall__project__in=held)
     columns = {"id": "recall", "by": "recall__recalled_by", "at": "recall__created_at"}
+    columns["lifted_at"] = "recall__lifted_at"
     rows = rows.annotate(name=name_in("recall__recalled_by")).order_by("-pk")
     return Subquery(rows.values(json=JSONObject(name="name", **columns))[:1])
 
@@ -128,7 +131,8 @@ def _by_itself(row: Any) -> LastWords:
     if not found:
         return LastWords(row.reason)
     at = datetime.fromisoformat(found["at"])
-    return LastWords(row.reason, "", found["by"], found["name"], at, recall=found["id"])
+    lifted = datetime.fromisoformat(found["lifted_at"]) if found["lifted_at"] else None
+    return LastWords(row.reason, "", found["by"], found["name"], at, found["id"], lifted)
 
 
 def paused(row: Any) -> str:

@@ -6,6 +6,7 @@ page to come back to, so that none is forgotten.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -17,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.assurance.models import OF_DECISIONS, RecallKind
 from apps.console.addresses import page_above
 from apps.console.glossary import TERMS
+from apps.console.queries.actor_names import attributed
 from apps.console.queries.links import environment_url, person_url, project_url, recall_url
 from apps.console.queries.page_parts import Button
 from apps.console.queries.release_words import gate_sign, listed_state
@@ -250,6 +252,14 @@ def person_link(context: Context, actor_id: str, name: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def done_by(context: Context, kind: str, name: str, actor_id: str) -> SafeString:
+    """Continue the sentence of an event of a ``kind`` with who did it, or what had Placet do it."""
+    who = person_link(context, actor_id, name)
+    words = attributed(kind, actor_id or "")
+    return format_html('<span class="text-secondary">{} {}</span>', words, who)
+
+
+@register.simple_tag(takes_context=True)
 def gives_roles(context: Context, project: Any) -> str:
     """Say as a sentence whom the reader asks for a role in a ``project``."""
     return whom_to_ask(context["actor"], scope_of(project))
@@ -272,7 +282,8 @@ def requested_by(context: Context, release: Any, verb: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
-    """Show a recall as ``told_of_recall`` has it: to who may see it of what and by whom it was."""
+    """Show a recall as ``told_of_recall`` has it: to who may see it of what and by whom it was, and
+    when it was withdrawn."""
     url = recall_url(told["id"], told["project"], context["actor"])
     if not url:
         return linked("a recall")
@@ -283,7 +294,9 @@ def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
     elif kind not in (RecallKind.VERSION, RecallKind.BENTO):
         said = f"recall ({kind.label.lower()}) that reached {version}"
     who = person_link(context, told["by"], told["name"])
-    return format_html("the {} (by {})", linked(said, url), who)
+    lifted = told["lifted_at"] and datetime.fromisoformat(told["lifted_at"])
+    since = format_html(", withdrawn {}", ago(lifted)) if lifted else ""
+    return format_html("the {} (by {}{})", linked(said, url), who, since)
 
 
 def linked(text: str, url: str = "") -> SafeString:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.console.queries.actor_names import attributed, by_machine
+from apps.console.queries.actor_names import by_machine
 from apps.governance.queries.changes import MetricComparison
 from apps.identity.queries import Scoped, scope_of
 from apps.registry.comparison import preferred
@@ -27,7 +27,6 @@ from placet_verify.units import UnitSource
 register = template.Library()
 register.filter(spell)
 register.filter("machine", by_machine)
-register.filter(attributed)
 
 SHOWN = 4  # digits of a number
 

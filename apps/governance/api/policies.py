@@ -11,6 +11,7 @@ from apps.governance import actions
 from apps.governance.actions.policies import checked
 from apps.governance.api.environments import environment_of
 from apps.governance.api.gates import GateSerializer
+from apps.governance.hooks import unpublishable
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries import visible_rows
 from apps.governance.queries.dry_run import dry_run
@@ -48,6 +49,19 @@ class PolicySerializer(serializers.Serializer[Any]):
     def get_standing(self, row: PolicyRevision) -> str | None:  # servers before 0.2.0 say nothing
         """Return how it stands."""
         return standing(row)
+
+
+class PolicyDetailSerializer(PolicySerializer):
+    """A policy revision, and what keeps a draft from being published."""
+
+    cannot_publish = serializers.SerializerMethodField(
+        help_text="Why a draft cannot be published as roles are held now, as far as you may know, "
+        "and who is to do what; '' where it can, and of what is no draft any more"
+    )
+
+    def get_cannot_publish(self, row: PolicyRevision) -> str | None:  # null before 0.2.0
+        """Return it for whoever reads it."""
+        return unpublishable()(row, self.context["actor"])
 
 
 class PolicySourceSerializer(serializers.Serializer[Any]):
@@ -106,7 +120,7 @@ class PolicyList(ListView):
     @extend_schema(
         operation_id="policies_draft",
         request=PolicySourceSerializer,
-        responses={201: PolicySerializer},
+        responses={201: PolicyDetailSerializer},
     )
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Draft a policy revision from YAML. Another person publishes it."""
@@ -114,7 +128,7 @@ class PolicyList(ListView):
         source = self.body(PolicySourceSerializer)["source"]
         policy = actions.draft_policy(environment, source=source, actor=self.actor)
         location = f"/api/v1/projects/{slug}/environments/{name}/policies/{policy.number}"
-        data = PolicySerializer(policy).data
+        data = PolicyDetailSerializer(policy, context={"actor": self.actor}).data
         return Response(data, status=201, headers={"Location": location})
 
 
@@ -137,10 +151,11 @@ class PolicyTry(PlacetView):
 class PolicyDetail(PlacetView):
     """One policy revision."""
 
-    @extend_schema(operation_id="policies_read", responses=PolicySerializer)
+    @extend_schema(operation_id="policies_read", responses=PolicyDetailSerializer)
     def get(self, request: Request, slug: str, name: str, number: int) -> Response:
         """Read a policy revision."""
-        return Response(PolicySerializer(policy_of(slug, name, number, self.actor)).data)
+        row = policy_of(slug, name, number, self.actor)
+        return Response(PolicyDetailSerializer(row, context={"actor": self.actor}).data)
 
 
 class PolicyDryRun(PlacetView):

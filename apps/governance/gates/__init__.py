@@ -28,12 +28,15 @@ from apps.governance.parts import wrong
 from placet.kernel.problems import FieldError
 
 __all__ = [
+    "BOUND",
     "GATES",
     "Facts",
     "Gate",
     "GateResult",
+    "cannot_pass",
     "evaluate",
     "evaluate_all",
+    "failing",
     "faults",
     "holding_back",
     "paired",
@@ -41,6 +44,12 @@ __all__ = [
     "past",
     "read",
 ]
+
+PINNED = frozenset({"build", "scan", "evidence"})  # gates about what a request is bound to
+BOUND = (
+    "What failed cannot pass for this request, which is bound to what was known then: mend it, and "
+    "request a new one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,22 @@ def holding_back(results: Iterable[GateResult]) -> list[GateResult]:
     """Return those that have not passed and that no broken glass steps over."""
     counted = ((True, "passed"), (False, "skipped"))
     return [r for r in results if (r["passed"], r["state"]) not in counted]
+
+
+def failing(results: Iterable[GateResult]) -> str:
+    """Say which gates have failed, and what is to be done; '' where people or time alone are waited
+    for."""
+    failed = [r for r in holding_back(results) if r["state"] != "waiting"]
+    if not failed:
+        return ""
+    then = BOUND if cannot_pass(failed) else "What failed is to be mended first."
+    return f"Gates have failed: {', '.join(r['title'] for r in failed)}. {then}"
+
+
+def cannot_pass(results: Iterable[GateResult]) -> bool:
+    """Tell whether a gate has failed that cannot pass for what was requested: a Bento and what is
+    known of it stay as they are."""
+    return any(r["gate"] in PINNED and r["state"] == "failed" for r in results)
 
 
 def faults(results: Iterable[GateResult]) -> list[FieldError]:

@@ -22,3 +22,6 @@ class ToldRecallSerializer(serializers.Serializer[Any]):
     by_name = serializers.CharField()
     at = serializers.DateTimeField()
     reason = serializers.CharField()
+    withdrawn_at = serializers.DateTimeField(
+        allow_null=True, help_text="What it ended stays ended; null while it stands"
+    )

@@ -13,6 +13,7 @@ from placet_client.cli.command import (
     connected,
     listed_project,
 )
+from placet_client.cli.serving import withdrawn
 from placet_client.output import Form, show_list, tell
 from placet_client.records import Deployment, ServedRevision
 
@@ -97,7 +98,9 @@ def idle(row: Deployment) -> str:
     by = stop.by_name
     if stop.recalled:
         seen = stop.recall
-        by = f"recall {seen.id} (by {seen.by_name})" if seen else "a recall, not visible to you"
+        by = "a recall, not visible to you"
+        if seen:
+            by = f"recall {seen.id} (by {seen.by_name}{withdrawn(seen)})"
     return f"{row.state} by {by} at {stop.at.isoformat(timespec='seconds')}"
 
 

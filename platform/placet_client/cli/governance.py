@@ -18,7 +18,7 @@ from placet_client.cli.command import (
     listed_project,
     pairs,
 )
-from placet_client.output import Form, show_list, show_one
+from placet_client.output import Form, show_list, show_one, tell
 from placet_client.records import DryRun, DryRunResult
 from placet_client.records.base import Json
 
@@ -189,6 +189,8 @@ def policy_draft(place: EnvironmentArgument, file: Path, output: OutputOption = 
     with connected() as client:
         draft = client.policies.draft(*refs.place(place), file.read_text("utf-8"))
         show_one(draft, output, BRIEF)
+        if draft.cannot_publish:
+            tell(draft.cannot_publish)
         go_on(client, "policies", *refs.place(place))
 
 

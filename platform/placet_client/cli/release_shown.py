@@ -1,6 +1,7 @@
 """How one release is shown: with its gates, its decisions, and earlier attempts to release its
 version."""
 
+from placet_client.cli.serving import withdrawn
 from placet_client.output import Form, say, show_list, show_one
 from placet_client.records import Attempts, DecisionDetail, ReleaseDetail, ReleasePassedOver
 
@@ -16,7 +17,7 @@ ATTEMPT = ["number", "environment", "endpoint", "outcome", "by_name", "reason", 
 def why_ended(view: ReleaseDetail) -> str:
     """Return why a release ended; of a recall what its page says to whoever may see it."""
     if told := view.recall:
-        return f"Recalled by {told.by_name} ({told.id}): “{told.reason}”"
+        return f"Recalled by {told.by_name} ({told.id}): “{told.reason}”{withdrawn(told)}"
     return view.release.ended_reason
 
 

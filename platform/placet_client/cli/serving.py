@@ -173,7 +173,13 @@ def _told_of(recall: records.ToldRecall | None) -> str:
     if recall is None:
         return "of all projects, not visible to you"
     at = recall.at.isoformat(timespec="seconds")
-    return f"by {recall.by_name} at {at} ({recall.id}): “{recall.reason}”"
+    return f"by {recall.by_name} at {at} ({recall.id}): “{recall.reason}”{withdrawn(recall)}"
+
+
+def withdrawn(told: records.ToldRecall) -> str:
+    """Continue what is said of a recall that ended something: when it was withdrawn, if it was."""
+    at = told.withdrawn_at
+    return f", withdrawn at {at.isoformat(timespec='seconds')}" if at else ""
 
 
 @endpoint.command("traffic")

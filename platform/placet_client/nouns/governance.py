@@ -17,6 +17,7 @@ from placet_client.records import (
     Freeze,
     OwnAbsence,
     Policy,
+    PolicyDetail,
     Presets,
     Release,
     ReleaseDetail,
@@ -106,13 +107,13 @@ class Policies(Noun):
         """List the policy revisions of an environment, newest first."""
         return self._list(Policy, self._of(project, environment), limit)
 
-    def get(self, project: str, environment: str, number: int) -> Policy:
+    def get(self, project: str, environment: str, number: int) -> PolicyDetail:
         """Read a policy revision."""
-        return self._read(Policy, self._of(project, environment, number))
+        return self._read(PolicyDetail, self._of(project, environment, number))
 
-    def draft(self, project: str, environment: str, source: str) -> Policy:
+    def draft(self, project: str, environment: str, source: str) -> PolicyDetail:
         """Store YAML as a draft."""
-        return self._do(Policy, self._of(project, environment), {"source": source})
+        return self._do(PolicyDetail, self._of(project, environment), {"source": source})
 
     def withdraw(self, project: str, environment: str, number: int) -> Policy:
         """Take a draft back."""

@@ -112,6 +112,28 @@ class Policy(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDetail(Record):
+    """A policy revision, and what keeps a draft from being published."""
+
+    id: str
+    environment: str
+    number: int
+    state: str  # draft, published or withdrawn
+    # As pages say it: draft, withdrawn, active, or superseded by a later revision
+    standing: str | None
+    source: str
+    document: Any
+    digest: str
+    drafted_by: str
+    published_by: str
+    published_at: datetime | None
+    created_at: datetime
+    # Why a draft cannot be published as roles are held now, as far as you may know, and who is to
+    # do what; '' where it can, and of what is no draft any more
+    cannot_publish: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate(Record):
     """One gate's answer; ``state`` is passed, failed, waiting, error or skipped."""
 

@@ -67,6 +67,7 @@ class ToldRecall(Record):
     by_name: str
     at: datetime
     reason: str
+    withdrawn_at: datetime | None  # What it ended stays ended; None while it stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,7 @@ def test_the_api_and_the_csv_name_the_recall_that_stopped_an_endpoint_to_who_may
         "by_name": "Oda",
         "at": rfc3339(found.created_at),
         "reason": "CVE",
+        "withdrawn_at": None,
     }
     assert told["Oda"][1] == f"{found.pk} (by Oda)"
     assert told["Otto"] == (None, "a recall that is not visible to you")

@@ -210,3 +210,25 @@ def test_an_open_page_of_a_recall_is_told_once_somebody_withdraws_it(
     lift(row, reason="it was not leaky", actor=story.vera)
     assert otto.get(path, headers={"HX-Request": "true"})["X-Page-State"] != polled
     assert "every 10s" not in otto.get(path).content.decode()
+
+
+def test_what_a_recall_ended_says_once_that_is_withdrawn_that_it_was(
+    story: Story, first_release: Release
+) -> None:
+    row = recalled(story, first_release)
+    said = {  # on each page
+        f"/endpoints/{first_release.endpoint_id}/": "(by Otto risk , withdrawn (ago) ) (ago)",
+        f"/endpoints/{first_release.endpoint_id}/revisions/": "“leaky” Withdrawn (ago) .",
+        "/": "leaky The recall was withdrawn (ago) .",
+    }
+
+    def told(path: str) -> str:
+        return page(story, path, who="Ada" if path == "/" else "Otto").replace(" | ", " ")
+
+    for path in said:
+        assert "withdrawn" not in told(path).lower()
+    lift(row, reason="A mistake", actor=story.vera)
+    for path, words in said.items():
+        assert words in told(path)
+    revisions = api(story.people["Otto"]).get(f"/endpoints/{first_release.endpoint_id}/revisions")
+    assert revisions.json()["items"][0]["recall"]["withdrawn_at"]

@@ -185,3 +185,17 @@ def test_a_draft_older_than_the_policy_in_force_is_offered_to_nobody_to_be_publi
     assert why in page(world) and "Publish…" not in page(world)
     own = text_of(browser(world.people["Vito"]).get(f"{PLACE}{draft.number}/").content.decode())
     assert why in own and "Withdraw this draft" in own and "Publish or" not in own
+
+
+def test_the_page_of_a_draft_and_the_api_say_who_is_to_do_what(world: World) -> None:
+    first = "An access administrator gives people that role first, or the draft is withdrawn."
+    draft, vera = drafted(world, NINE), browser(world.people["Vera"])
+    for path in (PLACE, f"{PLACE}{draft.number}/"):
+        assert first in text_of(vera.get(path).content.decode())
+    client, path = api(token_for(world.people["Vera"])), "/projects/risk/environments/staging"
+    said = client.get(f"{path}/policies/{draft.number}").json()["cannot_publish"]
+    assert said.startswith("It asks for 9 approvers") and said.endswith(first)
+    new = client.post(f"{path}/policies", {"source": OPEN}, content_type="application/json")
+    assert new.json()["cannot_publish"] == ""
+    in_force = client.get(f"{path}/policies/{draft.number - 1}").json()
+    assert (in_force["standing"], in_force["cannot_publish"]) == ("active", "")

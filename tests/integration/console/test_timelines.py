@@ -6,6 +6,7 @@ import pytest
 
 from apps.audit.events import kinds
 from apps.audit.queries import EventFilter, timeline
+from apps.console.queries import events
 from apps.console.queries.actor_names import FOLLOWS, attributed
 from apps.console.queries.event_page import event_page
 from apps.console.queries.events import EventLine, event_list_page, named_lines, story
@@ -125,7 +126,21 @@ def test_nobody_is_led_to_what_they_may_not_see(world: World, eve: Actor) -> Non
 def test_who_asked_for_a_release_did_not_load_the_build_themselves(world: World) -> None:
     world.request("staging")
     page = text_of(browser(person("Eve", {"auditor": None})).get("/audit/").content.decode())
-    assert "Pre-loaded a build on the node triggered by Ada risk" in page
+    assert "Pre-loaded a build on the node , triggered by Ada risk" in page
+
+
+def test_whose_decision_had_placet_approve_a_release_triggered_it_and_did_not_do_it(
+    first_release: Release, eve: Actor
+) -> None:
+    client, approved = browser(person("Fay", {"auditor": None})), line(eve, "release.approved")
+    (entry,) = timeline([first_release.pk], eve, kinds=("release.approved.v1",))
+    (told,) = events.told([entry], eve)
+    assert told.sentence == f"Release 1 is approved, triggered by {approved.actor_name}"
+    for path in (f"/releases/{first_release.pk}/", "/audit/"):
+        page = text_of(client.get(path).content.decode())
+        assert f"Release 1 is approved , triggered by {approved.actor_name}" in page
+    page = text_of(client.get(f"/audit/{approved.index}/").content.decode())
+    assert f"{approved.actor_name}, who triggered it" in page
 
 
 def test_whatever_names_a_person_is_by_people_and_nothing_placet_did_reads_as_theirs(
@@ -147,16 +162,16 @@ def test_whatever_names_a_person_is_by_people_and_nothing_placet_did_reads_as_th
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("release.rolled_back.v1", "by Placet, asked by"),
-        ("revision.changed.v1", "triggered by"),
-        ("rollout.draining.v1", "triggered by"),
-        ("rollout.aborting.v1", "by"),
-        ("rollout.rollback_started.v1", "by"),
+        ("release.rolled_back.v1", " by Placet, asked by"),
+        ("revision.changed.v1", ", triggered by"),
+        ("rollout.draining.v1", ", triggered by"),
+        ("rollout.aborting.v1", " by"),
+        ("rollout.rollback_started.v1", " by"),
     ],
 )
 def test_what_came_of_what_somebody_did_does_not_read_as_theirs(kind: str, said: str) -> None:
     assert attributed(kind, "per_1") == said
-    assert (attributed(kind, "system"), attributed(kind, "nod_1")) == ("by", "by")
+    assert (attributed(kind, "system"), attributed(kind, "nod_1")) == (" by", " by")
     assert kinds().keys() >= FOLLOWS
 
 

@@ -36,7 +36,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from placet.kernel.config import config
 from tests.integration.notices.conftest import Post
-from tests.support.factories import actor_of, service_account, token_for
+from tests.support.factories import actor_of, api, service_account, token_for
 from tests.support.mailboxes import mail_server
 from tests.support.world import OPEN, World
 
@@ -382,3 +382,43 @@ def test_a_mail_that_cannot_be_written_is_given_up_after_a_day(post: Post, setti
     row = Notice.objects.get(person=post.world.rex.id)
     assert (row.state, row.error) == (NoticeState.FAILED, "HeaderWriteError")
     assert [one["To"] for one in server.messages] == [post.people["Rita"].email]
+
+
+def test_who_is_asked_for_a_review_in_two_ways_reads_of_it_once_where_and_until_when(
+    post: Post,
+) -> None:
+    world, due = post.world, datetime.now(UTC) + timedelta(days=2)
+    release = world.request("staging")
+    request_review(release, reviewers=[world.rex.id], review_due_at=due, actor=world.ada)
+    post.read()
+    subject = "[Placet] A release needs your review: release 1 of churn:1"
+    assert post.mails() == [("Rex", subject), ("Rita", subject)]
+    rex, rita = (str(message.body) for message in mail.outbox)
+    assert rex.count("A release needs your review") == 1
+    assert f"Ada risk asked you, due {due:%d %B %H:%M} UTC" in rex and "asked you" not in rita
+    for body in (rex, rita):
+        assert "release 1 of churn:1 · risk · staging" in body
+        assert f"The request expires on {release.not_after:%-d %b %Y, %H:%M} UTC" in body
+
+
+def test_a_mail_says_that_gates_have_failed_and_what_is_to_be_done(post: Post) -> None:
+    release = post.world.request("staging")
+    failed = {"passed": False, "state": "failed", "reason": "Two findings"}
+    Release.objects.update(gates=[*release.gates, {**release.gates[0], **failed, "gate": "scan"}])
+    post.read()
+    title = release.gates[0]["title"]
+    assert f"Gates have failed: {title}. What failed cannot pass" in mail.outbox[0].body
+    assert "A release that needs your review has failed gates" in mail.outbox[0].subject
+    client = api(token_for(post.people["Rex"]))
+    (task,) = client.get("/inbox/tasks").json()["items"]
+    assert f"Needs your decision. Gates have failed: {title}. What failed" in task["detail"]
+
+
+def test_a_mail_of_a_draft_that_cannot_be_published_says_so(post: Post) -> None:
+    nine = OPEN + "  - {gate: approvals, role: approver, count: 9}\n"
+    draft_policy(post.world.environment("staging"), source=nine, actor=post.world.vera)
+    post.read()
+    (message,) = mail.outbox
+    assert "A policy draft cannot be published" in message.subject
+    assert "staging" in message.body and "It asks for 9 approvers" in message.body
+    assert "An access administrator gives people that role first" in message.body

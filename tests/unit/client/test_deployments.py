@@ -55,8 +55,11 @@ def test_an_endpoint_that_was_stopped_says_by_whom_and_when() -> None:
     assert runs(stop(by_name="Otto")) == "stopped by Otto at 2026-11-30T11:21:39+00:00"
     hidden = stop(by_name="Placet", recalled=True, recall=None)
     assert "stopped by a recall, not visible to you at 2026" in runs(hidden)
-    seen = stop(recalled=True, recall=SimpleNamespace(id="rcl_1", by_name="Oda"))
-    assert "stopped by recall rcl_1 (by Oda) at 2026" in runs(seen)
+    recall = SimpleNamespace(id="rcl_1", by_name="Oda", withdrawn_at=None)
+    assert "stopped by recall rcl_1 (by Oda) at 2026" in runs(stop(recalled=True, recall=recall))
+    recall.withdrawn_at = SINCE
+    said = f"recall rcl_1 (by Oda, withdrawn at {SINCE.isoformat(timespec='seconds')}) at 2026"
+    assert said in runs(stop(recalled=True, recall=recall))
     assert runs(None) == "stopped"
 
 

@@ -46,8 +46,10 @@ def _recall_of(stop: EndpointStop | None) -> str:
     """Say which recall stopped an endpoint, '' where none did."""
     if stop is None or stop.recall is None:
         return ""
-    told = stop.told
-    return f"{told['id']} (by {told['by_name']})" if told else "a recall that is not visible to you"
+    if (told := stop.told) is None:
+        return "a recall that is not visible to you"
+    lifted = f", withdrawn at {told['withdrawn_at']}" if told["withdrawn_at"] else ""
+    return f"{told['id']} (by {told['by_name']}{lifted})"
 
 
 def _deployments(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
