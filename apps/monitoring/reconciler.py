@@ -23,7 +23,7 @@ from apps.monitoring.actions.alerts import AlertFinding, close_settled, open_ale
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
 from apps.monitoring.queries import Watched
 from apps.monitoring.queries.objectives import name_of, owner_of
-from apps.monitoring.rules import ending, node_fault, replicas_fault
+from apps.monitoring.rules import ending, node_fault, replicas_fault, unreached_fault
 from apps.serving.models import HEARD_AT, Endpoint, Node
 from apps.serving.queries import EndpointStatus, node_status, reported_revisions, statuses
 from apps.serving.rules import EndpointState
@@ -178,8 +178,11 @@ def judge_replicas(status: EndpointStatus, sweep: Sweep, at: datetime) -> None:
     if not status.node.alive:
         sweep.unknown.add(key)
         return
-    row = reported_revisions(endpoint.target.node).get(status.live.revision.pk)
-    fault = replicas_fault(row, status.live.revision.replicas, at)
+    if (since := status.node.unreached_since) is not None:
+        fault = unreached_fault(status.node.unreached, since, at)
+    else:
+        row = reported_revisions(endpoint.target.node).get(status.live.revision.pk)
+        fault = replicas_fault(row, status.live.revision.replicas, at)
     if fault is None:
         sweep.unknown.add(key)
     elif fault:

@@ -267,6 +267,14 @@ def replicas_fault(row: Mapping[str, Any] | None, wanted: int, at: datetime) -> 
     return f"{ready} of {wanted} replicas answer; the node says {phase}{suffix}"
 
 
+def unreached_fault(why: str, since: datetime, at: datetime) -> str | None:
+    """Return that nobody reaches replicas, whether or not they answer; ``None`` while it may be
+    that what stands before them is only started anew."""
+    if at - since < timedelta(seconds=GRACE_SECONDS):
+        return None
+    return f"nobody can reach it: {why}"
+
+
 def node_fault(errors: Iterable[Mapping[str, str]], since: Mapping[str, str], at: datetime) -> str:
     """Return what of a node's ``errors`` is worth an alert, '' when nothing is.
 

@@ -9,7 +9,14 @@ from placet_agent import rules
 from placet_agent.downloads.preparer import Preparation
 from placet_agent.process.replica import ReplicaRecord
 from placet_protocol.fields import format_time
-from placet_protocol.report import LocalAbort, NodeError, RevisionReport, weakest
+from placet_protocol.report import (
+    NOT_SEEN,
+    LocalAbort,
+    NodeError,
+    ProxyReport,
+    RevisionReport,
+    weakest,
+)
 from placet_protocol.state import RefusedRevision
 
 log = logging.getLogger(__name__)
@@ -74,6 +81,7 @@ class Observed:
     aborts: tuple[LocalAbort, ...] = ()
     receipts: tuple[str, ...] = ()  # that the platform has not taken yet
     applied: tuple[int, int] = (0, 0)
+    proxy: ProxyReport = field(default_factory=NOT_SEEN.copy)
 
 
 def leaving_reports(

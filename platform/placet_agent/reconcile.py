@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from placet_agent import rules
 from placet_agent.downloads.preparer import Need, Preparer
+from placet_agent.front import Front
 from placet_agent.haproxy.admin import AdminError
-from placet_agent.haproxy.process import HaproxyError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointRoute, Full
 from placet_agent.observed import Errors, Observed, RevisionMemory, leaving_reports, refused_reports
@@ -52,11 +52,9 @@ class Reconciler:
         self.observed = Observed()
         self.busy = False  # whether to look again soon
         self._controls: dict[str, RevisionMemory] = {}
-        self._weights: dict[str, int] = {}  # what HAProxy follows, by revision
-        self._proxy_ready, self._up = 0.0, False  # whether HAProxy runs
-        self._followed = False  # and whether it follows the table now
         self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
         self._errors = Errors()
+        self._front = Front(proxy, self._errors)
 
     def take(self, state: DesiredState, verdicts: dict[str, PermitVerdict]) -> None:
         """Follow another state from the next pass on; the pass under way keeps its own.
@@ -78,7 +76,7 @@ class Reconciler:
         self.busy = False
         if self._taken is not None:
             self.state, self.verdicts, self._book = self._taken
-        up = self._up = self._ensure_proxy()
+        self._front.keep_running()
         # Looked at once: who is found to answer in the middle of a pass would be reported as ready
         # by a pass that led nothing there.
         self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
@@ -90,41 +88,23 @@ class Reconciler:
             self._errors.alone(self._scale_each, self.state)
             self._errors.alone(self.sentinel.look, self.state, self._able)
             self._errors.alone(self._arrange, self.state)
-        self._followed = up and self._apply()
-        self._finish_stopping(up)
+        self._lead()
+        self._finish_stopping(self._front.up)
         self._observe()
 
     # --- HAProxy -----------------------------------------------------------------------------
 
-    def _ensure_proxy(self) -> bool:
-        if time.monotonic() < self._proxy_ready:
-            self._errors.tell("haproxy", "HAProxy does not run")
-            return False
-        try:
-            if self.proxy.ensure_running():
-                self._weights = {}
-        except (HaproxyError, AdminError, OSError) as error:
-            self._proxy_ready = time.monotonic() + 1.0
-            self._errors.tell("haproxy", error)
-            return False
-        return True
-
-    def _apply(self) -> bool:
-        try:
-            self.proxy.apply()
-        except (AdminError, HaproxyError, OSError) as error:
-            self.busy = True
-            self._errors.tell("haproxy", error)
-            return False
-        if self.proxy.write_error:
-            self._errors.tell("haproxy", f"its files are not written: {self.proxy.write_error}")
+    def _lead(self) -> None:
+        """Have HAProxy follow the table, and remember whom it leaves out."""
+        self._front.follow(self._ready)
+        if not self._front.followed:
+            self.busy |= self._front.up
+            return
         self.busy |= self.proxy.ending
-        self._weights = {r: w for r, w in self.proxy.weights().items() if self._ready(r)}
         for detail, revisions in self.proxy.complaints():
             self._errors.tell("endpoint_left_out", detail)
             for revision in revisions:
                 self._controls.setdefault(revision, RevisionMemory()).full = detail
-        return True
 
     # --- replicas ----------------------------------------------------------------------------
 
@@ -256,7 +236,7 @@ class Reconciler:
         limit = RECALL_DRAIN_SECONDS if recalled else DRAIN_SECONDS
         if not up or time.monotonic() - replica.stopping_since > limit:
             return True
-        return self._followed and self._sessions(replica) == 0
+        return self._front.followed and self._sessions(replica) == 0
 
     def _sessions(self, replica: Replica) -> int:
         try:
@@ -338,7 +318,7 @@ class Reconciler:
     def _observe(self) -> None:
         state = self.state
         if state is None:
-            self.observed = Observed(errors=tuple(self._errors.now))
+            self.observed = Observed(errors=tuple(self._errors.now), proxy=self._front.report)
             return
         reports = [self._report(r) for e in state.endpoints for r in e.revisions]
         reports += refused_reports(state.refused, self._controls)
@@ -360,11 +340,12 @@ class Reconciler:
             aborts=self.sentinel.aborts.all(),
             receipts=receipts,
             applied=state.generation,
+            proxy=self._front.report,
         )
 
     def _report(self, revision: DesiredRevision) -> RevisionReport:
         control, mine = self._control(revision), self.replicas.of(revision.id)
-        ready = sum(self._takes_requests(r) for r in mine) if self._up else 0
+        ready = sum(self._takes_requests(r) for r in mine) if self._front.up else 0
         wanted, verdict = self._wanted(revision), self._verdict(revision)
         starting = [r.note for r in mine if r.id not in self._answered and not r.stopping]
         seen = rules.PhaseFacts(
@@ -374,11 +355,11 @@ class Reconciler:
             replicas=revision.replicas,
             ready=ready,
             present=len(mine),
-            weight=self._weights.get(revision.id, 0) if self._up else 0,
+            weight=self._front.weights.get(revision.id, 0) if self._front.up else 0,
             sessions=sum(self._sessions(r) for r in mine) if wanted == "drain" else 0,
             prepared=control.progress.ready,
             failed=control.progress.failure or control.full or control.crashes.sentence,
-            note=starting[0] if starting else control.progress.note,
+            note=starting[0] if starting else control.progress.note or self._front.sentence,
         )
         phase, detail = rules.phase_of(seen)
         if phase == "stopped" and self._expired():

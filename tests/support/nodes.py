@@ -57,6 +57,7 @@ class SimulatedNode:
     apart: dict[str, dict[str, Any]] = field(default_factory=dict)  # id → isolation, egress
     metrics: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
+    proxy: dict[str, str] = field(default_factory=lambda: {"fault": "", "since": rfc3339(now())})
     aborts: list[dict[str, Any]] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)  # signed, until a report took them
     said: set[str] = field(default_factory=set)  # recalls that it has confirmed
@@ -142,6 +143,7 @@ class SimulatedNode:
             "at": rfc3339(now()),
             "applied": {"epoch": self.epoch, "number": self.applied},
             "platform": PLATFORM,
+            "proxy": self.proxy,
             "checkpoint": self.checkpoint,
             "revisions": [self._row(revision) for revision in self.revisions().values()],
             "prefetched": [],

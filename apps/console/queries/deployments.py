@@ -18,7 +18,7 @@ from apps.console.charts import Timespans, timespans
 from apps.console.queries.page_parts import Link
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
-from apps.serving.queries import statuses_of
+from apps.serving.queries import EndpointStatus, statuses_of
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import InvalidInput
 
@@ -31,10 +31,11 @@ ANSWERS = {
 ORDER = ("project__slug", "environment", "name", "pk")
 
 
-def serves(health: str) -> str:
-    """Say of what has a share of the requests still, by the health of its endpoint, whether
-    anything answers there."""
-    return ANSWERS.get(health, "serves still")
+def serves(status: EndpointStatus) -> str:
+    """Say of what has a share of the requests still whether anything answers there."""
+    if status.unreached:
+        return "nobody can reach it"
+    return ANSWERS.get(status.health, "serves still")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ class DeploymentListPage:
     def serves(self) -> dict[str, str]:
         """Whether anything answers at each endpoint, as its node says: today's, for every page."""
         found = statuses_of([row.endpoint for row in self.found])
-        return {row.endpoint.pk: serves(row.health) for row in found}
+        return {row.endpoint.pk: serves(row) for row in found}
 
     @cached_property
     def rows(self) -> list[DeploymentRow]:

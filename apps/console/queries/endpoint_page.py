@@ -265,7 +265,7 @@ class EndpointPage:
     @property
     def lines(self) -> ServedLines:
         """When each revision served lately, as the log has it."""
-        return served_lines(self.endpoint, self.view.status.health)
+        return served_lines(self.endpoint, self.view.status)
 
     @property
     def history(self) -> list[PastRevision]:

@@ -10,6 +10,7 @@ from apps.assurance.queries.as_of import RevisionHistory, deployments
 from apps.console.charts import Timespans, share_words, timespans
 from apps.console.queries.deployments import HISTORY, serves
 from apps.serving.models import Endpoint
+from apps.serving.queries import EndpointStatus
 from placet.kernel.clock import now
 
 SHOWN = 20  # revisions, the newest
@@ -79,7 +80,7 @@ class ServedLines:
         return {row.number for row in self.rows if row.has_gaps}
 
 
-def served_lines(endpoint: Endpoint, health: str) -> ServedLines:
+def served_lines(endpoint: Endpoint, status: EndpointStatus) -> ServedLines:
     """Return when each revision of ``endpoint`` served in the last 30 days: no scale is longer
     than it has anything to show. Whoever calls has found the endpoint visible, and how it is."""
     until = now()
@@ -89,4 +90,4 @@ def served_lines(endpoint: Endpoint, health: str) -> ServedLines:
     begins = [period.begin.at for row in history for period in row.periods]
     since = max(since, min(begins, default=since))
     rows = [ServedLine(row, since, until) for row in history]
-    return ServedLines(rows, since, until, serves(health))
+    return ServedLines(rows, since, until, serves(status))

@@ -111,10 +111,15 @@ class TargetRow:
 
     @property
     def node_state(self) -> str:
-        """Whether its node was heard of lately; '' without one."""
-        if self.node is None:
+        """Whether its node was heard of lately, and answers clients; '' without one."""
+        return self.node.state if self.node else ""
+
+    @property
+    def unreached(self) -> str:
+        """That nobody reaches what it serves, and why; '' while it answers or is silent."""
+        if self.node is None or not self.node.unreached:
             return ""
-        return "alive" if self.node.alive else "silent"
+        return f"Nobody can reach its endpoints: {self.node.unreached}"
 
     @property
     def no_address(self) -> str:

@@ -74,6 +74,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "active": ("pass", "●", "Active"),
     "alive": ("pass", "●", "Online"),
     "silent": ("fail", "✕", "Offline"),
+    "unreached": ("fail", "✕", "Unreachable"),
     "waiting": ("wait", "◷", "Waiting"),
     "passed": ("pass", "✓", "Passed"),
     "not_passed": ("plain", "–", "Not passed"),

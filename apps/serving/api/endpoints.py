@@ -37,8 +37,8 @@ class EndpointSerializer(serializers.Serializer[Any]):
         choices=HEALTH,
         help_text="`degraded` while replicas are missing, an objective is not met or another alert "
         "than that it is not measured is open; `starting` while no replica answers and its node "
-        "was told to start some moments ago; `down` while none answers; `unknown` while its node "
-        "is silent",
+        "was told to start some moments ago; `down` while none answers or nobody can reach them; "
+        "`unknown` while its node is silent",
     )
     troubles = serializers.ListField(
         child=serializers.CharField(), help_text="What is wrong or not known, a sentence each"

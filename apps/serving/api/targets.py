@@ -30,6 +30,9 @@ class NodeSerializer(serializers.Serializer[Any]):
     platform = serializers.DictField()
     problems = serializers.ListField(child=serializers.DictField())
     fault = serializers.CharField(help_text="What the platform found wrong; empty for nothing")
+    unreached = serializers.CharField(
+        help_text="Why nobody can reach what it serves; empty while somebody can, or it is silent"
+    )
 
 
 class TargetSerializer(serializers.Serializer[Any]):
@@ -112,6 +115,7 @@ def target_body(target: Target, actor: Actor) -> dict[str, Any]:
             "platform": node.platform,
             "problems": list(node.errors),
             "fault": node.fault,
+            "unreached": node.unreached,
         }
         if node
         else None,

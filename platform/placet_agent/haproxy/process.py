@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 START_SECONDS = 10.0
 ASK_EVERY, ASK_SECONDS = 3.0, 3.0  # between two looks whether it answers, and how long one waits
 SILENCES = 3  # so many in a row: it stands still
+ENDS, ENDS_SECONDS = 3, 600.0  # so many within so long: something ends it again and again
 MARKER = "PLACET_HAPROXY"  # in its environment: the folder that it was started for
 _LOG_LIMIT = 1 << 20
 # HAProxy writes its log lines into descriptor 3, a named pipe that it holds open both ways: the
@@ -33,6 +35,10 @@ _LAUNCH = 'exec 3<>log.fifo; exec "$0" "$@"'
 
 class HaproxyError(Exception):
     """HAProxy does not start."""
+
+
+class PortTaken(HaproxyError):
+    """Another program listens where it is to listen."""
 
 
 def find_binary() -> str:
@@ -66,6 +72,8 @@ class HaproxyProcess:
         self.silences = 0  # in a row, since it last answered
         self._asked = 0.0
         self._children: list[subprocess.Popen[bytes]] = []
+        self._ended: ProcessRef | None = None  # the last that was found ended by itself
+        self._ends: deque[float] = deque(maxlen=ENDS)  # when the last ones were, each once
 
     def adopt(self) -> bool:
         """Take over the HAProxy that an earlier agent started, if it still runs.
@@ -117,12 +125,14 @@ class HaproxyProcess:
         still is ended, and ``HaproxyError`` says so.
         """
         if not self.alive:
+            self._note_end()
             return False
         if not self.silences and time.monotonic() - self._asked < ASK_EVERY:
             return True
         try:
             self.admin.info(timeout=ASK_SECONDS)
         except Nobody:
+            self._note_end()
             return False
         except Silent as error:
             self.silences += 1
@@ -133,6 +143,19 @@ class HaproxyProcess:
             return True
         self.silences, self._asked = 0, time.monotonic()
         return True
+
+    def _note_end(self) -> None:
+        """Count that the one that ran takes requests no more, though nobody told it to end."""
+        if self.ref is not None and self.ref != self._ended:
+            self._ended = self.ref
+            self._ends.append(time.monotonic())
+
+    @property
+    def ends_often(self) -> str:
+        """A sentence when it ended by itself again and again; '' when it did not lately."""
+        recent = len(self._ends) == ENDS and time.monotonic() - self._ends[0] < ENDS_SECONDS
+        minutes = ENDS_SECONDS / 60
+        return f"HAProxy ended {ENDS} times within {minutes:.0f} minutes" if recent else ""
 
     def _end_silent(self, error: AdminError) -> NoReturn:
         """End the one that stands still: who is connected to it would wait for ever."""

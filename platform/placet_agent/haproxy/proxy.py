@@ -11,7 +11,7 @@ from placet_agent.haproxy import config, quoting, sockets
 from placet_agent.haproxy.admin import AdminError, ServerState
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
-from placet_agent.haproxy.process import HaproxyError, HaproxyProcess
+from placet_agent.haproxy.process import HaproxyProcess, PortTaken
 from placet_agent.haproxy.table import BackendServer, EndpointRoute, RoutingTable
 from placet_agent.process import owners
 from placet_agent.state import files
@@ -114,13 +114,18 @@ class Proxy:
         return True
 
     def _refuse_taken_port(self) -> None:
-        """Raise ``HaproxyError`` when somebody else listens there: another node of this host, say,
+        """Raise ``PortTaken`` when somebody else listens there: another node of this host, say,
         whose HAProxy would go on answering a part of what clients ask of this one."""
         port = self.settings.port
         if who := owners.other(self.settings.bind, port, self.process.ours()):
-            raise HaproxyError(
+            raise PortTaken(
                 f"port {port} is taken by {who}: end that, or join again with another --listen"
             )
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it runs, and did not answer when it was asked last."""
+        return self.process.silences > 0
 
     def _size_of_running(self) -> tuple[int, int]:
         """Return for how much the adopted HAProxy was started with."""
@@ -199,7 +204,7 @@ class Proxy:
 
     def _require_answer(self) -> None:
         """Raise ``AdminError`` while it is silent: each word would wait long for its answer."""
-        if self.process.silences:
+        if self.is_silent:
             raise AdminError("HAProxy does not answer on its socket")
 
     def weights(self) -> dict[str, int]:

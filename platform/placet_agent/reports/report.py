@@ -162,6 +162,7 @@ class Reporter:
             at=format_time(datetime.now(UTC)),
             applied=Generation(epoch=observed.applied[0], number=observed.applied[1]),
             platform=self.platform(),
+            proxy=observed.proxy,
             checkpoint=self.home.remembered().checkpoint,
             revisions=list(observed.revisions),
             prefetched=list(observed.prefetched),

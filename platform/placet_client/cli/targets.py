@@ -29,7 +29,9 @@ def target_list(limit: LimitOption = None, output: OutputOption = Form.TABLE) ->
     """List targets."""
     with connected() as client:
         targets = client.targets.list(limit=limit)
-        show_list(targets, ["name", "driver", "site", "url", "node.alive"], output)
+        show_list(
+            targets, ["name", "driver", "site", "url", "node.alive", "node.unreached"], output
+        )
 
 
 @target.command("show")

@@ -19,6 +19,7 @@ class Node(Record):
     platform: Json
     problems: tuple[Json, ...]
     fault: str  # What the platform found wrong; empty for nothing
+    unreached: str  # Why nobody can reach what it serves; empty while somebody can, or it is silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,8 @@ class Endpoint(Record):
     state: str
     # `degraded` while replicas are missing, an objective is not met or another alert than that it
     # is not measured is open; `starting` while no replica answers and its node was told to start
-    # some moments ago; `down` while none answers; `unknown` while its node is silent
+    # some moments ago; `down` while none answers or nobody can reach them; `unknown` while its node
+    # is silent
     health: str
     troubles: tuple[str, ...]  # What is wrong or not known, a sentence each
     isolation: str  # The weakest of what runs here

@@ -1,6 +1,7 @@
 """What a node reports: what it is, what it runs, and how requests were answered."""
 
 from placet_protocol.report.host import FEATURES, MAX_REPLICAS, Network, PlatformInfo, read_platform
+from placet_protocol.report.proxy import NOT_SEEN, ProxyFault, ProxyReport, why_unreached
 from placet_protocol.report.rows import (
     BROKEN_PHASES,
     ENDED_PHASES,
@@ -44,6 +45,7 @@ __all__ = [
     "LATENCY_BOUNDS_MS",
     "MAX_RECEIPTS",
     "MAX_REPLICAS",
+    "NOT_SEEN",
     "PHASES",
     "READY_PHASES",
     "STALE_REPORT",
@@ -57,6 +59,8 @@ __all__ = [
     "NodeError",
     "Phase",
     "PlatformInfo",
+    "ProxyFault",
+    "ProxyReport",
     "Report",
     "ReportReply",
     "RequestCounts",
@@ -65,5 +69,6 @@ __all__ = [
     "read_platform",
     "read_report",
     "weakest",
+    "why_unreached",
     "write_report",
 ]

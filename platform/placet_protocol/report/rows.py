@@ -41,6 +41,8 @@ ERROR_CODES: Final = frozenset(
         "checkpoint_differs",
         "metrics_gap",
         "haproxy",
+        "haproxy_behind",
+        "haproxy_ends",
         "holder",
         "pass_failed",
         "poll_failed",

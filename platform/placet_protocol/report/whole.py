@@ -7,6 +7,7 @@ from typing import Any, Final, TypedDict
 from placet_protocol import bounded
 from placet_protocol.fields import ProtocolError
 from placet_protocol.report.host import PlatformInfo, read_platform
+from placet_protocol.report.proxy import ProxyReport, read_proxy
 from placet_protocol.report.rows import (
     Generation,
     LocalAbort,
@@ -40,6 +41,7 @@ class Report(TypedDict):
     at: str
     applied: Generation
     platform: PlatformInfo
+    proxy: ProxyReport
     checkpoint: str | None  # the newest note this node keeps
     revisions: list[RevisionReport]
     prefetched: list[str]  # Bento digests that lie ready
@@ -144,6 +146,7 @@ def read_report(payload: bytes, node: str) -> Report:
         at=seen,
         applied=read_generation(data.get("applied"), "/applied"),
         platform=read_platform(data.get("platform", {})),
+        proxy=read_proxy(data.get("proxy"), "/proxy", seen=seen),
         checkpoint=None if data.get("checkpoint") is None else _note(data),
         revisions=bounded.rows(data, "revisions", partial(read_revision_report, seen=seen)),
         prefetched=bounded.rows(data, "prefetched", _digest),

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet_agent.haproxy import process
+from placet_agent.haproxy import config, process
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.config import Settings
 from placet_agent.haproxy.process import MARKER, HaproxyError, find_binary
@@ -264,8 +264,7 @@ def test_whoever_has_the_pid_and_start_time_of_another_start_of_the_host_is_nobo
 def test_a_haproxy_that_stands_still_is_told_of_and_replaced(
     platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
-    platform.wait_phase("rev_1", "serving")
+    serving(platform)
     still, before = haproxy(node), len(platform.reports)
     told = threading.Event()
 
@@ -275,6 +274,7 @@ def test_a_haproxy_that_stands_still_is_told_of_and_replaced(
 
     monkeypatch.setattr(Proxy, "_refuse_taken_port", wait_until_told)
     still.signal(signal.SIGSTOP)
+    platform.wait(lambda: platform.reports[-1]["proxy"]["fault"] == "silent")
     platform.wait(lambda: any("stood still" in e["detail"] for e in errors(platform, before)))
     platform.wait(lambda: (0, 0) in lead(platform, before))
     assert not still.alive
@@ -290,8 +290,7 @@ def test_an_agent_that_finds_a_haproxy_standing_still_replaces_it(
     platform: Platform, joined: NodeUnderTest
 ) -> None:
     joined.start()
-    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
-    platform.wait_phase("rev_1", "serving")
+    serving(platform)
     joined.stop()
     still = haproxy(joined)
     still.signal(signal.SIGSTOP)
@@ -301,6 +300,90 @@ def test_an_agent_that_finds_a_haproxy_standing_still_replaces_it(
     platform.wait(lambda: haproxy(joined) != still and joined.who() == "one", seconds=60)
     folder = str((joined.home.folder / "haproxy").resolve())
     assert procs.with_variable(MARKER, folder) == [haproxy(joined)]
+
+
+def test_a_node_whose_port_another_program_took_says_so_until_it_is_free(
+    platform: Platform, node: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving(platform)
+    before = len(platform.reports)
+    taken: list[socket.socket] = []
+    look = Proxy._refuse_taken_port
+
+    def take_first(proxy: Proxy) -> None:
+        if not taken:
+            taken.append(socket.create_server(("127.0.0.1", node.port)))
+        look(proxy)
+
+    monkeypatch.setattr(Proxy, "_refuse_taken_port", take_first)
+    haproxy(node).signal(signal.SIGKILL)
+    platform.wait(lambda: platform.reports[-1]["proxy"]["fault"] == "port_taken")
+    first, seen = len(platform.reports), platform.seen("rev_1")
+    platform.wait(lambda: len(platform.reports) > first + 5)  # over more than one try
+    said = {error["detail"] for error in errors(platform, first)}
+    assert len(said) == 1 and said.pop().startswith(f"port {node.port} is taken by ")
+    assert seen["phase"] == "starting" and seen["ready_replicas"] == 0
+    assert seen["detail"] == f"nobody can reach it: port {node.port} is taken"
+
+    taken[0].close()
+    platform.wait(lambda: lead(platform, before)[-1] == (1, 10_000))
+    assert platform.reports[-1]["proxy"]["fault"] == "" and node.who() == "one"
+
+
+def test_a_haproxy_that_ends_again_and_again_is_told_of(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    serving(platform)
+    for times in range(process.ENDS):
+        assert "haproxy_ends" not in platform.errors(), f"it ended {times} times"
+        ended = haproxy(node)
+        ended.signal(signal.SIGKILL)
+        platform.wait(lambda: haproxy(node) != ended and well(node.port))  # noqa: B023
+    platform.wait(lambda: "haproxy_ends" in {e["code"] for e in platform.reports[-1]["errors"]})
+    ends = {"code": "haproxy_ends", "detail": "HAProxy ended 3 times within 10 minutes"}
+    assert ends in platform.reports[-1]["errors"]
+    assert platform.reports[-1]["proxy"]["fault"] == "" and node.who() == "one"
+
+
+def test_ends_that_are_long_ago_are_forgotten(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(process.ENDS):
+        assert proxy.process.ends_often == ""
+        proxy.ensure_running()
+        assert proxy.process.ref is not None
+        proxy.process.ref.signal(signal.SIGKILL)
+        assert procs.wait_gone(proxy.process.ref, 5)
+        assert not proxy.process.serves() and not proxy.process.serves(), "it is counted once"
+    assert proxy.process.ends_often
+    monkeypatch.setattr(process, "ENDS_SECONDS", 0.0)
+    assert not proxy.process.ends_often
+
+
+def test_a_haproxy_that_goes_on_with_an_older_configuration_is_told_of(
+    platform: Platform, node: NodeUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving(platform)
+    program = tmp_path / "haproxy-that-takes-nothing-over"
+    program.write_text(f'#!/bin/sh\ncase "$*" in *-sf*) exit 1;; esac\nexec {find_binary()} "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    mine, before = node.agent.proxy, haproxy(node)
+    binary, mine.process.binary = mine.process.binary, str(program)
+    monkeypatch.setattr(config, "LAYOUT", config.LAYOUT + 1)  # which takes a reload
+    mine.settings = replace(mine.settings, max_body_bytes=mine.settings.max_body_bytes + 1)
+    platform.wait(lambda: "haproxy_behind" in {e["code"] for e in platform.reports[-1]["errors"]})
+    (error,) = platform.reports[-1]["errors"]
+    assert error["detail"].startswith("HAProxy goes on with an older configuration: ")
+    assert (haproxy(node), node.who()) == (before, "one")
+    mine.process.binary = binary
+    platform.wait(lambda: not platform.reports[-1]["errors"] and haproxy(node) != before)
+    assert node.who() == "one"
+
+
+def serving(platform: Platform) -> None:
+    """Have the node serve one revision."""
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000))
+    platform.wait_phase("rev_1", "serving")
 
 
 def errors(platform: Platform, since: int) -> list[dict[str, str]]:

@@ -26,8 +26,10 @@ from placet_protocol.report import (
     LocalAbort,
     MetricWindow,
     NodeError,
+    ProxyReport,
     RevisionReport,
 )
+from placet_protocol.report.proxy import PROXY_FAULTS
 from placet_verify.signing import dsse
 from placet_verify.signing.keys import PrivateKey
 from placet_verify.units import WHOLE
@@ -99,6 +101,7 @@ def window(draw: st.DrawFn) -> MetricWindow:
     return _window(draw(PK), tally, began, seconds, draw(SEEN))
 
 
+PROXY = st.builds(ProxyReport, fault=st.sampled_from(PROXY_FAULTS), since=TIME)
 OBSERVED = st.builds(
     Observed,
     revisions=st.lists(REVISION, max_size=3).map(tuple),
@@ -108,6 +111,7 @@ OBSERVED = st.builds(
     aborts=st.lists(ABORT, max_size=2).map(tuple),
     receipts=st.lists(st.just("{}"), max_size=2).map(tuple),
     applied=st.tuples(NUMBER, NUMBER),
+    proxy=PROXY,
 )
 WINDOWS = st.lists(window(), max_size=2)
 

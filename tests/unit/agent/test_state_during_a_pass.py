@@ -42,6 +42,8 @@ def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
         weights=dict,
         complaints=list,
         write_error="",
+        is_silent=False,
+        process=SimpleNamespace(ends_often=""),
     )
     replicas: Any = SimpleNamespace(all={})
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])

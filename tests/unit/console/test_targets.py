@@ -13,11 +13,16 @@ from apps.console.queries.targets import (
     UseRow,
     Uses,
 )
+from apps.serving.queries import NodeStatus
 
 
-def target(node: dict[str, Any] | None, *, others: int = 0, alive: bool = True) -> TargetRow:
+def target(
+    node: dict[str, Any] | None, *, others: int = 0, alive: bool = True, unreached: str = ""
+) -> TargetRow:
     """Return a target whose node says this of its platform, or that none has joined."""
-    found: Any = Row(alive=alive, platform=node) if node is not None else None
+    found = None
+    if node is not None:
+        found = NodeStatus("nod_1", alive, None, "", node, (), "", unreached)
     row: Any = Row(name="plant-7", capacity_mb=4096)
     return TargetRow(row, found, [], others, others, 0, "", Uses(others=others), "")
 
@@ -62,6 +67,13 @@ def test_why_replicas_get_the_network_of_their_host(
 def test_a_node_is_alive_or_silent_or_not_there() -> None:
     rows = [target(None), target({}), target({}, alive=False)]
     assert [row.node_state for row in rows] == ["", "alive", "silent"]
+    assert [row.unreached for row in rows] == ["", "", ""]
+
+
+def test_a_node_whose_haproxy_does_not_run_is_heard_of_and_not_reached() -> None:
+    row = target({}, unreached="HAProxy does not run")
+    assert row.node_state == "unreached"
+    assert row.unreached == "Nobody can reach its endpoints: HAProxy does not run"
 
 
 def test_what_is_not_seen_is_counted() -> None:

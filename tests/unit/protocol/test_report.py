@@ -15,6 +15,7 @@ from placet_protocol.report import (
     read_platform,
     read_report,
     weakest,
+    why_unreached,
     write_report,
 )
 from placet_verify.log import checkpoint
@@ -72,6 +73,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "at": "2026-11-27T12:00:00.000Z",
         "applied": {"epoch": 1, "number": 3},
         "platform": dict(PLATFORM),
+        "proxy": {"fault": "port_taken", "since": "2026-11-27T12:00:00.000Z"},
         "checkpoint": None,
         "revisions": [row],
         "prefetched": [DIGEST],
@@ -260,6 +262,20 @@ def test_the_log_has_a_word_for_each_error_that_an_agent_tells_and_for_no_other(
     assert {"endpoint_left_out", "haproxy", "capture_dropped"} <= codes
     # The last three a state says of itself: ``DesiredState.errors``.
     assert codes | {"endpoint_refused", "prefetch_refused", "revision_refused"} == ERROR_CODES
+
+
+def test_why_nobody_reaches_a_node_is_one_of_our_words() -> None:
+    assert why_unreached(read()["proxy"], 8080) == "port 8080 is taken"
+    newer = read(proxy={"fault": "something new", "note": JANE})["proxy"]
+    assert newer == {"fault": "not_running", "since": read()["at"]}
+    assert why_unreached(newer, 8080) == "HAProxy does not run"
+    silent = read(proxy={"fault": "silent"})["proxy"]
+    assert why_unreached(silent, 8080) == "HAProxy does not answer"
+    for well in (None, {"fault": ""}, {}):
+        assert why_unreached(read(proxy=well)["proxy"], 8080) == ""
+    for odd in ("silent", {"fault": 7}, {"fault": "silent", "since": "yesterday"}):
+        with pytest.raises(ProtocolError):
+            read(proxy=odd)
 
 
 def test_of_several_isolations_the_weakest_counts() -> None:

@@ -101,6 +101,7 @@ TARGETS = ListTable(
         "capacity_mb": lambda row, target, node: target.capacity_mb,
         "promised_mb": lambda row, target, node: row.used_mb,
         "alive": lambda row, target, node: node is not None and node.alive,
+        "unreached": lambda row, target, node: node.unreached if node else "",
         "last_seen_at": lambda row, target, node: node and node.last_seen_at,
         "agent_version": lambda row, target, node: node.agent_version if node else "",
         "revisions": lambda row, target, node: row.present,
