@@ -114,6 +114,7 @@ from apps.identity import actions as access
 from apps.identity.actions.idempotency import StoredResponse
 from apps.identity.api.lookups import named_project
 from apps.identity.errors import OwnAccess, Reauthenticate
+from apps.identity.hooks import roles_told
 from apps.identity.meant import subject_for
 from apps.identity.middleware.idempotency import RIGHTS, rights, shown_again
 from apps.identity.models import (
@@ -125,7 +126,7 @@ from apps.identity.models import (
     Team,
     User,
 )
-from apps.identity.queries import visible_passkeys
+from apps.identity.queries import scope_of, visible_passkeys
 from apps.identity.trust.second_factor import may_learn_what_lacks
 from apps.integrations import actions as streams
 from apps.integrations.models import Stream, Webhook
@@ -793,6 +794,12 @@ QUESTIONS = [
         lambda t, who: deciders(
             with_deciders(Environment.objects.filter(pk=t.staging.pk)).get(), who
         ),
+    ),
+    Direct(
+        "be told who holds roles that do not decide",
+        "viewer",
+        None,
+        lambda t, who: any("operator" in told for told in roles_told(who, scope_of(t.staging))),
     ),
     Direct(
         "have releases requested in production by who manages staging alone",
