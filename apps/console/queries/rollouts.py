@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.console.queries.analyses import AnalysisView, analyses_of, judged_of
 from apps.console.queries.events import EventLine, reasons_of, story
@@ -72,18 +73,7 @@ class RolloutView:
 
 def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
     """Return everything the page of one rollout shows, or raise ``NotFound``."""
-    beside = (
-        "endpoint__target",
-        "endpoint__project",
-        "release__version",
-        "to_revision__bento__version__model",
-        "from_revision__bento__version__model",
-    )
-    rows = with_passing(with_last_words(visible_rollouts(actor).select_related(*beside), actor))
-    rows = with_tried_again(rows)
-    live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
-    rows = rows.annotate(live_there=Exists(live), stopper=stopper("endpoint"))
-    row = found(rows, rollout_id)
+    row = found(_rows(actor), rollout_id)
     seen = driver_for(row.endpoint.target).observe(row.endpoint.target)
     analyses = analyses_of(row)
     facts = replace(snapshot(row, seen, now()), judged=judged_of(row, analyses))
@@ -111,6 +101,20 @@ def rollout_view(rollout_id: str, actor: Actor) -> RolloutView:
         and row.steps != Plan.stored(row.release.plan).steps,
         passing=passing,
     )
+
+
+def _rows(actor: Actor) -> QuerySet[Rollout, Any]:
+    """Return the rollouts that ``actor`` sees, with all that the page reads along."""
+    beside = (
+        "endpoint__target",
+        "endpoint__project",
+        "release__version",
+        "to_revision__bento__version__model",
+        "from_revision__bento__version__model",
+    )
+    rows = with_passing(with_last_words(visible_rollouts(actor).select_related(*beside), actor))
+    live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
+    return with_tried_again(rows).annotate(live_there=Exists(live), stopper=stopper("endpoint"))
 
 
 def _last_of(row: Rollout, analyses: Sequence[AnalysisView]) -> Look | None:

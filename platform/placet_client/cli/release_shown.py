@@ -47,12 +47,7 @@ def show_release(
     for mark in view.egress_marks:
         say(f"It may reach: {mark}")
     _say_answers(view)
-    if view.held:
-        say(f"Changes are requested. {view.held}")
-    if view.too_few_people:
-        say(view.too_few_people)
-    if view.waits_for:
-        say(f"Beside its gates it waits: {view.waits_for}")
+    _say_what_stops_it(view)
     if view.release.state not in ("requested", "approved"):
         say("Its gates are looked at no more. They said last, at its start or its end:")
     show_list(view.gates, ["state", "title", "reason"], output)
@@ -63,6 +58,15 @@ def show_release(
     if attempts.items:
         say("Earlier attempts to release this version:")
         show_list(attempts.items, ATTEMPT, output)
+
+
+def _say_what_stops_it(view: ReleaseDetail) -> None:
+    if view.held:
+        say(f"Changes are requested. {view.held}")
+    if view.too_few_people:
+        say(view.too_few_people)
+    if view.waits_for:
+        say(f"Beside its gates it waits: {view.waits_for}")
 
 
 def _show_reviewers(view: ReleaseDetail, output: Form) -> None:
