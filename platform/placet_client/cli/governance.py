@@ -189,7 +189,7 @@ def policy_draft(place: EnvironmentArgument, file: Path, output: OutputOption = 
     with connected() as client:
         draft = client.policies.draft(*refs.place(place), file.read_text("utf-8"))
         show_one(draft, output, BRIEF)
-        if draft.cannot_publish:
+        if draft.cannot_publish and output is not Form.JSON:
             tell(draft.cannot_publish)
         go_on(client, "policies", *refs.place(place))
 
