@@ -9,9 +9,11 @@ from rest_framework.response import Response
 
 from apps.audit.kind_groups import GROUPS
 from apps.identity.api.lookups import named_project
+from apps.identity.queries import authorize
 from apps.integrations import actions, queries
 from apps.integrations.chats import SERVICES, STANDARD
 from apps.integrations.models import Webhook, WebhookReason, WebhookService, WebhookState
+from apps.integrations.queries.chats import START
 from apps.integrations.rules import MAX_URL, WebhookTerms
 from apps.integrations.webhook_secrets import formers
 from placet.kernel.api.lists import ListView, page_of
@@ -161,6 +163,15 @@ def _etag(row: Webhook) -> str:
     return etag(row.pk, row.generation)
 
 
+def _matched(webhook: str, permission: str, view: PlacetView) -> Webhook:
+    """Return a webhook that is as it was read; who lacks ``permission`` is told that first, for
+    reading it again would not help."""
+    row = queries.get_webhook(webhook, view.actor)
+    authorize(view.actor, permission, row, view="stream.view")
+    require_match(view.request, _etag(row))
+    return row
+
+
 class WebhookList(ListView):
     """Who is told of events."""
 
@@ -208,8 +219,7 @@ class WebhookDetail(PlacetView):
     def patch(self, request: Request, webhook: str) -> Response:
         """Give a webhook another address or other kinds of events. Needs If-Match. Without
         ``audit.export`` it is disabled until somebody who has that enables it again."""
-        row = queries.get_webhook(webhook, self.actor)
-        require_match(request, _etag(row))
+        row = _matched(webhook, "stream.manage", self)
         data: Any = self.body(WebhookChangeSerializer)
         groups = tuple(data["groups"]) if "groups" in data else None
         changed = actions.change_webhook(
@@ -224,8 +234,7 @@ class WebhookDetail(PlacetView):
     @extend_schema(operation_id="webhooks_remove", responses={204: None})
     def delete(self, request: Request, webhook: str) -> Response:
         """Tell it of nothing more, for good, and forget what was delivered. Needs If-Match."""
-        row = queries.get_webhook(webhook, self.actor)
-        require_match(request, _etag(row))
+        row = _matched(webhook, "stream.manage", self)
         actions.remove_webhook(row, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 
@@ -242,8 +251,7 @@ class WebhookEnable(PlacetView):
     def post(self, request: Request, webhook: str) -> Response:
         """Have it told of what happens from now on. Needs ``audit.export`` where it belongs, and
         If-Match with the webhook's ETag: what was read is what is enabled."""
-        row = queries.get_webhook(webhook, self.actor)
-        require_match(request, _etag(row))
+        row = _matched(webhook, START, self)
         enabled = actions.enable_webhook(row, if_generation=row.generation, actor=self.actor)
         return _answer(enabled)
 

@@ -195,6 +195,18 @@ def test_what_an_auditor_saw_is_what_they_enable(ann: User, aude: User) -> None:
     assert Webhook.objects.get().state == "enabled"
 
 
+def test_who_may_not_do_it_is_not_told_first_that_the_webhook_changed(
+    ann: User, aude: User
+) -> None:
+    path = f"/webhooks/{add(ann).json()['id']}"
+    refused = [
+        api(ann).post(f"{path}/enable", if_match='"other"'),
+        api(aude).patch(path, {"groups": ["log"]}, if_match='"other"'),
+        api(aude).delete(path, if_match='"other"'),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * 3
+
+
 def test_what_a_receiver_answers_is_read_by_who_may_read_what_it_was_sent(
     ann: User, aude: User, both: User, receiver: Receiver, hooks: Hooks
 ) -> None:
