@@ -1,5 +1,6 @@
 """Webhooks."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -12,21 +13,31 @@ from apps.identity.api.lookups import named_project
 from apps.identity.queries import authorize
 from apps.integrations import actions, queries
 from apps.integrations.chats import SERVICES, STANDARD
-from apps.integrations.models import Webhook, WebhookReason, WebhookService, WebhookState
+from apps.integrations.models import Webhook, WebhookFault, WebhookReason, WebhookService
 from apps.integrations.queries.chats import START
 from apps.integrations.rules import MAX_URL, WebhookTerms
+from apps.integrations.standing import (
+    WebhookStanding,
+    failing_since,
+    fault_detail,
+    fault_words,
+    standing_of,
+    to_enable,
+)
 from apps.integrations.webhook_secrets import formers
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.schema import IF_MATCH
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import NeedsPermission
+from placet.kernel.states import values_of
 
 ADDRESS = (
     "https://…, of a chat what it gives for an incoming webhook; kept encrypted, and not shown"
     " again behind its host"
 )
 SERVICE = "standard: a program, by Standard Webhooks; else the chat that is told"
+STATES = values_of(WebhookStanding)
 TOLD = "Groups of kinds of events that it is told of; none: all"
 
 
@@ -74,11 +85,16 @@ class WebhookSerializer(serializers.Serializer[Any]):
     origin = serializers.CharField(help_text="Of its address, up to the host")
     groups = serializers.ListField(child=serializers.CharField(), help_text=TOLD)
     project = serializers.CharField(allow_null=True, help_text="null: the whole instance")
-    state = serializers.ChoiceField(choices=WebhookState.values)
+    state = serializers.ChoiceField(
+        choices=STATES,
+        help_text="not_enabled: nobody enabled it yet; retrying: events do not get through;"
+        " last_attempt_failed: a test did not. Both of these are enabled",
+    )
+    to_enable = serializers.CharField(help_text="Who has to enable it; empty: it is enabled")
     reason = serializers.ChoiceField(
         choices=WebhookReason.values,
         allow_blank=True,
-        help_text="Why it is disabled; empty: it is not, or nobody enabled it yet",
+        help_text="Why it is disabled; empty: it is not, or it is not_enabled",
     )
     public_key = serializers.CharField(
         help_text="whpk_…, of its Ed25519 signatures; of a chat empty"
@@ -92,17 +108,24 @@ class WebhookSerializer(serializers.Serializer[Any]):
         many=True, help_text="All that sign beside public_key at this moment, the last first"
     )
     failing_since = serializers.DateTimeField(
-        allow_null=True, help_text="Since when nothing has got through; null while all is well"
+        allow_null=True,
+        help_text="Since when nothing has got through; null while all is well, or it is disabled",
     )
-    last_error = serializers.CharField(
-        help_text="Of the last attempt, of a test too, in words; empty: it got through, or none was"
-        " made"
+    last_fault = serializers.ChoiceField(
+        choices=WebhookFault.values,
+        allow_blank=True,
+        help_text="Of the last attempt, of a test too; empty: it got through, or none was made",
     )
+    last_error = serializers.CharField(help_text="The same in words")
+    last_detail = serializers.CharField(help_text="What the system or a library says of it")
     waiting = serializers.IntegerField(help_text="Deliveries that are not settled")
     created_by = serializers.CharField()
     enabled_by = serializers.CharField(help_text="Empty: nobody enabled it yet")
     disabled_by = serializers.CharField(
         help_text="system: Placet itself, for its reason; empty: nobody, or it is not known"
+    )
+    disabled_at = serializers.DateTimeField(
+        allow_null=True, help_text="null: it is not disabled, or that is not known"
     )
     created_at = serializers.DateTimeField()
 
@@ -130,22 +153,30 @@ def webhook_body(row: Webhook, waiting: int) -> dict[str, Any]:
         "origin": row.origin,
         "groups": row.groups,
         "project": row.project.slug if row.project else None,
-        "state": row.state,
+        "state": standing_of(row),
+        "to_enable": to_enable(row),
         "reason": row.reason,
         "public_key": row.public_key,
         "former_public_key": row.former_public_key,
-        "former_until": rfc3339(row.former_until) if row.former_until else None,
+        "former_until": _moment(row.former_until),
         "former_keys": [
             {"public_key": one["public_key"], "until": one["until"]} for one in formers(row, now())
         ],
-        "failing_since": rfc3339(row.failing_since) if row.failing_since else None,
-        "last_error": row.last_error,
+        "failing_since": _moment(failing_since(row)),
+        "last_fault": row.fault,
+        "last_error": fault_words(row),
+        "last_detail": fault_detail(row),
         "waiting": waiting,
         "created_by": row.created_by,
         "enabled_by": row.enabled_by,
         "disabled_by": row.disabled_by,
+        "disabled_at": _moment(row.disabled_at),
         "created_at": rfc3339(row.created_at),
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None
 
 
 def _answer(row: Webhook, status: int = 200, **more: str) -> Response:
