@@ -1,5 +1,5 @@
-"""Calling a webhook: one POST, signed or as a chat has it, and what came of it in words. Never
-inside a transaction."""
+"""Calling a webhook: one POST, signed or as a chat has it, and what came of it. Never inside
+a transaction."""
 
 import time
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from apps.integrations.chat_messages import ChatMessage
 from apps.integrations.hiding import hidden
+from apps.integrations.models import WebhookFault
 from apps.integrations.rules import wished
-from apps.integrations.senders import MOST_ANSWER, TEST, TIMEOUT, Patience, status_words
+from apps.integrations.senders import MOST_ANSWER, TEST, TIMEOUT, Patience
 from apps.integrations.signing import signed
 from apps.integrations.webhook_secrets import OpenedWebhook
 from placet.kernel.clock import now
@@ -32,24 +33,31 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What came of a call; ``status`` is HTTP's, 0 without an answer, ``wished`` the seconds that
-    its Retry-After asks for."""
+    """What came of a call: ``fault``, a :class:`WebhookFault`, is empty where it was taken.
+    ``status`` is HTTP's, 0 without an answer, ``wished`` the seconds that its Retry-After asks
+    for."""
 
     seconds: float
     headers: dict[str, str]
     status: int = 0
     answer: str = ""
-    error: str = ""
+    fault: str = ""
+    detail: str = ""
     wished: float | None = None
+
+    @classmethod
+    def failed(cls, failure: OutboundFailed, seconds: float, headers: dict[str, str]) -> "Called":
+        """Return what came of a call that nothing was answered to."""
+        return cls(seconds, headers, fault=failure.fault, detail=failure.detail)
 
 
 def call(to: OpenedWebhook, what: Call) -> Called:
-    """Send ``what``, as it is at this moment; whatever goes wrong is an answer in words."""
+    """Send ``what``, as it is at this moment; whatever goes wrong is an answer too."""
     at, began = now(), time.monotonic()
     try:
         url, headers, body = _request(to, what, at)
     except OutboundFailed as failure:
-        return Called(0.0, {}, error=str(failure))
+        return Called.failed(failure, 0.0, {})
     kept = {name: value for name, value in headers.items() if name != UNKEPT}
     patience = TEST if what.test else Patience(TIMEOUT, TIMEOUT + 2)
     try:
@@ -64,7 +72,7 @@ def call(to: OpenedWebhook, what: Call) -> Called:
             public=(urlsplit(url).hostname or "") not in config().private_webhook_hosts,
         )
     except OutboundFailed as failure:
-        return Called(time.monotonic() - began, kept, error=str(failure))
+        return Called.failed(failure, time.monotonic() - began, kept)
     # More than is kept: it is cut once more when all that it repeats of the address is hidden.
     text = answer.body[: 4 * KEPT_ANSWER].decode("utf-8", "replace").rstrip("\ufffd")
     return Called(
@@ -72,8 +80,8 @@ def call(to: OpenedWebhook, what: Call) -> Called:
         kept,
         answer.status,
         hidden(_plain(text), to.url)[:KEPT_ANSWER],
-        "" if 200 <= answer.status < 300 else status_words(answer.status),
-        wished(answer.headers.get("retry-after", ""), at),
+        "" if 200 <= answer.status < 300 else WebhookFault.ANSWERED,
+        wished=wished(answer.headers.get("retry-after", ""), at),
     )
 
 

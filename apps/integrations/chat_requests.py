@@ -21,10 +21,10 @@ from apprise.plugins import discord, google_chat, mattermost, rocketchat, slack,
 
 from apps.integrations.chat_messages import ChatMessage
 from apps.integrations.chats import chat_parts
+from apps.integrations.models import WebhookFault
 from apps.integrations.rules import origin_of
 from placet.kernel.outbound import OutboundFailed
 
-UNWRITTEN = "Its address is none of its chat any more: give it another"
 NO_PREVIEW = 4  # a flag of Discord's messages: what a link leads to is not fetched and shown
 ANCHORED = ("slack", "google_chat")  # write a link as an anchor, and & as an entity
 ASSET = AppriseAsset(
@@ -102,19 +102,23 @@ def chat_request(service: str, url: str, what: ChatMessage) -> ChatRequest:
     """Return what is to be posted to tell a chat, or raise :class:`OutboundFailed`."""
     parts = chat_parts(service, url)
     if parts is None:
-        raise OutboundFailed(UNWRITTEN)
+        raise _unwritten()
     kept = _written.set([])
     try:
         plugin = PLUGINS[service](parts)
         plugin.send(_body(service, what), notify_type=NotifyType.INFO, body_format=FORMAT)
         written = _written.get()
     except Exception:  # its text may hold the address
-        raise OutboundFailed(UNWRITTEN) from None
+        raise _unwritten() from None
     finally:
         _written.reset(kept)
     if len(written) != 1 or origin_of(written[0].url).lower() != origin_of(url).lower():
-        raise OutboundFailed(UNWRITTEN)
+        raise _unwritten()
     return _quiet(written[0]) if service == "discord" else written[0]
+
+
+def _unwritten() -> OutboundFailed:
+    return OutboundFailed(WebhookFault.NO_CHAT.label, WebhookFault.NO_CHAT, "")
 
 
 FORMAT = NotifyFormat.MARKDOWN

@@ -5,6 +5,7 @@ from django.db import models
 from apps.audit.models import Audited
 from apps.identity.models import Project
 from placet.kernel.ids import IdField
+from placet.kernel.outbound import OutboundFault
 
 
 class StreamKind(models.TextChoices):
@@ -129,7 +130,44 @@ class WebhookReason(models.TextChoices):
 BY_ITSELF = (WebhookReason.GONE, WebhookReason.FAILING, WebhookReason.REVOKED)
 
 
-class Webhook(Audited):
+class WebhookFault(models.TextChoices):
+    """What went wrong with an attempt, and how people are told of it in short. What there is more
+    is its ``detail``; of an answer it is the status."""
+
+    ANSWERED = "answered", "It was not taken"
+    NO_CONNECTION = OutboundFault.NO_CONNECTION, "No connection"
+    NO_HOST = OutboundFault.NO_HOST, "No host has such a name"
+    SILENT = OutboundFault.SILENT, "No answer in time"
+    LATE = OutboundFault.LATE, "The answer did not come to its end in time"
+    NO_TRUST = OutboundFault.NO_TRUST, "PLACET_CA_FILE cannot be used"
+    OTHER = OutboundFault.OTHER, "The call failed"
+    UNREADABLE = "unreadable", "Its address or secret cannot be read"
+    NO_CHAT = "no_chat", "Its address is none of its chat any more: give it another"
+    FORMER = "former", "Written down in one sentence"  # which is the detail
+
+
+class WebhookDrop(models.TextChoices):
+    """Why a delivery was given up that somebody could still have taken."""
+
+    DISABLED = "disabled", "The webhook was disabled before it was delivered"
+    ARCHIVED = "archived", "The event was archived"
+
+
+class Attempted(models.Model):
+    """What came of the last attempt to call somebody: ``fault`` is empty where nothing went wrong,
+    ``status`` HTTP's, 0 without an answer. ``apps.integrations.standing`` has words for it."""
+
+    fault = models.CharField(
+        max_length=13, choices=WebhookFault.choices, blank=True, default="", db_default=""
+    )
+    status = models.IntegerField(default=0, db_default=0)
+    detail = models.TextField(blank=True, default="", db_default="")
+
+    class Meta:
+        abstract = True
+
+
+class Webhook(Attempted, Audited):
     """Who is told of events of the whole instance, or of one project: a program, or a channel of a
     chat, to which nothing is signed.
 
@@ -137,8 +175,7 @@ class Webhook(Audited):
     are encrypted (``placet.kernel.secret_box``) and in no event; of the address ``origin`` is
     shown. ``older_formers`` are what signed before that one, the last first: each its ``signing``,
     ``public_key`` and ``until``. ``cursor`` is the index of the next event. ``failing_since`` is
-    when the first delivery failed since one got through, ``last_error`` what the last attempt came
-    to, a test's too; '' once one got through.
+    when the first delivery failed since one got through; the last attempt may be a test's.
     """
 
     LOG_HIDDEN = frozenset(
@@ -149,7 +186,9 @@ class Webhook(Audited):
             "older_formers",
             "cursor",
             "failing_since",
-            "last_error",
+            "fault",
+            "status",
+            "detail",
         }
     )
 
@@ -179,6 +218,7 @@ class Webhook(Audited):
     enabled_by = models.CharField(max_length=40, blank=True)  # '': nobody enabled it yet
     # '': nobody did, or it is not known
     disabled_by = models.CharField(max_length=40, blank=True, default="", db_default="")
+    disabled_at = models.DateTimeField(null=True, blank=True)  # null where that is not known either
     created_at = models.DateTimeField(auto_now_add=True)
 
     signing = models.TextField()  # '': a chat's
@@ -186,7 +226,6 @@ class Webhook(Audited):
     older_formers = models.JSONField(default=list, db_default=[])
     cursor = models.BigIntegerField(default=0)
     failing_since = models.DateTimeField(null=True, blank=True)
-    last_error = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -217,7 +256,7 @@ class WebhookDeliveryState(models.TextChoices):
 OPEN_DELIVERIES = (WebhookDeliveryState.WAITING, WebhookDeliveryState.SENDING)
 
 
-class WebhookDelivery(models.Model):
+class WebhookDelivery(Attempted):
     """One event on its way to one webhook, or a test, which has no event. The id goes out as
     ``webhook-id``, the same at each attempt. Measurements: the log does not repeat them.
 
@@ -240,8 +279,9 @@ class WebhookDelivery(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     attempts = models.IntegerField(default=0)
     tries = models.IntegerField(default=0)  # attempts since it was asked for
-    status = models.IntegerField(default=0)  # HTTP's of the last attempt; 0 without an answer
-    error = models.TextField(blank=True)
+    dropped = models.CharField(  # '': it was not
+        max_length=8, choices=WebhookDrop.choices, blank=True, default="", db_default=""
+    )
 
     class Meta:
         constraints = [
@@ -259,7 +299,7 @@ class WebhookDelivery(models.Model):
         ]
 
 
-class WebhookAttempt(models.Model):
+class WebhookAttempt(Attempted):
     """One attempt at a delivery: what was sent beside the body, and what the receiver said."""
 
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="tried")
@@ -267,9 +307,7 @@ class WebhookAttempt(models.Model):
     at = models.DateTimeField()
     seconds = models.FloatField()
     headers = models.JSONField(default=dict)  # of the request, without signatures
-    status = models.IntegerField(default=0)
     answer = models.TextField(blank=True)  # the first of its characters
-    error = models.TextField(blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["delivery", "-id"], name="integrations_attempt_of")]

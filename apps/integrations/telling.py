@@ -17,6 +17,7 @@ from apps.integrations.models import (
     WebhookState,
 )
 from apps.integrations.reconciler import SLICE
+from apps.integrations.standing import fault_words
 from apps.integrations.webhook_secrets import OpenedWebhook, opened
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob
@@ -60,7 +61,7 @@ def _send(deliveries: list[WebhookDelivery], job: LeasedJob) -> int:
         to = opened(hook, now())
     except OutboundFailed as failure:
         for delivery, _ in calls:
-            actions.called(delivery, Called(0.0, {}, error=str(failure)), job=job)
+            actions.called(delivery, Called.failed(failure, 0.0, {}), job=job)
         return len(calls)
     for delivery, came in _at_once(to, calls):
         actions.called(delivery, came, job=job)
@@ -72,7 +73,7 @@ def _calls(deliveries: list[WebhookDelivery], job: LeasedJob) -> list[tuple[Webh
     for delivery in deliveries:
         body = queries.message_of(delivery)
         if body is None:
-            actions.unsent(delivery, "The event was archived", job=job)
+            actions.unsent(delivery, job=job)
         else:
             calls.append((delivery, Call(delivery.pk, body, test=delivery.index is None)))
     return calls
@@ -121,7 +122,9 @@ def watch() -> dict[str, int]:
 
 
 def _finding(hook: Webhook) -> AlertFinding:
-    why = WebhookReason(hook.reason).label
+    why, last = WebhookReason(hook.reason).label, fault_words(hook)
+    if last and hook.reason == WebhookReason.FAILING:
+        why = f"{why} ({last[0].lower()}{last[1:]})"
     return AlertFinding(
         AlertKind.WEBHOOK_DISABLED,
         subject=hook.pk,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from apps.integrations.errors import SecretKeyMissing
-from apps.integrations.models import Webhook
+from apps.integrations.models import Webhook, WebhookFault
 from apps.integrations.signing import SigningKeys
 from placet.kernel.clock import rfc3339
 from placet.kernel.keystore import KeyUnavailable, opening_keys, sealing_key
@@ -64,7 +64,8 @@ def opened(row: Webhook, at: datetime) -> OpenedWebhook:
         place = _place(row.pk, "signing")
         signing = tuple(SigningKeys.read(keys.open(text, place=place)) for text in texts)
     except (KeyUnavailable, SecretUnreadable) as error:
-        raise OutboundFailed(f"Its address or secret cannot be read. {error}") from None
+        text = f"{WebhookFault.UNREADABLE.label}. {error}"
+        raise OutboundFailed(text, WebhookFault.UNREADABLE, str(error)) from None
     return OpenedWebhook(url, signing, row.service)
 
 

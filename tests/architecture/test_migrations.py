@@ -43,7 +43,8 @@ THOUGHT_ABOUT: dict[str, str] = {
     "monitoring.0015_webhook_disabled": "no statement, and the new code alone opens such an alert",
     "monitoring.0016_node_error": "no statement, and the new code alone opens such an alert",
     "notices.0002_emergencies": "no statement, and the new code alone writes such a notice",
-    "integrations.0002_squashed_0007_last_error": "as those that it replaces",
+    "integrations.0002_squashed_0008_faults": "as those that it replaces",
+    "integrations.0008_faults": "renames columns of tables that the previous release does not have",
     "integrations.0006_revoked": "no statement, and the new code alone disables for that reason;"
     " old code shows it as it is kept",
 }

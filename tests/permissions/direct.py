@@ -531,6 +531,11 @@ class Things:
         hook = self.enabled(SYSTEM)
         return delivery_page(hook.pk, hook.deliveries.get().pk, who)
 
+    def enabled_as_it_was(self, role: str) -> Any:
+        """Enable a webhook as it no longer is."""
+        path = f"/api/v1/webhooks/{self.webhook.pk}/enable"
+        return self.world.clients[role].post(path, headers={"If-Match": '"other"'})
+
     def led_elsewhere(self, who: Actor) -> Webhook:
         """Have an enabled webhook lead elsewhere."""
         hook = self.enabled(SYSTEM)
@@ -1405,6 +1410,12 @@ QUESTIONS = [
         "viewer",
         NotFound,
         lambda t, who: t.enabled(who),
+    ),
+    Direct(
+        "learn that a webhook changed that one may not enable",
+        "admin",
+        None,
+        lambda t, who: t.enabled_as_it_was("admin").status_code != 403,
     ),
     Direct(
         "disable a webhook",

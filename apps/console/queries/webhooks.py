@@ -1,6 +1,5 @@
 """Webhooks and what they were sent, as their pages show them."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +12,6 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Banner, Button, Sign
 from apps.console.queries.paging import keyed, newest
 from apps.console.templatetags.placet import number, sees_a_part
-from apps.identity.rules.permissions import roles_with
-from apps.integrations.actions.webhook_states import DROPPED
 from apps.integrations.chats import CHATS, Chat
 from apps.integrations.models import (
     BY_ITSELF,
@@ -36,27 +33,30 @@ from apps.integrations.queries import (
     visible_webhooks,
     waiting_of,
 )
+from apps.integrations.standing import (
+    DeliveryStanding,
+    WebhookStanding,
+    delivery_standing,
+    delivery_words,
+    failing_since,
+    fault_detail,
+    fault_words,
+    log_of,
+    standing_of,
+    to_enable,
+)
 from apps.integrations.webhook_secrets import formers
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
 
 DELIVERIES = 20  # on one page
-STARTERS = f"role {' or '.join(roles_with('audit.export'))}"
 CHOICES = tuple((name, group.title) for name, group in GROUPS.items())
 SERVICES = tuple((one.value, one.label) for one in WebhookService)
 
 
-def brief(error: str) -> str:
-    """Return what went wrong in a short sentence, without what the system or a receiver says of
-    it in brackets and behind."""
-    first, *more = re.sub(r" \(.*\)", "", error, flags=re.DOTALL).split(". ")
-    said = first.removeprefix("The call failed: ")
-    return ". ".join([f"{said[:1].upper()}{said[1:]}", *([DROPPED] if DROPPED in more else [])])
-
-
 @dataclass(frozen=True, slots=True)
 class WebhookRow:
-    """A webhook in the list; ``state`` is the word that people read."""
+    """A webhook in the list."""
 
     webhook: Webhook
     waiting: int
@@ -64,17 +64,17 @@ class WebhookRow:
     @property
     def state(self) -> str:
         """What it does now."""
-        hook = self.webhook
-        if hook.state == WebhookState.ENABLED and not hook.failing_since:
-            return "attempt_failed" if hook.last_error else "streaming"
-        if hook.state == WebhookState.ENABLED:
-            return "failing"
-        return "not_enabled" if not hook.enabled_by else "webhook_off"
+        return standing_of(self.webhook)
 
     @property
     def last_error(self) -> str:
         """What the last attempt came to; nothing where it got through."""
-        return brief(self.webhook.last_error)
+        return fault_words(self.webhook)
+
+    @property
+    def failing_since(self) -> datetime | None:
+        """Since when nothing has got through."""
+        return failing_since(self.webhook)
 
     @property
     def told(self) -> str:
@@ -125,14 +125,13 @@ class DeliveryLine:
     @property
     def sign(self) -> Sign:
         """What became of it."""
-        match self.delivery.state:
-            case WebhookDeliveryState.DELIVERED:
+        standing = delivery_standing(self.delivery)
+        match standing:
+            case DeliveryStanding.DELIVERED:
                 return Sign("pass", "✓", "Delivered")
-            case WebhookDeliveryState.FAILED:
+            case DeliveryStanding.FAILED:
                 return Sign("fail", "✕", "Failed")
-            case WebhookDeliveryState.SENDING:
-                return Sign("wait", "◷", "Sending")
-        return Sign("wait", "◷", "Retrying" if self.delivery.tries else "Waiting")
+        return Sign("wait", "◷", standing.capitalize())
 
     @property
     def waits(self) -> bool:
@@ -141,9 +140,8 @@ class DeliveryLine:
 
     @property
     def error(self) -> str:
-        """What went wrong last, in a short sentence."""
-        said, called = brief(self.delivery.error), self.delivery.error.startswith("The call failed")
-        return f"No answer: {said[:1].lower()}{said[1:]}" if called else said
+        """Why it did not get through, in short sentences."""
+        return delivery_words(self.delivery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +178,13 @@ class WebhookPage:
     def banners(self) -> list[Banner]:
         """Why it is told of nothing."""
         hook = self.row.webhook
-        if hook.state == WebhookState.ENABLED:
+        who = to_enable(hook)
+        if not who:
             return []
-        log = f"the log of {hook.project.name}" if hook.project else "the whole log"
-        who = f"someone with permission to export {log} ({STARTERS}) has to enable it"
+        who = f"{who[0].lower()}{who[1:]}"
         if self.may_enable:
-            who = f"enable it, as anybody can with permission to export {log}"
-        if not hook.enabled_by:
+            who = f"enable it, as anybody can with permission to export {log_of(hook)}"
+        if self.row.state == WebhookStanding.NOT_ENABLED:
             return [Banner("info", f"Not enabled yet, and told of nothing: {who}.")]
         text = f"{self.disabled}. To go on, {who}."
         return [Banner("danger" if hook.reason in BY_ITSELF else "info", text)]
@@ -249,19 +247,19 @@ class AttemptRow:
     def sign(self) -> Sign:
         """What came of it."""
         status = self.attempt.status
-        if not self.attempt.error:
+        if not self.attempt.fault:
             return Sign("pass", "✓", str(status))
         return Sign("fail", "✕", str(status) if status else "No answer")
 
     @property
     def error(self) -> str:
         """What went wrong, in a short sentence."""
-        return brief(self.attempt.error)
+        return fault_words(self.attempt)
 
     @property
     def detail(self) -> str:
-        """All that is known of it, where that is more."""
-        return "" if self.error == self.attempt.error else self.attempt.error
+        """What is known of it beside that."""
+        return fault_detail(self.attempt)
 
     @property
     def details(self) -> str:

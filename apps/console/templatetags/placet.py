@@ -111,8 +111,10 @@ STATES: dict[str, tuple[str, str, str]] = {
     "failing": ("fail", "▲", "Retrying"),
     "blocked": ("fail", "✕", "Blocked"),
     "not_enabled": ("wait", "◷", "Not enabled"),
-    "attempt_failed": ("fail", "▲", "Last attempt failed"),
-    "webhook_off": ("fail", "✕", "Disabled"),
+    "enabled": ("pass", "●", "Enabled"),
+    "last_attempt_failed": ("fail", "▲", "Last attempt failed"),
+    "retrying": ("fail", "▲", "Retrying"),
+    "disabled": ("fail", "✕", "Disabled"),
 }
 
 

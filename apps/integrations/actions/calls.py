@@ -9,13 +9,14 @@ from django.db.models import QuerySet
 
 from apps.audit.actions import Recorder, record
 from apps.integrations import queries
-from apps.integrations.actions.webhook_states import DROPPED, disabled
+from apps.integrations.actions.webhook_states import disabled
 from apps.integrations.calling import Called
 from apps.integrations.models import (
     Webhook,
     WebhookAttempt,
     WebhookDelivery,
     WebhookDeliveryState,
+    WebhookDrop,
     WebhookReason,
     WebhookState,
 )
@@ -94,8 +95,8 @@ def claim(webhook_id: str, count: int, *, job: LeasedJob) -> list[WebhookDeliver
 @dataclass(frozen=True, slots=True)
 class _Settled:
     outcome: WebhookOutcome
-    wait: float
-    error: str
+    wait: float = 0.0
+    dropped: str = ""
 
 
 def called(delivery: WebhookDelivery, came: Called, *, job: LeasedJob) -> bool:
@@ -116,13 +117,13 @@ def called(delivery: WebhookDelivery, came: Called, *, job: LeasedJob) -> bool:
             state=settled.outcome,
             next_at=at + timedelta(seconds=settled.wait),
             lease_until=None,
-            status=came.status,
-            error=settled.error,
+            dropped=settled.dropped,
+            **_result(came),
         ):
             return False
         _keep(delivery, came)
         if delivery.webhook.generation == hook.generation:  # it may lead elsewhere by now
-            Webhook.objects.filter(pk=hook.pk).update(last_error=came.error)
+            Webhook.objects.filter(pk=hook.pk).update(**_result(came))
         if delivery.index is not None:
             _judge(hook, delivery.webhook.generation, came, settled.outcome, log)
         crash_point("integrations.before_call_commit")
@@ -135,10 +136,15 @@ def _settled(delivery: WebhookDelivery, hook: Webhook, came: Called) -> _Settled
     luck = random.random()  # noqa: S311 (so that not all come at once)
     outcome, wait = webhook_outcome(came.status, delivery.tries, age, came.wished, luck)
     if outcome == "waiting" and delivery.index is None:
-        return _Settled("failed", 0.0, came.error)  # a test is tried once
+        return _Settled("failed")  # a test is tried once
     if outcome == "waiting" and hook.state != WebhookState.ENABLED:
-        return _Settled("failed", 0.0, f"{came.error}. {DROPPED}")
-    return _Settled(outcome, wait, came.error)
+        return _Settled("failed", dropped=WebhookDrop.DISABLED)
+    return _Settled(outcome, wait)
+
+
+def _result(came: Called) -> dict[str, Any]:
+    """Return the columns of :class:`Attempted`."""
+    return {"fault": came.fault, "status": came.status, "detail": came.detail}
 
 
 def _keep(delivery: WebhookDelivery, came: Called) -> None:
@@ -148,9 +154,8 @@ def _keep(delivery: WebhookDelivery, came: Called) -> None:
         at=now(),
         seconds=round(came.seconds, 3),
         headers=came.headers,
-        status=came.status,
         answer=came.answer,
-        error=came.error,
+        **_result(came),
     )
     mine = WebhookAttempt.objects.filter(delivery=delivery)
     _cut(mine, KEPT_ATTEMPTS)
@@ -176,12 +181,13 @@ def _judge(
         disabled(hook, WebhookReason.FAILING, log)
 
 
-def unsent(delivery: WebhookDelivery, why: str, *, job: LeasedJob) -> None:
-    """Give up a delivery that there is nothing to send of any more."""
+def unsent(delivery: WebhookDelivery, *, job: LeasedJob) -> None:
+    """Give up a delivery whose event was archived: there is nothing to send of it any more."""
     with record(SYSTEM):
         job.fence()
         mine = WebhookDelivery.objects.filter(pk=delivery.pk, generation=delivery.generation)
-        mine.update(state=WebhookDeliveryState.FAILED, lease_until=None, error=why)
+        dropped = WebhookDrop.ARCHIVED
+        mine.update(state=WebhookDeliveryState.FAILED, lease_until=None, dropped=dropped)
 
 
 def prune(webhook: Webhook, *, job: LeasedJob) -> int:

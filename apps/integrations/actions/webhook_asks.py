@@ -64,7 +64,9 @@ def redeliver(delivery: WebhookDelivery, *, actor: Actor) -> WebhookDelivery:
             asked_at=at,
             next_at=at,
             tries=0,
-            error="",
+            fault="",
+            detail="",
+            dropped="",
         ):
             if not settled.exists():
                 raise NotFound

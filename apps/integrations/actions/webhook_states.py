@@ -8,18 +8,17 @@ from apps.integrations.models import (
     Webhook,
     WebhookDelivery,
     WebhookDeliveryState,
+    WebhookDrop,
     WebhookReason,
     WebhookState,
 )
 from placet.kernel.clock import now
 from placet.kernel.states import move
 
-DROPPED = "The webhook was disabled before it was delivered"
-
 
 def disabled(row: Webhook, reason: WebhookReason, log: Recorder) -> bool:
     """Disable ``row``, which is locked; ``False`` when it is disabled already."""
-    why = {"reason": reason, "disabled_by": log.actor.id}
+    why = {"reason": reason, "disabled_by": log.actor.id, "disabled_at": now()}
     if not move(row, expected=WebhookState.ENABLED, to=WebhookState.DISABLED, **why):
         return False
     stopped(row)
@@ -34,7 +33,8 @@ def stopped(row: Webhook) -> None:
         state=WebhookDeliveryState.SENDING, lease_until__lt=now()
     )
     mine = WebhookDelivery.objects.filter(waits, webhook=row).exclude(index=None)
-    mine.update(state=WebhookDeliveryState.FAILED, lease_until=None, error=DROPPED)
+    dropped = WebhookDrop.DISABLED
+    mine.update(state=WebhookDeliveryState.FAILED, lease_until=None, dropped=dropped)
 
 
 def forgotten(row: Webhook) -> None:

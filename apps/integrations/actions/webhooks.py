@@ -133,14 +133,14 @@ def change_webhook(
         check(kept_address if url is None else WebhookTerms(url, kept, row.service))
         if url is not None:
             row.origin, row.address = origin_of(url), sealed_address(row.pk, url)
-            row.last_error = ""  # of where it went before
+            row.fault, row.status, row.detail = "", 0, ""  # of where it went before
         row.groups = sorted(set(kept))
         row.generation += 1
         may_enable = actor.can(START, scope_of(row))
         if may_enable and row.state == WebhookState.ENABLED:
             row.enabled_by = actor.id  # what it is now nobody else has enabled
-        changed = ["origin", "address", "groups", "generation", "enabled_by", "last_error"]
-        row.save(update_fields=changed)
+        changed = ["origin", "address", "groups", "generation", "enabled_by"]
+        row.save(update_fields=[*changed, "fault", "status", "detail"])
         log.add(WEBHOOK_CHANGED, row, data={"address": "kept" if url is None else "changed"})
         if not may_enable:
             disabled(row, WebhookReason.CHANGED, log)
@@ -159,8 +159,8 @@ def enable_webhook(webhook: Webhook, *, if_generation: int, actor: Actor) -> Web
         demand_fresh(actor)
         if row.generation != if_generation:
             raise Stale
-        now_on = {"enabled_by": actor.id, "disabled_by": "", "reason": "", "failing_since": None}
-        _enable(row, log, cursor=log_size(), **now_on)
+        over = {"disabled_by": "", "disabled_at": None, "reason": "", "failing_since": None}
+        _enable(row, log, cursor=log_size(), enabled_by=actor.id, **over)
     return row
 
 

@@ -8,11 +8,30 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.integrations import actions, queries
-from apps.integrations.models import WebhookAttempt, WebhookDelivery, WebhookDeliveryState
+from apps.integrations.models import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookDeliveryState,
+    WebhookDrop,
+    WebhookFault,
+)
+from apps.integrations.standing import (
+    DeliveryStanding,
+    delivery_standing,
+    delivery_words,
+    fault_detail,
+    fault_words,
+    in_standing,
+)
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.views import PlacetView
 from placet.kernel.clock import rfc3339
+from placet.kernel.states import values_of
+
+STATES = values_of(DeliveryStanding)
+FAULT = "What went wrong; empty: nothing"
+DETAIL = "What the system or a library says of it"
 
 
 class WebhookDeliverySerializer(serializers.Serializer[Any]):
@@ -21,10 +40,19 @@ class WebhookDeliverySerializer(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="What goes out as webhook-id, the same at each attempt")
     event = serializers.IntegerField(allow_null=True, help_text="The event's index; null: a test")
     kind = serializers.CharField()
-    state = serializers.ChoiceField(choices=WebhookDeliveryState.values)
+    state = serializers.ChoiceField(choices=STATES, help_text="retrying: it waits after an attempt")
     attempts = serializers.IntegerField()
     status = serializers.IntegerField(help_text="HTTP's, of the last attempt; 0: no answer")
-    error = serializers.CharField(help_text="Of the last attempt, in words")
+    fault = serializers.ChoiceField(
+        choices=WebhookFault.values, allow_blank=True, help_text=f"{FAULT}. Of the last attempt"
+    )
+    dropped = serializers.ChoiceField(
+        choices=WebhookDrop.values,
+        allow_blank=True,
+        help_text="Why it was given up though it would still have been tried; empty: it was not",
+    )
+    error = serializers.CharField(help_text="Both in words")
+    detail = serializers.CharField(help_text=DETAIL)
     next_at = serializers.DateTimeField(
         allow_null=True, help_text="When it is tried next; null: it is settled"
     )
@@ -46,7 +74,9 @@ class WebhookAttemptSerializer(serializers.Serializer[Any]):
         help_text="The first 1,024 characters of what came back; null: of an event, to who does "
         "not hold audit.view where the webhook belongs",
     )
-    error = serializers.CharField(help_text="In words; empty when it was taken")
+    fault = serializers.ChoiceField(choices=WebhookFault.values, allow_blank=True, help_text=FAULT)
+    error = serializers.CharField(help_text="The same in words")
+    detail = serializers.CharField(help_text=DETAIL)
 
 
 class WebhookDeliveryDetailSerializer(WebhookDeliverySerializer):
@@ -62,10 +92,13 @@ def delivery_body(row: WebhookDelivery) -> dict[str, Any]:
         "id": row.pk,
         "event": row.index,
         "kind": row.kind,
-        "state": row.state,
+        "state": delivery_standing(row),
         "attempts": row.attempts,
         "status": row.status,
-        "error": row.error,
+        "fault": row.fault,
+        "dropped": row.dropped,
+        "error": delivery_words(row),
+        "detail": fault_detail(row),
         "next_at": rfc3339(row.next_at) if waits else None,
         "created_at": rfc3339(row.created_at),
     }
@@ -80,7 +113,9 @@ def attempt_body(row: WebhookAttempt, reads_answer: bool) -> dict[str, Any]:
         "headers": row.headers,
         "status": row.status,
         "answer": row.answer if reads_answer else None,
-        "error": row.error,
+        "fault": row.fault,
+        "error": fault_words(row),
+        "detail": fault_detail(row),
     }
 
 
@@ -102,7 +137,9 @@ class WebhookDeliveryList(ListView):
     def get(self, request: Request, webhook: str) -> Response:
         """List the deliveries that are kept, newest first."""
         hook = queries.get_webhook(webhook, self.actor)
-        rows = self.narrowed(queries.visible_deliveries(hook, self.actor))
+        rows = queries.visible_deliveries(hook, self.actor)
+        if state := request.query_params.get("state"):
+            rows = in_standing(rows, state)
         return self.page(rows, lambda page: [delivery_body(row) for row in page])
 
 

@@ -1,5 +1,6 @@
 """Webhooks."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -9,22 +10,34 @@ from rest_framework.response import Response
 
 from apps.audit.kind_groups import GROUPS
 from apps.identity.api.lookups import named_project
+from apps.identity.queries import authorize
 from apps.integrations import actions, queries
 from apps.integrations.chats import SERVICES, STANDARD
-from apps.integrations.models import Webhook, WebhookReason, WebhookService, WebhookState
+from apps.integrations.models import Webhook, WebhookFault, WebhookReason, WebhookService
+from apps.integrations.queries.chats import START
 from apps.integrations.rules import MAX_URL, WebhookTerms
+from apps.integrations.standing import (
+    WebhookStanding,
+    failing_since,
+    fault_detail,
+    fault_words,
+    standing_of,
+    to_enable,
+)
 from apps.integrations.webhook_secrets import formers
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.schema import IF_MATCH
 from placet.kernel.api.views import PlacetView, etag, require_match
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import NeedsPermission
+from placet.kernel.states import values_of
 
 ADDRESS = (
     "https://…, of a chat what it gives for an incoming webhook; kept encrypted, and not shown"
     " again behind its host"
 )
 SERVICE = "standard: a program, by Standard Webhooks; else the chat that is told"
+STATES = values_of(WebhookStanding)
 TOLD = "Groups of kinds of events that it is told of; none: all"
 
 
@@ -72,11 +85,16 @@ class WebhookSerializer(serializers.Serializer[Any]):
     origin = serializers.CharField(help_text="Of its address, up to the host")
     groups = serializers.ListField(child=serializers.CharField(), help_text=TOLD)
     project = serializers.CharField(allow_null=True, help_text="null: the whole instance")
-    state = serializers.ChoiceField(choices=WebhookState.values)
+    state = serializers.ChoiceField(
+        choices=STATES,
+        help_text="not_enabled: nobody enabled it yet; retrying: events do not get through;"
+        " last_attempt_failed: a test did not. Both of these are enabled",
+    )
+    to_enable = serializers.CharField(help_text="Who has to enable it; empty: it is enabled")
     reason = serializers.ChoiceField(
         choices=WebhookReason.values,
         allow_blank=True,
-        help_text="Why it is disabled; empty: it is not, or nobody enabled it yet",
+        help_text="Why it is disabled; empty: it is not, or it is not_enabled",
     )
     public_key = serializers.CharField(
         help_text="whpk_…, of its Ed25519 signatures; of a chat empty"
@@ -90,17 +108,24 @@ class WebhookSerializer(serializers.Serializer[Any]):
         many=True, help_text="All that sign beside public_key at this moment, the last first"
     )
     failing_since = serializers.DateTimeField(
-        allow_null=True, help_text="Since when nothing has got through; null while all is well"
+        allow_null=True,
+        help_text="Since when nothing has got through; null while all is well, or it is disabled",
     )
-    last_error = serializers.CharField(
-        help_text="Of the last attempt, of a test too, in words; empty: it got through, or none was"
-        " made"
+    last_fault = serializers.ChoiceField(
+        choices=WebhookFault.values,
+        allow_blank=True,
+        help_text="Of the last attempt, of a test too; empty: it got through, or none was made",
     )
+    last_error = serializers.CharField(help_text="The same in words")
+    last_detail = serializers.CharField(help_text="What the system or a library says of it")
     waiting = serializers.IntegerField(help_text="Deliveries that are not settled")
     created_by = serializers.CharField()
     enabled_by = serializers.CharField(help_text="Empty: nobody enabled it yet")
     disabled_by = serializers.CharField(
         help_text="system: Placet itself, for its reason; empty: nobody, or it is not known"
+    )
+    disabled_at = serializers.DateTimeField(
+        allow_null=True, help_text="null: it is not disabled, or that is not known"
     )
     created_at = serializers.DateTimeField()
 
@@ -128,22 +153,30 @@ def webhook_body(row: Webhook, waiting: int) -> dict[str, Any]:
         "origin": row.origin,
         "groups": row.groups,
         "project": row.project.slug if row.project else None,
-        "state": row.state,
+        "state": standing_of(row),
+        "to_enable": to_enable(row),
         "reason": row.reason,
         "public_key": row.public_key,
         "former_public_key": row.former_public_key,
-        "former_until": rfc3339(row.former_until) if row.former_until else None,
+        "former_until": _moment(row.former_until),
         "former_keys": [
             {"public_key": one["public_key"], "until": one["until"]} for one in formers(row, now())
         ],
-        "failing_since": rfc3339(row.failing_since) if row.failing_since else None,
-        "last_error": row.last_error,
+        "failing_since": _moment(failing_since(row)),
+        "last_fault": row.fault,
+        "last_error": fault_words(row),
+        "last_detail": fault_detail(row),
         "waiting": waiting,
         "created_by": row.created_by,
         "enabled_by": row.enabled_by,
         "disabled_by": row.disabled_by,
+        "disabled_at": _moment(row.disabled_at),
         "created_at": rfc3339(row.created_at),
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None
 
 
 def _answer(row: Webhook, status: int = 200, **more: str) -> Response:
@@ -159,6 +192,15 @@ def _secret(given: actions.GivenWebhook, status: int = 200) -> Response:
 
 def _etag(row: Webhook) -> str:
     return etag(row.pk, row.generation)
+
+
+def _matched(webhook: str, permission: str, view: PlacetView) -> Webhook:
+    """Return a webhook that is as it was read; who lacks ``permission`` is told that first, for
+    reading it again would not help."""
+    row = queries.get_webhook(webhook, view.actor)
+    authorize(view.actor, permission, row, view="stream.view")
+    require_match(view.request, _etag(row))
+    return row
 
 
 class WebhookList(ListView):
@@ -208,8 +250,7 @@ class WebhookDetail(PlacetView):
     def patch(self, request: Request, webhook: str) -> Response:
         """Give a webhook another address or other kinds of events. Needs If-Match. Without
         ``audit.export`` it is disabled until somebody who has that enables it again."""
-        row = queries.get_webhook(webhook, self.actor)
-        require_match(request, _etag(row))
+        row = _matched(webhook, "stream.manage", self)
         data: Any = self.body(WebhookChangeSerializer)
         groups = tuple(data["groups"]) if "groups" in data else None
         changed = actions.change_webhook(
@@ -224,8 +265,7 @@ class WebhookDetail(PlacetView):
     @extend_schema(operation_id="webhooks_remove", responses={204: None})
     def delete(self, request: Request, webhook: str) -> Response:
         """Tell it of nothing more, for good, and forget what was delivered. Needs If-Match."""
-        row = queries.get_webhook(webhook, self.actor)
-        require_match(request, _etag(row))
+        row = _matched(webhook, "stream.manage", self)
         actions.remove_webhook(row, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 
@@ -242,8 +282,7 @@ class WebhookEnable(PlacetView):
     def post(self, request: Request, webhook: str) -> Response:
         """Have it told of what happens from now on. Needs ``audit.export`` where it belongs, and
         If-Match with the webhook's ETag: what was read is what is enabled."""
-        row = queries.get_webhook(webhook, self.actor)
-        require_match(request, _etag(row))
+        row = _matched(webhook, START, self)
         enabled = actions.enable_webhook(row, if_generation=row.generation, actor=self.actor)
         return _answer(enabled)
 

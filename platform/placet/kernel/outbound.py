@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,8 +29,29 @@ FAULTS = (
 )
 
 
+class OutboundFault(StrEnum):
+    """Why the other side did not answer, or not as it should."""
+
+    NO_CONNECTION = "no_connection"
+    NO_HOST = "no_host"
+    SILENT = "silent"
+    LATE = "late"
+    NO_TRUST = "no_trust"
+    OTHER = "other"
+
+
 class OutboundFailed(Exception):
-    """The other side did not answer, or not as it should; the text says why in words."""
+    """The other side did not answer, or not as it should; the text says why in words.
+
+    ``fault`` says it to who has words of their own, one of :class:`OutboundFault` or of the
+    caller's, and ``detail`` what is known beside that, from the system or a library.
+    """
+
+    def __init__(
+        self, text: str, fault: str = OutboundFault.OTHER, detail: str | None = None
+    ) -> None:
+        super().__init__(text)
+        self.fault, self.detail = str(fault), text if detail is None else detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,9 @@ def trusting(ca: Path | None = None, certificate: Path | None = None) -> ssl.SSL
             context.load_cert_chain(certificate, password=lambda: b"")
     except (OSError, ValueError) as error:  # OpenSSL's among them
         names = " or ".join(path.name for path in (ca, certificate) if path) or "PLACET_CA_FILE"
-        raise OutboundFailed(f"{names} cannot be used ({in_words(error)})") from None
+        words = in_words(error)
+        text = f"{names} cannot be used ({words})"
+        raise OutboundFailed(text, OutboundFault.NO_TRUST, words) from None
     return context
 
 
@@ -130,19 +154,26 @@ def _called(
             seconds=response.elapsed.total_seconds(),
         )
     except FAULTS as error:
-        raise OutboundFailed(_why(error, deadline)) from None
+        raise _failure(error, deadline) from None
 
 
-def _why(error: Exception, deadline: Deadline) -> str:
+def _failure(error: Exception, deadline: Deadline) -> OutboundFailed:
     """Say why there was no answer."""
     match error:
         case httpcore.ConnectError() | httpcore.ConnectTimeout():
-            return f"The call failed: no connection ({in_words(error)})"
+            words = in_words(error)
+            text = f"The call failed: no connection ({words})"
+            return OutboundFailed(text, OutboundFault.NO_CONNECTION, words)
         case httpx.InvalidURL() | UnicodeError():
-            return "The call failed: no host has such a name"
+            text = "The call failed: no host has such a name"
+            return OutboundFailed(text, OutboundFault.NO_HOST, "")
         case httpcore.TimeoutException():
-            return LATE if deadline.over else f"There was no answer within {deadline.silent:g} s"
-    return f"The call failed: {type(error).__name__}"
+            if deadline.over:
+                return OutboundFailed(LATE, OutboundFault.LATE, "")
+            text = f"There was no answer within {deadline.silent:g} s"
+            return OutboundFailed(text, OutboundFault.SILENT)
+    name = type(error).__name__
+    return OutboundFailed(f"The call failed: {name}", detail=name)
 
 
 class _Transport(httpx.BaseTransport):

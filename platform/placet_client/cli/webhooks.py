@@ -86,25 +86,21 @@ def _read_address() -> str:
 def _show(client: Client, row: Webhook, output: Form, *more: str) -> None:
     """Print a webhook that was made or changed, and where to go on."""
     show_one(_worded(row.raw, output), output, [*BRIEF, *more])
-    if row.state == "disabled" and not row.enabled_by:
+    if row.to_enable:
         seen = row.etag.strip(QUOTES)
         say(
-            "It is told of nothing yet: who may export the log enables it, with"
-            f" `placet webhook enable {row.id} --seen {seen}`."
+            f"It is told of nothing. {row.to_enable}:"
+            f" `placet webhook enable {row.id} --seen {seen}`"
         )
     go_on(client, "webhook", row.id)
 
 
 def _worded(row: dict[str, Any], output: Form) -> dict[str, Any]:
-    """Return a webhook as people read it in a table: its state with what that leaves out, and each
-    former key that is still good with its end."""
+    """Return a webhook as people read it in a table: its state in words, and each former key that
+    is still good with its end."""
     if output is Form.JSON:
         return row
-    state = row["state"]
-    if state == "disabled" and not row["enabled_by"]:
-        state = "not enabled yet"
-    elif state == "enabled" and row["last_error"]:
-        state = "enabled, last attempt failed"
+    state = row["state"].replace("_", " ")
     keys = [f"{key['public_key']} until {key['until']}" for key in row["former_keys"]]
     told = {name: value for name, value in row.items() if name not in LAST_FORMER}
     return told | {"state": state, "former_keys": "\n".join(keys)}
@@ -206,7 +202,9 @@ def webhook_rotate(reference: WebhookArgument, output: OutputOption = Form.TABLE
 @webhook.command("deliveries")
 def webhook_deliveries(
     reference: WebhookArgument,
-    state: Annotated[str, typer.Option(help="waiting, sending, delivered or failed")] = "",
+    state: Annotated[
+        str, typer.Option(help="waiting, retrying, sending, delivered or failed")
+    ] = "",
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List what a webhook was sent, newest first."""

@@ -25,21 +25,27 @@ class Webhook(Record):
     origin: str  # Of its address, up to the host
     groups: tuple[str, ...]  # Groups of kinds of events that it is told of; none: all
     project: str | None  # None: the whole instance
+    # not_enabled: nobody enabled it yet; retrying: events do not get through; last_attempt_failed:
+    # a test did not. Both of these are enabled
     state: str
-    reason: str  # Why it is disabled; empty: it is not, or nobody enabled it yet
+    to_enable: str  # Who has to enable it; empty: it is enabled
+    reason: str  # Why it is disabled; empty: it is not, or it is not_enabled
     public_key: str  # whpk_…, of its Ed25519 signatures; of a chat empty
     former_public_key: str  # The one before it, after a rotation
     # Until when the former ones sign beside the new ones; those before end sooner
     former_until: datetime | None
     # All that sign beside public_key at this moment, the last first
     former_keys: tuple[FormerKey, ...]
-    failing_since: datetime | None  # Since when nothing has got through; None while all is well
-    # Of the last attempt, of a test too, in words; empty: it got through, or none was made
-    last_error: str
+    # Since when nothing has got through; None while all is well, or it is disabled
+    failing_since: datetime | None
+    last_fault: str  # Of the last attempt, of a test too; empty: it got through, or none was made
+    last_error: str  # The same in words
+    last_detail: str  # What the system or a library says of it
     waiting: int  # Deliveries that are not settled
     created_by: str
     enabled_by: str  # Empty: nobody enabled it yet
     disabled_by: str  # system: Placet itself, for its reason; empty: nobody, or it is not known
+    disabled_at: datetime | None  # None: it is not disabled, or that is not known
     created_at: datetime
 
 
@@ -57,10 +63,13 @@ class WebhookDelivery(Record):
     id: str  # What goes out as webhook-id, the same at each attempt
     event: int | None  # The event's index; None: a test
     kind: str
-    state: str
+    state: str  # retrying: it waits after an attempt
     attempts: int
     status: int  # HTTP's, of the last attempt; 0: no answer
-    error: str  # Of the last attempt, in words
+    fault: str  # What went wrong; empty: nothing. Of the last attempt
+    dropped: str  # Why it was given up though it would still have been tried; empty: it was not
+    error: str  # Both in words
+    detail: str  # What the system or a library says of it
     next_at: datetime | None  # When it is tried next; None: it is settled
     created_at: datetime
 
@@ -77,7 +86,9 @@ class WebhookAttempt(Record):
     # The first 1,024 characters of what came back; None: of an event, to who does not hold
     # audit.view where the webhook belongs
     answer: str | None
-    error: str  # In words; empty when it was taken
+    fault: str  # What went wrong; empty: nothing
+    error: str  # The same in words
+    detail: str  # What the system or a library says of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,10 +164,10 @@ def test_webhooks_with_one_name_are_told_apart(
 
 
 @pytest.mark.parametrize(
-    ("state", "error", "code"), [("delivered", "", 0), ("failed", "It answers 500", 1)]
+    ("state", "fault", "code"), [("delivered", "", 0), ("failed", "answered", 1)]
 )
 def test_a_test_waits_for_its_result(
-    ann: World, capsys: pytest.CaptureFixture[str], state: str, error: str, code: int
+    ann: World, capsys: pytest.CaptureFixture[str], state: str, fault: str, code: int
 ) -> None:
     assert main(["webhook", "add", "hook", URL]) == 0
     capsys.readouterr()
@@ -175,7 +175,9 @@ def test_a_test_waits_for_its_result(
     def worker() -> None:
         try:
             until(lambda: WebhookDelivery.objects.exists(), what="the test")
-            WebhookDelivery.objects.update(state=state, error=error, attempts=1)
+            WebhookDelivery.objects.update(
+                state=state, fault=fault, status=500 if fault else 200, attempts=1
+            )
         finally:
             connection.close()
 
@@ -183,7 +185,7 @@ def test_a_test_waits_for_its_result(
     thread.start()
     assert main(["webhook", "test", "hook"]) == code
     thread.join()
-    assert error in capsys.readouterr().err
+    assert ("It answers 500" in capsys.readouterr().err) == bool(fault)
 
 
 def test_what_was_sent_is_listed_and_sent_again(
@@ -199,7 +201,8 @@ def test_what_was_sent_is_listed_and_sent_again(
         created_at=now(),
         asked_at=now(),
         next_at=now(),
-        error="It answers 500",
+        fault="answered",
+        status=500,
     )
     capsys.readouterr()
     assert main(["webhook", "deliveries", "hook", "--state", "failed", "-o", "json"]) == 0
@@ -221,7 +224,7 @@ def test_a_table_says_what_is_wrong_in_words_and_names_every_former_key(
     for _ in range(3):
         assert main(["webhook", "rotate", "hook", "-o", "json"]) == 0
         keys.append(answer(capsys)["public_key"])
-    Webhook.objects.update(last_error="It answers 500")
+    Webhook.objects.update(fault="answered", status=500)
     at = now()
     WebhookDelivery.objects.create(
         webhook=Webhook.objects.get(),
@@ -231,17 +234,51 @@ def test_a_table_says_what_is_wrong_in_words_and_names_every_former_key(
         next_at=at,
         state="failed",
         attempts=1,
-        error="The call failed: no connection",
+        fault="no_connection",
     )
     assert main(["webhook", "show", "hook"]) == 0
     shown = capsys.readouterr().out
-    assert "enabled, last attempt failed" in shown
+    assert "last attempt failed" in shown and "It answers 500" in shown
     assert all(f"{key} until 20" in shown for key in keys[:3])
     assert "former public key" not in shown
     assert main(["webhook", "deliveries", "hook"]) == 0
-    assert "no answer" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "no answer" in listed and "No connection" in listed
     assert main(["webhook", "list"]) == 0
     assert "last attempt failed" in capsys.readouterr().out
+
+
+def test_what_is_tried_again_is_retrying_and_what_is_disabled_fails_no_more(
+    ann: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["webhook", "add", "hook", URL]) == 0
+    at = now()
+    WebhookDelivery.objects.create(
+        webhook=Webhook.objects.get(),
+        index=0,
+        kind="x.v1",
+        created_at=at,
+        asked_at=at,
+        next_at=at,
+        attempts=1,
+        tries=1,
+        fault="no_connection",
+    )
+    Webhook.objects.update(failing_since=at)
+    capsys.readouterr()
+    assert main(["webhook", "list"]) == 0
+    assert "retrying" in capsys.readouterr().out
+    assert main(["webhook", "deliveries", "hook", "--state", "retrying"]) == 0
+    assert "retrying" in capsys.readouterr().out
+    assert main(["webhook", "deliveries", "hook", "--state", "waiting", "-o", "json"]) == 0
+    assert answer(capsys) == []
+    assert main(["webhook", "disable", "hook", "-o", "json"]) == 0
+    shown = answer(capsys)
+    assert (shown["state"], shown["failing_since"]) == ("disabled", None)
+    assert shown["disabled_at"] and "(role auditor) has to enable it" in shown["to_enable"]
+    assert main(["webhook", "deliveries", "hook"]) == 0
+    said = "No connection. The webhook was disabled before it was delivered"
+    assert said in capsys.readouterr().out
 
 
 def test_who_may_not_enable_a_webhook_is_told_that_it_is_not_and_who_does(
@@ -254,7 +291,7 @@ def test_who_may_not_enable_a_webhook_is_told_that_it_is_not_and_who_does(
     become(ann, "Mo", live_server.url, monkeypatch)
     assert main(["webhook", "add", "hook", URL]) == 0
     printed = capsys.readouterr()
-    assert "not enabled yet" in printed.out
+    assert "not enabled" in printed.out
     said = " ".join(printed.err.split())
-    assert "told of nothing yet: who may export the log enables it" in said
+    assert "told of nothing. Someone with permission to export the whole log" in said
     assert f"placet webhook enable {Webhook.objects.get().pk} --seen" in said

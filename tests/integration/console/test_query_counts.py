@@ -133,7 +133,7 @@ def deliver(hook: Webhook, index: int, *, attempts: int) -> None:
         next_at=now() + timedelta(hours=1),
         tries=attempts,
         status=500,
-        error="It answers 500",
+        fault="answered",
     )
     for number in range(attempts):
         WebhookAttempt.objects.create(
@@ -144,7 +144,7 @@ def deliver(hook: Webhook, index: int, *, attempts: int) -> None:
             headers={"webhook-id": delivery.pk},
             status=500,
             answer="out of order",
-            error="It answers 500",
+            fault="answered",
         )
 
 

@@ -23,6 +23,7 @@ from apps.identity.events import PROJECT_UPDATED
 from apps.integrations import actions, telling
 from apps.integrations.errors import RotatedOften
 from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
+from apps.integrations.standing import delivery_words, fault_words, standing_of
 from apps.jobs.actions import enqueue
 from apps.monitoring.actions import mail
 from apps.monitoring.models import Alert, AlertState
@@ -129,7 +130,7 @@ def test_what_fails_comes_again_under_its_id_and_holds_up_nothing(
     hooks.go()
     assert sorted(states()) == ["delivered", "waiting"]
     waits = WebhookDelivery.objects.get(state="waiting")
-    assert (waits.status, waits.error, waits.attempts) == (500, "It answers 500", 1)
+    assert (waits.status, waits.fault, waits.attempts) == (500, "answered", 1)
     WebhookDelivery.objects.filter(pk=waits.pk).update(next_at=now() + timedelta(hours=1))
     hooks.go()
     assert len(receiver.headers) == 2, "not before its time"
@@ -141,7 +142,7 @@ def test_what_fails_comes_again_under_its_id_and_holds_up_nothing(
     assert accepts_secret(given.secret, headers, body)
     first, second = WebhookAttempt.objects.filter(delivery=waits).order_by("pk")
     assert (first.number, first.status, first.answer) == (1, 500, "out of order")
-    assert (second.number, second.status, second.error) == (2, 200, "")
+    assert (second.number, second.status, second.fault) == (2, 200, "")
     assert set(first.headers) == {
         "Content-Type",
         "User-Agent",
@@ -163,7 +164,7 @@ def test_pauses_grow_until_a_day_is_over(hooks: Hooks, receiver: Receiver) -> No
     assert pauses[:7] == sorted(pauses[:7]) and pauses[0] < 7
     assert all(3 * 3600 < pause < 5 * 3600 for pause in pauses[7:])
     assert 8 <= row.attempts <= 14
-    assert (row.state, row.error) == ("failed", "It answers 500")
+    assert (row.state, row.fault, row.dropped) == ("failed", "answered", "")
     assert row.asked_at > now() - timedelta(days=1, hours=1)
 
 
@@ -224,6 +225,8 @@ def test_days_of_nothing_but_failure_disable(hooks: Hooks, receiver: Receiver) -
     hooks.later(days=1)
     hook = Webhook.objects.get()
     assert (hook.state, hook.reason) == ("disabled", "failing")
+    telling.watch()
+    assert Alert.objects.get().summary.startswith("Nothing was delivered for days (it answers 500)")
 
 
 def test_one_that_gets_through_ends_the_days_of_failure(hooks: Hooks, receiver: Receiver) -> None:
@@ -291,6 +294,9 @@ def test_what_nobody_sends_any_more_is_given_up_with_the_webhook(
         row.save()
     actions.disable_webhook(hook, actor=SYSTEM)
     assert states()[:2] == ["failed", "sending"]
+    gone.refresh_from_db()
+    said = "The webhook was disabled before it was delivered"
+    assert (gone.dropped, delivery_words(gone)) == ("disabled", said)
 
 
 def test_after_a_rotation_old_and_new_secret_are_good_for_a_day(
@@ -353,17 +359,13 @@ def test_what_the_last_attempt_came_to_is_known_until_one_gets_through(
         return Webhook.objects.get()
 
     tried = tested(DOWN)
-    assert (tried.last_error, tried.state, tried.failing_since) == (
-        "It answers 500",
-        "enabled",
-        None,
-    )
+    assert (fault_words(tried), standing_of(tried)) == ("It answers 500", "last_attempt_failed")
     hooks.feed.log(1)
     hooks.go()
-    assert Webhook.objects.get().last_error == ""
-    assert tested(DOWN).last_error
+    assert Webhook.objects.get().fault == ""
+    assert tested(DOWN).fault
     moved = actions.change_webhook(hook, url=f"{receiver.url}2", if_generation=0, actor=SYSTEM)
-    assert moved.last_error == "", "it was of another address"
+    assert moved.fault == "", "it was of another address"
     assert_log_rebuilds_every_row()
 
 
@@ -413,7 +415,8 @@ def test_a_secret_key_that_was_lost_is_said_in_words(
     hooks.go()
     row = WebhookDelivery.objects.latest("pk")
     assert row.state == "waiting" and not receiver.headers
-    assert row.error.startswith("Its address or secret cannot be read. It was encrypted for key")
+    assert fault_words(row) == "Its address or secret cannot be read"
+    assert row.detail.startswith("It was encrypted for key")
     monkeypatch.undo()
 
 
@@ -471,7 +474,7 @@ def test_a_moved_secret_does_not_open(hooks: Hooks, receiver: Receiver) -> None:
     )
     hooks.go()
     row = WebhookDelivery.objects.filter(webhook=one.webhook).latest("pk")
-    assert "belongs to something else" in row.error
+    assert "belongs to something else" in row.detail
 
 
 def test_no_secret_is_in_any_table_log_or_text(

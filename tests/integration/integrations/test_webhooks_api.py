@@ -84,13 +84,15 @@ def test_who_may_not_read_the_log_cannot_have_it_told_to_themselves(
     made = add(ann, url=receiver.url)
     assert made.status_code == 201
     hook = made.json()
-    assert (hook["state"], hook["reason"], hook["enabled_by"]) == ("disabled", "", "")
+    assert (hook["state"], hook["reason"], hook["enabled_by"]) == ("not_enabled", "", "")
+    who = "Someone with permission to export the whole log (role auditor) has to enable it"
+    assert (hook["to_enable"], hook["disabled_at"]) == (who, None)
     hooks.go()
     assert not receiver.headers
     path = f"/webhooks/{hook['id']}"
     assert enable(ann, hook).status_code == 403
     begun = enable(aude, hook).json()
-    assert (begun["state"], begun["enabled_by"]) == ("enabled", aude.pk)
+    assert (begun["state"], begun["enabled_by"], begun["to_enable"]) == ("enabled", aude.pk, "")
     assert enable(aude, hook).json()["code"] == "webhook_moved"
     hooks.go()
     assert len(receiver.bodies) == 1
@@ -195,6 +197,18 @@ def test_what_an_auditor_saw_is_what_they_enable(ann: User, aude: User) -> None:
     assert Webhook.objects.get().state == "enabled"
 
 
+def test_who_may_not_do_it_is_not_told_first_that_the_webhook_changed(
+    ann: User, aude: User
+) -> None:
+    path = f"/webhooks/{add(ann).json()['id']}"
+    refused = [
+        api(ann).post(f"{path}/enable", if_match='"other"'),
+        api(aude).patch(path, {"groups": ["log"]}, if_match='"other"'),
+        api(aude).delete(path, if_match='"other"'),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * 3
+
+
 def test_what_a_receiver_answers_is_read_by_who_may_read_what_it_was_sent(
     ann: User, aude: User, both: User, receiver: Receiver, hooks: Hooks
 ) -> None:
@@ -283,6 +297,31 @@ def test_it_is_said_who_disabled_a_webhook_until_it_is_enabled_again(both: User)
     seen = api(both).get(f"/webhooks/{hook['id']}")["ETag"]
     enabled = api(both).post(f"/webhooks/{hook['id']}/enable", if_match=seen).json()
     assert (enabled["state"], enabled["disabled_by"]) == ("enabled", "")
+    assert enabled["disabled_at"] is None
+
+
+def test_what_is_disabled_does_not_fail_and_says_since_when(
+    both: User, receiver: Receiver, hooks: Hooks
+) -> None:
+    hook = add(both, url=receiver.url, groups=["log"]).json()
+    receiver.always = (500, {}, b"")
+    hooks.go()
+    path = f"/webhooks/{hook['id']}"
+    page = factories.browser(both)
+    failing = api(both).get(path).json()
+    assert failing["state"] == "retrying" and failing["failing_since"]
+    assert "Failing since" in page.get(f"{path}/").content.decode()
+    (sent, *_) = api(both).get(f"{path}/deliveries?state=retrying").json()["items"]
+    assert (sent["fault"], sent["error"], sent["dropped"]) == ("answered", "It answers 500", "")
+    assert not api(both).get(f"{path}/deliveries?state=waiting").json()["items"]
+    off = api(both).post(f"{path}/disable").json()
+    assert (off["state"], off["failing_since"]) == ("disabled", None) and off["disabled_at"]
+    shown = page.get(f"{path}/").content.decode()
+    assert "Failing since" not in shown and ">Disabled</dt>" in shown
+    dropped = api(both).get(f"{path}/deliveries/{sent['id']}").json()
+    said = "It answers 500. The webhook was disabled before it was delivered"
+    assert (dropped["state"], dropped["dropped"], dropped["error"]) == ("failed", "disabled", said)
+    assert said in page.get(f"{path}/deliveries/{sent['id']}/").content.decode()
 
 
 def test_without_the_key_for_secrets_nothing_is_kept_and_the_answer_says_so(
@@ -357,7 +396,7 @@ def test_a_channel_of_a_chat_is_set_up_as_any_webhook_and_shows_its_host_alone(
 ) -> None:
     made = add(ann, url=SLACK, service="slack")
     hook = made.json()
-    assert (made.status_code, hook["service"], hook["state"]) == (201, "slack", "disabled")
+    assert (made.status_code, hook["service"], hook["state"]) == (201, "slack", "not_enabled")
     assert (hook["secret"], hook["public_key"]) == ("", "")
     assert enable(ann, hook).status_code == 403
     assert enable(aude, hook).json()["state"] == "enabled"

@@ -8,13 +8,15 @@ import pytest
 from apps.console.queries.webhooks import AttemptRow, DeliveryLine, WebhookPage, WebhookRow
 from apps.console.templatetags.placet import due, state_word
 from apps.identity.rules.roles import grants_of
-from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery
+from apps.integrations.api.webhook_deliveries import delivery_body
+from apps.integrations.models import Webhook, WebhookAttempt, WebhookDelivery, WebhookFault
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.outbound import OutboundFault
 
 
 def test_an_attempt_without_an_answer_does_not_say_that_one_was_empty() -> None:
-    refused = AttemptRow(WebhookAttempt(status=0, error="Connection refused"))
+    refused = AttemptRow(WebhookAttempt(status=0, fault="no_connection"))
     assert refused.said == "No answer came, and the receiver may not have been reached."
     assert refused.details == "Request headers"
     silent = AttemptRow(WebhookAttempt(status=204))
@@ -31,40 +33,71 @@ def test_it_is_said_when_the_next_attempt_comes(seconds: float, said: str) -> No
     assert f">{said}</time>" in due(now() + timedelta(seconds=seconds))
 
 
-REFUSED = "The call failed: no connection (Connection refused (111). Really)"
+REFUSED = "Connection refused (111). Really"
 DROPPED = "The webhook was disabled before it was delivered"
+FORMER = f"The call failed: no connection ({REFUSED}). {DROPPED}"
 
 
 @pytest.mark.parametrize(
-    ("error", "attempt", "delivery"),
+    ("fault", "detail", "said", "more"),
     [
-        ("", "", ""),
-        (REFUSED, "No connection", "No answer: no connection"),
+        ("", "", "", ""),
+        ("no_connection", REFUSED, "No connection", REFUSED),
+        ("answered", "", "It answers 500", ""),
         (
-            f"{REFUSED}. {DROPPED}",
-            f"No connection. {DROPPED}",
-            f"No answer: no connection. {DROPPED}",
+            "unreadable",
+            "Restore the key",
+            "Its address or secret cannot be read",
+            "Restore the key",
         ),
-        (DROPPED, DROPPED, DROPPED),
-        ("It answers 500", "It answers 500", "It answers 500"),
-        ("Its secret cannot be read. Restore the key", *["Its secret cannot be read"] * 2),
+        ("former", FORMER, FORMER, ""),
     ],
 )
 def test_an_error_is_a_short_sentence_and_the_rest_is_folded_away(
-    error: str, attempt: str, delivery: str
+    fault: str, detail: str, said: str, more: str
 ) -> None:
-    tried = AttemptRow(WebhookAttempt(error=error))
-    assert tried.error == attempt
-    assert tried.detail == ("" if attempt == error else error)
-    assert DeliveryLine(WebhookDelivery(error=error)).error == delivery
+    came: dict[str, Any] = {"fault": fault, "detail": detail, "status": 500}
+    tried = AttemptRow(WebhookAttempt(**came))
+    assert (tried.error, tried.detail) == (said, more)
+    assert DeliveryLine(WebhookDelivery(**came)).error == said
+    assert WebhookRow(Webhook(**came), 0).last_error == said
+    both = f"{said}. {DROPPED}" if said else DROPPED
+    assert DeliveryLine(WebhookDelivery(**came, dropped="disabled")).error == both
+
+
+def test_whatever_a_call_may_fail_by_has_words() -> None:
+    assert set(OutboundFault) <= set(WebhookFault.values)
+
+
+@pytest.mark.parametrize(
+    ("state", "tries", "said"),
+    [
+        ("waiting", 0, "Waiting"),
+        ("waiting", 1, "Retrying"),
+        ("sending", 1, "Sending"),
+        ("delivered", 1, "Delivered"),
+        ("failed", 1, "Failed"),
+    ],
+)
+def test_the_state_of_a_delivery_is_one_word_everywhere(state: str, tries: int, said: str) -> None:
+    row = WebhookDelivery(state=state, tries=tries)
+    assert DeliveryLine(row).sign.text == said
+    row.webhook_id, row.created_at = "whk_1", now()
+    row.next_at = row.created_at
+    assert delivery_body(row)["state"] == said.lower()
+
+
+def test_what_is_disabled_is_not_failing() -> None:
+    hook = Webhook(enabled_by="per_a", state="disabled", failing_since=now())
+    assert WebhookRow(hook, 0).failing_since is None
 
 
 @pytest.mark.parametrize(
     ("hook", "word"),
     [
         ({}, "Not enabled"),
-        ({"enabled_by": "per_a", "state": "enabled"}, "Active"),
-        ({"enabled_by": "per_a", "state": "enabled", "last_error": "x"}, "Last attempt failed"),
+        ({"enabled_by": "per_a", "state": "enabled"}, "Enabled"),
+        ({"enabled_by": "per_a", "state": "enabled", "fault": "late"}, "Last attempt failed"),
         ({"enabled_by": "per_a", "state": "enabled", "failing_since": now()}, "Retrying"),
         ({"enabled_by": "per_a", "reason": "asked"}, "Disabled"),
     ],

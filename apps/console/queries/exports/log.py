@@ -22,6 +22,7 @@ from apps.integrations.queries import (
     visible_webhooks,
     waiting_of,
 )
+from apps.integrations.standing import failing_since, fault_words, standing_of
 from placet.kernel.actor import Actor
 
 
@@ -119,10 +120,12 @@ WEBHOOKS = ListTable(
         "origin": lambda waiting, hook: hook.origin,
         "groups": lambda waiting, hook: " ".join(hook.groups),
         "project": lambda waiting, hook: hook.project.slug if hook.project else "",
-        "state": lambda waiting, hook: hook.state,
+        "state": lambda waiting, hook: standing_of(hook),
         "reason": lambda waiting, hook: hook.reason,
+        "disabled_at": lambda waiting, hook: hook.disabled_at,
         "waiting": lambda waiting, hook: waiting,
-        "failing_since": lambda waiting, hook: hook.failing_since,
+        "failing_since": lambda waiting, hook: failing_since(hook),
+        "last_error": lambda waiting, hook: fault_words(hook),
         "public_key": lambda waiting, hook: hook.public_key,
         "created_at": lambda waiting, hook: hook.created_at,
         "id": lambda waiting, hook: hook.pk,

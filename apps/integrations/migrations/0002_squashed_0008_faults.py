@@ -10,6 +10,7 @@ FORMERS = import_module("apps.integrations.migrations.0004_older_formers").Migra
 SERVICES = import_module("apps.integrations.migrations.0005_services").Migration
 REVOKED = import_module("apps.integrations.migrations.0006_revoked").Migration
 LAST = import_module("apps.integrations.migrations.0007_last_error").Migration
+FAULTS = import_module("apps.integrations.migrations.0008_faults").Migration
 
 
 class Migration(migrations.Migration):
@@ -22,6 +23,7 @@ class Migration(migrations.Migration):
         ("integrations", "0005_services"),
         ("integrations", "0006_revoked"),
         ("integrations", "0007_last_error"),
+        ("integrations", "0008_faults"),
     ]
     dependencies = [
         ("identity", "0004_squashed_0012_reactivated_at"),
@@ -35,4 +37,5 @@ class Migration(migrations.Migration):
         *SERVICES.operations,
         *REVOKED.operations,
         *LAST.operations,
+        *FAULTS.operations,
     ]
