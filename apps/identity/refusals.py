@@ -46,12 +46,12 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     return _narrow(token, able[0], who)
 
 
-def whom_to_ask(actor: Actor, scope: Scope | None) -> str:
-    """Say as a sentence whom ``actor`` asks for a role at ``scope``."""
+def whom_to_ask(actor: Actor, scope: Scope | None, what: str = "that role") -> str:
+    """Say as a sentence whom ``actor`` asks for a role at ``scope``, which is called ``what``."""
     giver = who_gives_roles(actor, scope)
     if giver:
-        return f"Ask {giver} for that role."
-    return f"There is no other access administrator who could give that role: {MAKE_ONE}."
+        return f"Ask {giver} for {what}."
+    return f"There is no other access administrator who could give {what}: {MAKE_ONE}."
 
 
 def who_gives_roles(actor: Actor, scope: Scope | None) -> str:

@@ -129,7 +129,11 @@ def test_a_chart_goes_with_a_comment_and_is_saved_not_shown(
     assert saved.value.suggested_filename == "page.html"
     assert Path(saved.value.path()).read_bytes() == page.read_bytes()
     rex.reload()
-    rex.get_by_role("button", name="Delete page.html…").click()
+    delete = rex.get_by_role("button", name="Delete page.html…")
+    box = delete.bounding_box()
+    assert box is not None
+    assert box["height"] >= 24, "a finger on it touches no other file's"
+    delete.click()
     sound(rex)
     rex.get_by_role("button", name="Delete file").click()
     rex.get_by_role("link", name="page.html").wait_for(state="detached")

@@ -3,12 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from apps.console.queries.links import sees
 from apps.console.queries.policy_trial import lacking, outdated, shortages, with_remedy
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.visible_rows import policies
 from apps.governance.rules import PolicyState
 from placet.kernel.actor import Actor
+
+HIDDEN = (  # to who sees no policies
+    "It asks for more people than hold the roles that decide. Give those roles to more people, or "
+    "have the draft withdrawn."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,29 @@ class DraftTask:
     def does(self) -> str:
         """What its reader is asked to do with it."""
         return f"a draft to review. {self.lacking}" if self.lacking else "a draft to review"
+
+
+@dataclass(frozen=True, slots=True)
+class StuckDraft:
+    """A draft that others publish, and that cannot be published as roles are held now."""
+
+    row: PolicyRevision
+    lacking: str
+
+    @property
+    def sentence(self) -> str:
+        """Which it is, and who is to do what."""
+        return f"Draft r{self.row.number} of its policy cannot be published. {self.lacking}"
+
+
+def stuck_drafts(drafts: Iterable[PolicyRevision], actor: Actor) -> list[StuckDraft]:
+    """Return those of ``drafts``, which are not for ``actor`` to publish, that nobody can: to who
+    wrote them and to who can give the roles. What they ask for is told to who sees policies."""
+    return [
+        StuckDraft(draft, why if sees(draft.environment, "policy.view", actor) else HIDDEN)
+        for draft in drafts
+        if (why := _lacking(draft, actor))
+    ]
 
 
 def draft_tasks(drafts: Iterable[PolicyRevision], actor: Actor) -> list[DraftTask]:

@@ -10,6 +10,7 @@ from django.utils.text import capfirst
 
 from apps.console.charts import Sparkline, SplitSpan, sparkline, split_bar
 from apps.console.queries.approvers import approval, approvers_of, everybody
+from apps.console.queries.empty_lists import EmptyList
 from apps.console.queries.endpoint_parts import (
     EXPOSED,
     UNUSED,
@@ -127,7 +128,7 @@ class EndpointListPage:
     rows: list[EndpointRow]
     project: str
     isolation: str
-    no_role: str  # why the reader sees nothing, where no role of theirs counts
+    empty: EmptyList
 
     @property
     def is_narrowed(self) -> bool:
@@ -144,15 +145,15 @@ class EndpointListPage:
         """What an empty page says."""
         if self.isolation:
             return "Nothing that you may see runs so"
-        return f"Nothing that you may see serves {'in this project ' if self.project else ''}yet"
+        what = "Nothing" if self.empty.shows_all else "Nothing that you may see"
+        return f"{what} serves {'in this project ' if self.project else ''}yet"
 
     @property
     def first_step(self) -> str:
         """What to do when nothing was made yet."""
-        return self.no_role or (
-            "An endpoint is made with the first release to it. Open a built version and ask for a "
-            "release."
-        )
+        made = "An endpoint is made with the first release to it"
+        how = f"{made}. Open a built version and ask for a release."
+        return self.empty.says("release.request", how, f"{made}, which contributors request.")
 
 
 def isolations() -> list[tuple[str, str]]:

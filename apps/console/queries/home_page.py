@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from apps.console.queries.alerts import alert_rows
-from apps.console.queries.draft_tasks import DraftTask, draft_tasks
+from apps.console.queries.draft_tasks import DraftTask, StuckDraft, draft_tasks, stuck_drafts
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
 from apps.console.queries.models import projects_of
@@ -165,6 +165,7 @@ class HomePage:
     mentions: list[Any]  # discussions in which the reader is mentioned
     glasses: list[GlassTask]  # emergency releases to co-sign or review
     stuck: list[StuckRow]  # where the reader sees who has access
+    stuck_drafts: list[StuckDraft]  # there, and of the reader's own
     knows_project: bool  # asked where nothing serves alone: an empty page says what to do
 
     @property
@@ -215,10 +216,12 @@ class HomePage:
 
     @property
     def stands_still(self) -> list[str]:
-        """How many releases wait for what nobody can give, if any do."""
+        """How many releases wait for what nobody can give, and policy drafts, if any do."""
         count = sum(row.stuck.releases for row in self.stuck)
         waits = "waits" if count == 1 else "wait"
-        return [f"{counted(count, 'release')} {waits} that nobody can approve"] if count else []
+        said = [f"{counted(count, 'release')} {waits} that nobody can approve"] if count else []
+        drafts = len(self.stuck_drafts)
+        return [*said, *[f"{counted(drafts, 'policy draft')} cannot be published"][: bool(drafts)]]
 
     @property
     def first_waiting(self) -> Waiting:
@@ -241,6 +244,12 @@ class HomePage:
     def has_served(self) -> bool:
         """Whether something is live, or was of what the reader asked for."""
         return self.serves or any(row.release.live_at for row in self.requests)
+
+    @property
+    def nothing(self) -> str:
+        """Says that nothing serves that the reader sees."""
+        sees_all = self.actor.can("endpoint.view")
+        return f"Nothing {'' if sees_all else 'that you may see '}serves yet"
 
     @property
     def advice(self) -> str:
@@ -293,5 +302,6 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
         stuck=[StuckRow(row) for row in still.stuck],
+        stuck_drafts=stuck_drafts(still.followed, actor),
         knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

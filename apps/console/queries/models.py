@@ -12,6 +12,7 @@ from django.urls import reverse
 from apps.assurance.queries.visible_recalls import recalls_of_version
 from apps.builds.models import Build
 from apps.builds.rules import BuildState
+from apps.console.queries.empty_lists import EmptyList
 from apps.console.queries.page_parts import Button, Sign, counted, no_project
 from apps.console.queries.paging import keyed
 from apps.console.queries.sorting import MODELS, VERSIONS, Sorting
@@ -112,6 +113,12 @@ class ModelListPage:
         return no_project(self.actor)
 
     @property
+    def empty(self) -> EmptyList:
+        """What is said where no row is there."""
+        found = (p.pk for p in self.projects if p.slug == self.project)
+        return EmptyList(self.actor, "models", "model.view", next(found, ""))
+
+    @property
     def standing_in(self) -> str:
         """What the project is called whose models are shown, as far as the reader sees it."""
         return next((p.name for p in self.projects if p.slug == self.project), "")
@@ -126,9 +133,7 @@ class ModelListPage:
         """Says that no row is there."""
         if self.filtered:
             return "No matches"
-        if self.standing_in:
-            return f"No models in {self.standing_in} yet"
-        return "No models yet" if self.projects else "No models that you may see"
+        return self.empty.title(f"in {self.standing_in}")
 
     @property
     def first(self) -> Button | None:

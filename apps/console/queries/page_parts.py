@@ -94,6 +94,8 @@ def no_project(actor: Actor) -> str:
         return no_role(actor)
     if actor.can_somewhere("project.create"):
         return "There is no project yet: make one under Projects."
+    if not actor.can("project.view"):
+        return "No project that you may see: an access administrator can give you a role in one."
     return "There is no project yet: an access administrator makes one."
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 
 from apps.builds.models import Bento
 from apps.console.context import waiting
-from apps.console.queries.page_parts import no_role
+from apps.console.queries.empty_lists import empty_releases
 from apps.console.queries.release_attempts import release_attempts_page
 from apps.console.queries.release_behaviour import release_behaviour_page
 from apps.console.queries.release_evidence import release_evidence_page, release_tabs
@@ -53,7 +53,6 @@ from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
 from placet_verify.statements import APPROVE, REJECT, REQUEST_CHANGES
 
-NO_RELEASE = "Open a built version and request one."
 DECIDED = {
     APPROVE: "Approved. Your decision is signed and logged.",
     REQUEST_CHANGES: "Changes requested: the release is held until you decide again.",
@@ -71,6 +70,7 @@ def release_list(request: PageRequest) -> HttpResponse:
     filters, after = ReleaseFilters.of(request.GET), request.GET.get("after", "")
     sorting = RELEASES.of(request.GET.get("sort", ""))
     rows, key = release_list_page(filters, request.actor, sorting=sorting, after=after)
+    nothing = ("", "") if rows else empty_releases(request.actor, filters.project)
     return show_list(
         request,
         "releases",
@@ -82,7 +82,7 @@ def release_list(request: PageRequest) -> HttpResponse:
         filters=filters,
         **asdict(filters),
         environments=environment_choices(request.actor, filters.project),
-        nothing=NO_RELEASE if request.actor.grants else no_role(request.actor),
+        nothing=nothing,
     )
 
 

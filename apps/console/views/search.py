@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from apps.console.queries.search import REASONS, search
 from apps.console.queries.search_terms import LONGEST
+from apps.console.templatetags.placet import sees_a_part
 from apps.console.views.base import PageRequest, page, show
 
 TITLES = {
@@ -31,7 +32,10 @@ def find(request: PageRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:LONGEST]
     hits = search(text, request.actor)
     groups = [(TITLES[kind], list(rows)) for kind, rows in groupby(hits, lambda h: h.kind)]
-    nothing = "No matches" if text else "Search models, releases, endpoints and people"
+    partial = sees_a_part(request.actor, "model.view")
+    nothing = "Search models, releases, endpoints and people"
+    if text:
+        nothing = "No matches that you may see" if partial else "No matches"
     return show(
         request,
         "search",
@@ -39,5 +43,6 @@ def find(request: PageRequest) -> HttpResponse:
         groups=groups,
         count=len(hits),
         nothing=nothing,
+        partial=partial,
         reasons=REASONS,
     )

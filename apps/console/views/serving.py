@@ -8,10 +8,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.console.queries.after_start import AfterStart
+from apps.console.queries.empty_lists import empty_list
 from apps.console.queries.endpoint_page import EndpointPage, endpoint_page
 from apps.console.queries.endpoint_view import endpoint_view
 from apps.console.queries.endpoints import EndpointListPage, endpoint_list_page, isolations
-from apps.console.queries.page_parts import counted, no_role
+from apps.console.queries.page_parts import counted
 from apps.console.queries.sorting import ENDPOINTS
 from apps.console.views.base import PageRequest, action, back, page, show
 from apps.console.views.fields import whole, whole_or_none
@@ -47,13 +48,13 @@ def endpoints(request: PageRequest) -> HttpResponse:
     rows, key = endpoint_list_page(
         request.actor, project=project, isolation=isolation, sorting=sorting, after=after
     )
+    slug = "" if rows else project  # what an empty list says of it is read where it is empty
+    empty = empty_list(request.actor, "endpoints", "endpoint.view", slug)
     return show_list(
         request,
         "endpoints",
         sorting=sorting,
-        page=EndpointListPage(
-            rows, project, isolation, "" if request.actor.grants else no_role(request.actor)
-        ),
+        page=EndpointListPage(rows, project, isolation, empty),
         rows=rows,
         key=key,
         **narrowed,

@@ -14,7 +14,7 @@ from apps.governance import rules
 from apps.governance.approvals import ApprovalPolicy, Decider, Parties
 from apps.governance.models import Decision, Environment, PolicyRevision, Release
 from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
-from apps.governance.queries.visible_rows import INBOX_LIMIT, publishable_drafts
+from apps.governance.queries.visible_rows import INBOX_LIMIT, followed_drafts, publishable_drafts
 from apps.governance.rules import ReleaseState
 from apps.governance.seats import Seat, Shortage, shortages
 from apps.identity.queries import scope_of, visible
@@ -43,25 +43,32 @@ class Standstill:
 
     drafts: list[PolicyRevision]  # oldest first, as :func:`publishable` returns them
     stuck: list[Stuck]
+    followed: list[PolicyRevision]  # so also those that others have to publish
 
 
 def standstill(actor: Actor) -> Standstill:
     """Return the policy drafts that ``actor`` may publish; and where releases wait for an approval
     by a role that too few hold who can still decide and are not excluded as requester or author: of
-    the oldest that wait, in the environments whose access ``actor`` sees (one query).
+    the oldest that wait, in the environments whose access ``actor`` sees (one query). There, and of
+    their own, also the drafts that others publish.
 
     Who was invited and has not signed in yet, still has to set up a second factor or a passkey, or
     stands in the wrong line, is taken for somebody who can: so what is said here is true, and not
     all that could be.
     """
     seen = visible(Environment.objects.all(), actor, view="access.view").values("pk")
-    drafts = _drafts(actor)
-    places = Environment.objects.filter(Q(Exists(_waiting()), pk__in=seen) | Exists(drafts))
-    told = _with_drafts(places, drafts).annotate(waiting=ArraySubquery(_waiting_as_json()))
+    drafts, followed = _drafts(actor), _here(followed_drafts(actor))
+    some = Q(Exists(_waiting()), pk__in=seen) | Exists(drafts) | Exists(followed)
+    told = _with_drafts(Environment.objects.filter(some), drafts).annotate(
+        waiting=ArraySubquery(_waiting_as_json()), followed=ArraySubquery(_told(followed))
+    )
     rows = list(told.order_by("project__name", "name"))
     there = [place for place in rows if actor.can("access.view", scope_of(place))]
     stuck = [row for place in there if (row := _stuck_in(place, actor))]
-    return Standstill(_oldest(rows), stuck)
+    mine = _oldest(rows)
+    known = {draft.pk for draft in mine}
+    others = [draft for draft in _oldest(rows, "followed") if draft.pk not in known]
+    return Standstill(mine, stuck, others)
 
 
 def publishable(actor: Actor) -> list[PolicyRevision]:
@@ -73,26 +80,33 @@ def publishable(actor: Actor) -> list[PolicyRevision]:
 
 def _drafts(actor: Actor) -> QuerySet[PolicyRevision]:
     """Return the policy drafts of an environment that ``actor`` may publish."""
-    drafts = publishable_drafts(actor).filter(environment=OuterRef("pk"))
-    return drafts.order_by("created_at")
+    return _here(publishable_drafts(actor))
+
+
+def _here(drafts: QuerySet[PolicyRevision]) -> QuerySet[PolicyRevision]:
+    return drafts.filter(environment=OuterRef("pk")).order_by("created_at")
 
 
 def _with_drafts(
     places: QuerySet[Environment], drafts: QuerySet[PolicyRevision]
 ) -> QuerySet[Environment, Any]:
-    told = drafts.values(json=JSONArray("pk", "number", "created_at", "document__gates"))
     return with_deciders(places.select_related("project")).annotate(
-        drafts=ArraySubquery(told[:INBOX_LIMIT])
+        drafts=ArraySubquery(_told(drafts))
     )
 
 
-def _oldest(places: Iterable[Any]) -> list[PolicyRevision]:
-    found = [draft for place in places for draft in _drafts_in(place)]
+def _told(drafts: QuerySet[PolicyRevision]) -> QuerySet[PolicyRevision, Any]:
+    told = JSONArray("pk", "number", "created_at", "document__gates")
+    return drafts.values(json=told)[:INBOX_LIMIT]
+
+
+def _oldest(places: Iterable[Any], which: str = "drafts") -> list[PolicyRevision]:
+    found = [draft for place in places for draft in _drafts_in(place, getattr(place, which))]
     return sorted(found, key=lambda draft: draft.created_at)[:INBOX_LIMIT]
 
 
-def _drafts_in(place: Any) -> Iterator[PolicyRevision]:
-    for pk, number, at, gates in place.drafts or ():  # none at all for who may publish nowhere
+def _drafts_in(place: Any, told: Any) -> Iterator[PolicyRevision]:
+    for pk, number, at, gates in told or ():  # none at all for who may publish nowhere
         yield PolicyRevision(
             pk=pk,
             environment=place,

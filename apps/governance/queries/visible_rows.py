@@ -341,12 +341,23 @@ def is_startable(actor: Actor) -> Q:
 def publishable_drafts(actor: Actor) -> QuerySet[PolicyRevision]:
     """Return the policy drafts that ``actor`` may publish: others wrote them, no later one is in
     force, and the decisions of ``actor`` were not recalled."""
+    reach = in_reach(actor, frozenset({"policy.publish"}))
+    counts = ~keeper().uncounts(Value(actor.accountable))
+    return _open_drafts().filter(reach, counts).exclude(drafted_by=actor.accountable)
+
+
+def followed_drafts(actor: Actor) -> QuerySet[PolicyRevision]:
+    """Return the policy drafts that ``actor`` wrote and still sees, and those where they see who
+    has access: they learn of it where too few people hold the roles that one asks for."""
+    own = in_reach(actor, frozenset({"policy.view"})) & Q(drafted_by=actor.accountable)
+    everywhere = ~Q(pk__in=[])  # an empty condition adds nothing to another
+    return _open_drafts().filter(own | (in_reach(actor, frozenset({"access.view"})) or everywhere))
+
+
+def _open_drafts() -> QuerySet[PolicyRevision]:
     same = PolicyRevision.objects.filter(environment=OuterRef("environment"))
     in_force = same.filter(state=PolicyState.PUBLISHED, number__gt=OuterRef("number"))
-    reach = in_reach(actor, frozenset({"policy.publish"}))
-    rows = PolicyRevision.objects.filter(~Exists(in_force), reach, state=PolicyState.DRAFT)
-    counts = ~keeper().uncounts(Value(actor.accountable))
-    return rows.filter(counts).exclude(drafted_by=actor.accountable)
+    return PolicyRevision.objects.filter(~Exists(in_force), state=PolicyState.DRAFT)
 
 
 def asked_as(of: Release, actor: Actor) -> set[str]:

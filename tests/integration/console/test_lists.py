@@ -138,7 +138,7 @@ def test_a_filter_that_is_empty_filters_nothing(path: str) -> None:
         ("/models/?project=elsewhere", "None that you may see is called so"),
         ("/releases/?project=empty", "No releases in this project yet"),
         ("/releases/?project=empty&state=live", "No matches"),
-        ("/endpoints/?project=empty", "Nothing that you may see serves in this project yet"),
+        ("/endpoints/?project=empty", "Nothing serves in this project yet"),
         ("/deployments/?project=empty", "No endpoint that you may see exists there now"),
         ("/deployments/?environment=nowhere", "Choose one of the list"),
     ],

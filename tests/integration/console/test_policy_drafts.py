@@ -6,8 +6,9 @@ from pytest_django import DjangoAssertNumQueries
 from apps.governance.actions import draft_policy
 from apps.governance.models import PolicyRevision
 from apps.identity.actions import deactivate_person, place_person
+from apps.identity.models import User
 from placet.kernel.actor import SYSTEM
-from tests.support.factories import api, browser, token_for
+from tests.support.factories import api, browser, person, token_for
 from tests.support.page_text import text_of
 from tests.support.world import OPEN, World
 
@@ -131,8 +132,8 @@ def test_a_policy_in_force_that_nobody_can_meet_any_more_says_so_as_its_environm
 ) -> None:
     world.policy("staging", OPEN + "  - {gate: approvals, role: approver, count: 2}\n")
     approved = world.request("staging")
-    for person in (world.vera, world.vito):
-        world.decide(approved, person)
+    for approver in (world.vera, world.vito):
+        world.decide(approved, approver)
     why = "It asks for 2 approvers, and only 1 person holds that role here"
     there = f"/projects/{world.project.slug}/environments/staging/"
     client = browser(world.people["Vera"])
@@ -185,6 +186,24 @@ def test_a_draft_older_than_the_policy_in_force_is_offered_to_nobody_to_be_publi
     assert why in page(world) and "Publish…" not in page(world)
     own = text_of(browser(world.people["Vito"]).get(f"{PLACE}{draft.number}/").content.decode())
     assert why in own and "Withdraw this draft" in own and "Publish or" not in own
+
+
+def test_who_wrote_a_stuck_draft_and_who_can_help_read_of_it_on_home(world: World) -> None:
+    ann = person("Ann", {"admin": None})
+
+    def home(who: User) -> str:
+        return text_of(browser(who).get("/").content.decode())
+
+    drafted(world, OPEN)
+    for who in (world.people["Vera"], ann):
+        assert "cannot be published" not in home(who)
+    draft = drafted(world, NINE)
+    said = f"Draft r{draft.number} of its policy cannot be published. It asks for"
+    assert f"{said} 9 approvers" in home(world.people["Vera"])
+    assert f"{said} more people than hold the roles that decide. Give those roles" in home(ann)
+    assert "1 policy draft cannot be published" in home(ann), "the first line too"
+    assert said not in home(world.people["Rex"]), "who neither wrote nor can help"
+    assert home(world.people["Vito"]).count("so it cannot be published") == 1, "once, to publish"
 
 
 def test_the_page_of_a_draft_and_the_api_say_who_is_to_do_what(world: World) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from apps.console.queries.drills import DrillRow
+from apps.console.queries.empty_lists import EmptyList
 from apps.console.queries.endpoint_forms import (
     ObjectiveForm,
     ScheduleForm,
@@ -31,7 +32,7 @@ from apps.console.queries.endpoints import EndpointListPage
 from apps.console.queries.page_parts import counted
 from apps.console.queries.past_revisions import PastRevision
 from apps.console.queries.rollback_form import can_roll_back, rollback_form, rollback_words
-from placet.kernel.actor import ANONYMOUS
+from placet.kernel.actor import ANONYMOUS, INSTANCE, Actor, Grant
 from placet.kernel.clock import now
 
 AGREED = {
@@ -368,12 +369,16 @@ def test_what_is_counted_has_its_number() -> None:
 
 
 def test_the_list_says_what_to_do_when_it_is_empty() -> None:
+    viewing = frozenset({Grant("endpoint.view", INSTANCE), Grant("release.request", INSTANCE)})
     everything, narrowed = (
-        EndpointListPage([], "", "", ""),
-        EndpointListPage([], "", "link", "You have no project role yet"),
+        EndpointListPage([], "", isolation, EmptyList(actor, "endpoints", "endpoint.view"))
+        for isolation, actor in (
+            ("", Actor("person", "per_1", grants=viewing)),
+            ("link", Actor("person", "per_2")),
+        )
     )
     assert not everything.is_narrowed
-    assert everything.empty_title == "Nothing that you may see serves yet"
+    assert everything.empty_title == "Nothing serves yet"
     assert everything.first_step.startswith("An endpoint is made with the first release")
     assert narrowed.is_narrowed
     assert narrowed.empty_title == "Nothing that you may see runs so"

@@ -29,6 +29,7 @@ def page(
         "changes": [],
         "glasses": [],
         "stuck": [],
+        "stuck_drafts": [],
         "knows_project": False,
     }
     return HomePage(actor, inbox, **usual | members)
@@ -168,7 +169,8 @@ def test_what_an_approval_would_not_help_is_said_too(
 @pytest.mark.parametrize(
     ("can", "projects", "advice", "first"),
     [
-        ((), 0, "There is no project yet: an access administrator makes one", ""),
+        (("project.view",), 0, "There is no project yet: an access administrator makes one", ""),
+        ((), 0, "No project that you may see: an access administrator can give you a role", ""),
         (("project.create", "access.manage"), 0, "Make a project", "Projects"),
         (("model.create", "access.manage"), 1, "Register a model", "Models"),
         (("endpoint.view",), 1, "What is live in your projects", ""),

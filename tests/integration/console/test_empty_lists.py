@@ -1,0 +1,59 @@
+"""An empty list says that there is nothing to who sees all, and to others that they see none."""
+
+import pytest
+
+from tests.support.factories import browser, person, project
+from tests.support.page_text import text_of
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+ROLES = {
+    "admin": {"admin": None},
+    "operator": {"operator": None},
+    "contributor": {"contributor": None},
+    "member": {},  # of one project alone
+}
+BEGIN = "Open a built version and request one."
+OTHERS = "Listed are those of projects in which you have a role that shows them."
+HIDDEN = "Your roles do not show"
+
+
+def shown(path: str, who: str, world: World) -> str:
+    """Return what somebody reads where nothing is listed."""
+    void = project("void")
+    somebody = person("Sam", ROLES[who] or {"viewer": void})
+    page = browser(somebody).get(path)
+    assert page.status_code == 200
+    return " ".join(text_of(page.content.decode()).split())
+
+
+@pytest.mark.parametrize(
+    ("path", "who", "says", "not_said"),
+    [
+        ("/models/", "admin", f"No models that you may see {HIDDEN} models.", "yet"),
+        ("/models/?project=void", "admin", "No models that you may see in Void", "Contributors"),
+        ("/models/", "operator", "No models yet Contributors of a project register", HIDDEN),
+        ("/models/", "member", "No models that you may see Contributors of a project", "yet"),
+        ("/models/", "member", OTHERS, HIDDEN),
+        ("/models/?project=void", "member", "No models in Void yet", OTHERS),
+        ("/releases/", "admin", f"No releases that you may see {HIDDEN} releases.", BEGIN),
+        ("/releases/?project=void", "admin", "No releases that you may see in this", "yet"),
+        ("/releases/", "contributor", f"No releases yet {BEGIN}", HIDDEN),
+        ("/releases/", "operator", "No releases yet Contributors of a project request", BEGIN),
+        ("/releases/", "member", OTHERS, BEGIN),
+        ("/releases/?project=void", "member", "No releases in this project yet", BEGIN),
+        ("/endpoints/", "admin", f"Nothing that you may see serves yet {HIDDEN}", "built version"),
+        ("/endpoints/", "operator", "Nothing serves yet An endpoint is made", "built version"),
+        ("/endpoints/", "contributor", "Open a built version and ask for a release.", HIDDEN),
+        ("/endpoints/?project=void", "member", "Nothing serves in this project yet", OTHERS),
+        ("/search/?q=zzz", "operator", "Nothing found for zzz", "may see"),
+        ("/search/?q=zzz", "member", "Nothing that you may see found for zzz", "Nothing found"),
+        ("/search/?q=zzz", "member", "Projects in which you have no role are not searched", ""),
+    ],
+)
+def test_an_empty_list_says_what_is_so_for_its_reader(
+    world: World, path: str, who: str, says: str, not_said: str
+) -> None:
+    page = shown(path, who, world)
+    assert says in page
+    assert not not_said or not_said not in page
