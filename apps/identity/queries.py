@@ -10,12 +10,13 @@ from django.db import models
 from django.db.models import (
     BooleanField,
     CharField,
+    Exists,
     F,
     Func,
     OuterRef,
     Q,
 )
-from django.db.models.functions import JSONArray
+from django.db.models.functions import Coalesce, JSONArray
 
 from apps.audit.models import Audited
 from apps.audit.queries.vouched_rows import is_logged, last_logged
@@ -377,3 +378,18 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
     teams = TeamMember.objects.filter(person=actor.accountable).values("team_id")
     own = Q(person=actor.id) | Q(service_account=actor.id) | Q(team__in=teams)
     return bindings.filter(own | Q(project__in=projects))
+
+
+def role_to_take(pk: str, actor: Actor, **of: models.Model) -> Any:
+    """Return a role that :func:`visible_roles` has, with whether the person who holds it ``stays``
+    in it there by another of theirs or a team's, and whether they hold it in some place ``inside``
+    (of no other project is anything said; a team and a program hold it but once)."""
+    own = Q(person=OuterRef("person")) | Q(team__memberships__person=OuterRef("person"))
+    more = RoleBinding.objects.exclude(pk=OuterRef("pk")).filter(own, role=OuterRef("role"))
+    here = Q(environment="") | Q(environment=OuterRef("environment"))
+    wide = more.filter(Q(project=None) | Q(here, project=OuterRef("project")))
+    inside = more.filter(project=Coalesce(OuterRef("project"), "project"))
+    rows = visible_roles(actor).annotate(stays=Exists(wide), inside=Exists(inside))
+    if row := rows.filter(pk=pk, **of).first():
+        return row
+    raise NotFound

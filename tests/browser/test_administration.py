@@ -39,6 +39,8 @@ def test_an_admin_invites_somebody_and_demands_a_second_factor_of_approvers(
     page.get_by_role("link", name="I have copied it").click()
     page.get_by_role("heading", name="Nora New").wait_for()
     page.get_by_role("button", name="Remove approver").click()
+    page.get_by_text("can no longer decide on releases as approver").wait_for()
+    page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_text("Removed: approver · Risk / production.").wait_for()
     page.get_by_role("button", name="Sign out everywhere…").click()
     page.get_by_role("button", name="Sign out", exact=True).click()

@@ -44,6 +44,7 @@ def test_an_administrator_makes_a_project_and_gives_somebody_a_role(
     page.get_by_role("heading", name="production in Clinic").wait_for()
     page.get_by_role("link", name="Members of the project").click()
     page.get_by_role("button", name="Remove approver from Vera risk").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_text("Removed from Vera risk: approver · Clinic / production.").wait_for()
     made = Project.objects.get(slug="clinic")
     assert made.artifact_quota == 20_000_000_000

@@ -639,6 +639,9 @@ def pages(world: World) -> None:
         },
         "GET /releases/new/": {"version": shown.version_id},
         "POST /projects/new": {"slug": "newer", "name": "Newer"},
+        "POST /projects/{project}/members/{role_id}/remove": {"sure": "1"},
+        "POST /people/{person_id}/roles/{role_id}/take": {"sure": "1"},
+        "POST /administration/teams/{team_id}/roles/{team_role}/take": {"sure": "1"},
         "POST /projects/{project}/members/add": {"who": "bob@example.com", "role": "viewer"},
         "POST /projects/{project}/environments/{environment}/promote": {
             "to": "",

@@ -1,14 +1,15 @@
-"""Asks once more before a change of access that leaves nobody who could approve, or request."""
+"""Asks before a role is taken away, and before a change of access that leaves nobody who could
+approve, or request."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from django.http import HttpResponse
 
 from apps.console.addresses import page_of
 from apps.console.queries.members import subject_of
-from apps.console.queries.page_parts import in_a_row
+from apps.console.queries.removed_roles import after_it, what_removing_does
 from apps.console.views.base import PageRequest, show
-from apps.governance.queries.lockouts import Lockouts, after_removing_role
+from apps.governance.queries.lockouts import Lockouts
 from apps.identity.models import RoleBinding
 from apps.identity.queries import Scoped, scope_of
 
@@ -16,14 +17,12 @@ SURE = "sure"
 
 
 def ask_before_removing(request: PageRequest, row: RoleBinding) -> HttpResponse | None:
-    """Return :func:`ask_first` for taking a role away."""
-    return ask_first(
-        request,
-        lambda: after_removing_role(row),
-        at=row,
-        title=f"Remove {row.role} from {subject_of(row)}?",
-        submit="Remove all the same",
-    )
+    """Return the page that says what follows of taking a role away, and asks whether to; ``None``
+    where :func:`is_to_ask` says that nothing is to be asked."""
+    if not is_to_ask(request, row):
+        return None
+    title = f"Remove {row.role} from {subject_of(row)}?"
+    return _asked(request, title, "Remove", what_removing_does(row, request.actor))
 
 
 def ask_first(
@@ -36,26 +35,19 @@ def ask_first(
     until: str = "",
 ) -> HttpResponse | None:
     """Return the page that says where nobody could approve or request after what was sent, and asks
-    whether to do it all the same; ``None`` where nothing is to be asked, or the answer was sent
-    along. Who may not manage access ``at`` the row is asked nothing: they are refused."""
-    if request.POST.get(SURE) or not request.actor.can("access.manage", scope_of(at)):
-        return None
-    found = lockouts()
-    if not found:
-        return None
-    said = f"After this {', and '.join(_lost(found))}{until}."
-    back_to = page_of(request)
+    whether to do it all the same; ``None`` where somebody could, or nothing is to be asked."""
+    found = lockouts() if is_to_ask(request, at) else None
+    return _asked(request, title, submit, f"{after_it(found)}{until}.") if found else None
+
+
+def is_to_ask(request: PageRequest, at: Scoped | None) -> bool:
+    """Tell whether the answer was not sent along, by who may manage access ``at`` the row: others
+    are asked nothing, they are refused."""
+    return not request.POST.get(SURE) and request.actor.can("access.manage", scope_of(at))
+
+
+def _asked(request: PageRequest, title: str, submit: str, said: str) -> HttpResponse:
+    here = page_of(request)
     return show(
-        request, "sure", title=title, submit=submit, said=said, action=request.path, here=back_to
+        request, "sure", title=title, submit=submit, said=said, action=request.path, here=here
     )
-
-
-def _lost(found: Lockouts) -> Iterator[str]:
-    lost = (
-        ("no new request can be approved in", found.approving, " under the policy in force"),
-        ("nobody can request a release in", found.requesting, ""),
-    )
-    for what, places, then in lost:
-        if places:
-            named = in_a_row([f"{one.project.name} / {one.name}" for one in places])
-            yield f"{what} {named}{then}"

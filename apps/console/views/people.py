@@ -18,7 +18,7 @@ from apps.identity.actions import (
     setup_link,
 )
 from apps.identity.models import Project, User
-from apps.identity.queries import visible, visible_people, visible_roles
+from apps.identity.queries import role_to_take, visible, visible_people
 from apps.identity.sign_in.invitations import link_of, mail_setup_link
 from placet.kernel.actor import Actor
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
@@ -76,9 +76,7 @@ def give_role(request: PageRequest, person_id: str) -> HttpResponse:
 def take_role(request: PageRequest, person_id: str, role_id: str) -> HttpResponse:
     """Take a role away from a person, who holds it by no team."""
     row = seen_person(person_id, request.actor)
-    binding = visible_roles(request.actor).filter(person=row, pk=role_id).first()
-    if binding is None:
-        raise NotFound
+    binding = role_to_take(role_id, request.actor, person=row)
     if asked := ask_before_removing(request, binding):
         return asked
     revoke_role(binding, actor=request.actor)

@@ -29,8 +29,8 @@ from apps.governance.queries import visible_rows
 from apps.identity.actions import create_project, grant_role, revoke_role, update_project
 from apps.identity.meant import subject_for
 from apps.identity.models import Project
-from apps.identity.queries import authorize, project_by_slug, visible_roles
-from placet.kernel.problems import FieldError, InvalidInput, NotFound, Problem
+from apps.identity.queries import authorize, project_by_slug, role_to_take
+from placet.kernel.problems import FieldError, InvalidInput, Problem
 
 
 @page
@@ -126,9 +126,7 @@ def add_member(request: PageRequest, project: str) -> HttpResponse:
 def remove_role(request: PageRequest, project: str, role_id: str) -> HttpResponse:
     """Take a role in a project away."""
     row = project_by_slug(project, request.actor)
-    binding = visible_roles(request.actor).filter(project=row, pk=role_id).first()
-    if binding is None:
-        raise NotFound
+    binding = role_to_take(role_id, request.actor, project=row)
     holder = binding.person or binding.team or binding.service_account
     if asked := ask_before_removing(request, binding):
         return asked

@@ -19,8 +19,8 @@ from apps.identity.actions import (
     revoke_role,
 )
 from apps.identity.models import Team
-from apps.identity.queries import visible_people, visible_roles
-from placet.kernel.problems import FieldError, InvalidInput, NotFound
+from apps.identity.queries import role_to_take, visible_people
+from placet.kernel.problems import FieldError, InvalidInput
 
 
 @page
@@ -111,9 +111,7 @@ def give_role(request: PageRequest, team_id: str) -> HttpResponse:
 def take_role(request: PageRequest, team_id: str, team_role: str) -> HttpResponse:
     """Take a role away from a team."""
     row = _team(request, team_id)
-    binding = visible_roles(request.actor).filter(team=row, pk=team_role).first()
-    if binding is None:
-        raise NotFound
+    binding = role_to_take(team_role, request.actor, team=row)
     if asked := ask_before_removing(request, binding):
         return asked
     revoke_role(binding, actor=request.actor)

@@ -57,22 +57,28 @@ def with_deciders(environments: QuerySet[Environment]) -> QuerySet[Environment, 
     )
     in_force = published.order_by("-number").values("document__gates")[:1]
     return environments.annotate(
-        gates_in_force=Subquery(in_force), deciding=ArraySubquery(_holding())
+        gates_in_force=Subquery(in_force), deciding=ArraySubquery(holding())
     )
 
 
-def _holding() -> QuerySet[RoleBinding, Any]:
-    held = RoleBinding.objects.filter(
-        Q(project__isnull=True)
-        | Q(project=OuterRef("project"), environment="")
-        | Q(project=OuterRef("project"), environment=OuterRef("name")),
-        role__in=rules.ROLE_OF.values(),
-    ).annotate(
-        holder=Coalesce("person", "team__memberships__person"),
-        holder_name=Coalesce("person__name", "team__memberships__person__name"),
-        let_in_again=Coalesce(
-            "person__reactivated_at", "team__memberships__person__reactivated_at"
-        ),
+def holding(*, without: str = "") -> QuerySet[RoleBinding, Any]:
+    """Return who holds a deciding role in an environment that a query reads; ``without`` is the id
+    of one that does not count."""
+    held = (
+        RoleBinding.objects.exclude(pk=without)
+        .filter(
+            Q(project__isnull=True)
+            | Q(project=OuterRef("project"), environment="")
+            | Q(project=OuterRef("project"), environment=OuterRef("name")),
+            role__in=rules.ROLE_OF.values(),
+        )
+        .annotate(
+            holder=Coalesce("person", "team__memberships__person"),
+            holder_name=Coalesce("person__name", "team__memberships__person__name"),
+            let_in_again=Coalesce(
+                "person__reactivated_at", "team__memberships__person__reactivated_at"
+            ),
+        )
     )
     active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
     lacks = without_factor("holder"), has_passkey("holder"), never_came("holder"), "let_in_again"

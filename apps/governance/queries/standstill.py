@@ -1,7 +1,7 @@
 """What stands still in environments: policy drafts that the reader may publish, and releases that
 wait for an approval that nobody can give, for those who see who has access."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,16 @@ from django.db.models.functions import JSONArray, JSONObject
 from apps.governance import rules
 from apps.governance.approvals import ApprovalPolicy, Decider, Parties
 from apps.governance.models import Decision, Environment, PolicyRevision, Release
-from apps.governance.queries.deciders import RoleHolders, deciders, with_deciders
+from apps.governance.queries.deciders import RoleHolders, deciders, holding, with_deciders
 from apps.governance.queries.visible_rows import INBOX_LIMIT, followed_drafts, publishable_drafts
 from apps.governance.rules import ReleaseState
 from apps.governance.seats import Seat, Shortage, shortages
+from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of, visible
 from placet.kernel.actor import Actor
 from placet_verify.statements import REQUEST_CHANGES
+
+Lacking = tuple[Mapping[str, Any], list[Shortage]]  # a release, and what nobody can give it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,27 @@ def standstill(actor: Actor) -> Standstill:
     return Standstill(mine, stuck, others)
 
 
+def stuck_without(role: RoleBinding, actor: Actor) -> list[Stuck]:
+    """Return where more releases than now would wait for what nobody can give, were ``role`` taken
+    away: those alone, of what ``actor`` sees (one query, none for a role that does not decide)."""
+    if role.role not in rules.ROLE_OF.values():
+        return []
+    places = Environment.objects.filter(Exists(_waiting())).select_related("project")
+    if role.project_id:
+        places = places.filter(project=role.project_id)
+    if role.environment:
+        places = places.filter(name=role.environment)
+    left = ArraySubquery(holding(without=role.pk))
+    told = with_deciders(places).annotate(waiting=ArraySubquery(_waiting_as_json()), left=left)
+    found = []
+    for place in told.order_by("project__name", "name"):
+        now = [row["id"] for row, _ in _lacking(place, actor)]
+        place.deciding = place.left
+        then = [one for one in _lacking(place, actor) if one[0]["id"] not in now]
+        found.append(_stuck(place, then))
+    return [stuck for stuck in found if stuck]
+
+
 def publishable(actor: Actor) -> list[PolicyRevision]:
     """Return the policy drafts that ``actor`` may publish, oldest first, in environments that were
     read with who decides there (one query)."""
@@ -118,9 +142,16 @@ def _drafts_in(place: Any, told: Any) -> Iterator[PolicyRevision]:
 
 
 def _stuck_in(place: Any, actor: Actor) -> Stuck | None:
+    return _stuck(place, _lacking(place, actor))
+
+
+def _lacking(place: Any, actor: Actor) -> list[Lacking]:
     holders = {row.role: row for row in deciders(place, actor)}
     here = place.waiting if holders else ()
-    lacking = [(row, short) for row in here if (short := _too_few(row, holders))]
+    return [(row, short) for row in here if (short := _too_few(row, holders))]
+
+
+def _stuck(place: Environment, lacking: Sequence[Lacking]) -> Stuck | None:
     if not lacking:
         return None
     found = [one for _, short in lacking for one in short]
@@ -141,6 +172,7 @@ def _waiting_as_json() -> QuerySet[Release, Any]:
     standing = Decision.objects.filter(release=OuterRef("pk"), voided_reason="")
     decided = standing.exclude(verdict=REQUEST_CHANGES).values("person")
     said = JSONObject(
+        id="pk",
         requester="requester",
         author="version__author",
         gates=_approvals("gates"),

@@ -117,7 +117,7 @@ def test_roles_are_given_and_taken_on_the_person(desk: Client) -> None:
         desk.post(f"/people/{bob.pk}/roles/give", place, follow=True)
     )
     binding = RoleBinding.objects.get(person=bob, project=risk)
-    desk.post(f"/people/{bob.pk}/roles/{binding.pk}/take")
+    desk.post(f"/people/{bob.pk}/roles/{binding.pk}/take", {"sure": "1"})
     assert not RoleBinding.objects.filter(person=bob).exists()
     crew = team("Crew", bob, roles={"viewer": risk})
     by_team = RoleBinding.objects.get(team=crew)

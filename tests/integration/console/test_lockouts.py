@@ -11,6 +11,7 @@ from apps.governance.queries.organisation import OrganisationView
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding, SecondFactorDemand, Team, TeamMember, User
 from placet.kernel.actor import SYSTEM
+from tests.support import factories
 from tests.support.enrolment import authenticator, signs_in_with
 from tests.support.factories import browser, person, project, team
 from tests.support.page_text import text_of
@@ -51,11 +52,54 @@ def test_the_last_approver_is_removed_by_who_was_told_what_follows(
     first, last = role_of(world, "Vera"), role_of(world, "Vito")
     for binding in (first, last):
         path = page.format(role=binding.pk, person=binding.person_id)
-        asked = NOBODY in sent(desk, path)
-        assert asked is (binding == last), "Vito is left after Vera"
-        assert RoleBinding.objects.filter(pk=binding.pk).exists() is asked
-    assert NOBODY not in sent(desk, path, sure="1")
-    assert not RoleBinding.objects.filter(pk=last.pk).exists()
+        said = sent(desk, path)
+        assert (NOBODY in said) is (binding == last), "Vito is left after Vera"
+        assert f"{binding.person} can no longer decide on releases as approver in Risk" in said
+        assert RoleBinding.objects.filter(pk=binding.pk).exists()
+        assert NOBODY not in sent(desk, path, sure="1")
+        assert not RoleBinding.objects.filter(pk=binding.pk).exists()
+
+
+def test_who_takes_a_role_away_reads_which_releases_nobody_can_approve_then(
+    world: World, desk: Client
+) -> None:
+    world.request("production")
+    world.request("staging")
+    for name, waits in (("Vera", ""), ("Vito", "In Risk / production then 1 release waits for")):
+        path = f"/projects/risk/members/{role_of(world, name).pk}/remove"
+        said = sent(desk, path)
+        assert waits in said and "Risk / staging then" not in said
+        assert ("nobody is left who could give it" in said) is bool(waits)
+        sent(desk, path, sure="1")
+
+
+def test_who_alone_would_hold_two_roles_that_are_asked_is_too_few_then(
+    world: World, desk: Client
+) -> None:
+    asks = ", ".join(f"{{gate: approvals, role: {role}}}" for role in ("reviewer", "approver"))
+    world.policy("production", f"version: 1\ngates: [{asks}]\n")
+    world.request("production")
+    factories.grant(world.people["Rex"], {"approver": world.project})
+    for name in ("Rita", "Vera"):
+        revoke_role(role_of(world, name), actor=SYSTEM)
+    said = sent(desk, f"/projects/risk/members/{role_of(world, 'Vito').pk}/remove")
+    waits = "1 release waits for approvals as approver and reviewer, and too few people are left"
+    assert f"In Risk / production then {waits}" in said
+
+
+def test_a_role_that_is_held_in_another_way_too_is_said_to_stay(world: World, desk: Client) -> None:
+    vera = world.people["Vera"]
+    team("Crew", vera, roles={"approver": world.project})
+    said = sent(desk, f"/projects/risk/members/{role_of(world, 'Vera').pk}/remove")
+    assert "Vera risk stays approver in Risk, by another role or a team." in said
+    viewer = factories.grant(person("Bob"), {"viewer": (world.project, "staging")})
+    bound = RoleBinding.objects.get(person=viewer)
+    said = sent(desk, f"/people/{viewer.pk}/roles/{bound.pk}/take")
+    assert "Bob is no longer viewer in Risk / staging." in said
+    factories.grant(world.people["Vito"], {"approver": (world.project, "staging")})
+    wide = RoleBinding.objects.get(person=world.people["Vito"], environment="")
+    said = sent(desk, f"/projects/risk/members/{wide.pk}/remove")
+    assert "can no longer decide on releases as approver in Risk, unless by another role." in said
 
 
 def test_a_team_that_approves_alone_is_asked_about_too(world: World, desk: Client) -> None:
@@ -106,7 +150,8 @@ def test_the_last_who_can_request_is_removed_by_who_was_told_what_follows(
     for binding in (first, last):
         path = f"/people/{binding.person_id}/roles/{binding.pk}/take"
         assert (nobody in sent(desk, path)) is (binding == last), "Alan is left after Ada"
-        assert RoleBinding.objects.filter(pk=binding.pk).exists() is (binding == last)
+        if binding == first:
+            sent(desk, path, sure="1")
     roles = {"contributor": world.project, "approver": world.project}
     crew = team("Crew", person("Bob"), person("Bea"), roles=roles)
     for name in ("Alan", "Vera", "Vito"):
@@ -127,11 +172,16 @@ def test_a_demand_says_where_nobody_can_approve_until_they_have_a_second_factor(
     assert SecondFactorDemand.objects.filter(role="approver").exists()
 
 
-def test_where_nobody_could_approve_before_nothing_is_asked(world: World, desk: Client) -> None:
+def test_where_nobody_could_approve_before_that_is_not_said_to_follow(
+    world: World, desk: Client
+) -> None:
     for name in ("Vera", "Vito"):
         revoke_role(role_of(world, name), actor=SYSTEM)
     rex = role_of(world, "Rex")
-    assert "After this" not in sent(desk, f"/people/{rex.person_id}/roles/{rex.pk}/take")
+    path = f"/people/{rex.person_id}/roles/{rex.pk}/take"
+    assert "After this" not in sent(desk, path)
+    assert RoleBinding.objects.filter(pk=rex.pk).exists()
+    sent(desk, path, sure="1")
     assert not RoleBinding.objects.filter(pk=rex.pk).exists()
 
 
@@ -139,7 +189,11 @@ def test_who_may_not_remove_is_refused_and_learns_nothing(world: World) -> None:
     revoke_role(role_of(world, "Vera"), actor=SYSTEM)
     last = role_of(world, "Vito")
     said = sent(browser(world.people["Vito"]), f"/projects/risk/members/{last.pk}/remove")
-    assert "After this" not in said and RoleBinding.objects.filter(pk=last.pk).exists()
+    assert (
+        "After this" not in said
+        and "can no longer" not in said
+        and RoleBinding.objects.filter(pk=last.pk).exists()
+    )
 
 
 def test_an_admin_of_one_project_reads_of_no_other(world: World) -> None:

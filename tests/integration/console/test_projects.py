@@ -147,7 +147,7 @@ def test_an_administrator_gives_people_teams_and_programs_roles_and_takes_them_a
     assert "service account" in shown
     held = RoleBinding.objects.get(project=risk, role="approver")
     assert (held.person, held.environment) == (ada, "production")
-    said = sent(admin, f"/projects/risk/members/{held.pk}/remove")
+    said = sent(admin, f"/projects/risk/members/{held.pk}/remove", sure="1")
     assert "Removed from Ada: approver · Risk / production." in said
     assert not RoleBinding.objects.filter(pk=held.pk).exists()
 

@@ -68,7 +68,7 @@ def test_who_leaves_a_team_loses_its_roles(desk: Client) -> None:
     assert not sees_risk(bob)
     assert sees_risk(eve)
     binding = RoleBinding.objects.get(team=crew)
-    desk.post(f"{path}roles/{binding.pk}/take")
+    desk.post(f"{path}roles/{binding.pk}/take", {"sure": "1"})
     assert not sees_risk(eve)
     assert desk.post(f"{path}roles/{binding.pk}/take").status_code == 404
 
