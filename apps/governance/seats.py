@@ -25,7 +25,7 @@ class Shortage:
     people: tuple[str, ...]
 
     def said(self, names: Mapping[str, str]) -> str:
-        """Say how many people are needed, who alone could decide, and what to do."""
+        """Say how many people are needed, who alone could decide, and who mends that."""
         needs = f"{in_words(self.seats)} {'person' if self.seats == 1 else 'people'}"
         more = self.seats - len(self.people)
         others = "somebody else" if more == 1 else f"{in_words(more)} more people"
@@ -33,7 +33,8 @@ class Shortage:
         give = "this role" if len(self.roles) == 1 else one_of
         who = f"only {_listed([names[one] for one in self.people])}" if self.people else "nobody"
         roles = " or ".join(self.roles)
-        return f"Needs {needs}, and {who} could decide as {roles}: give {give} to {others}"
+        gives = f"an access administrator gives {give} to {others}"
+        return f"Needs {needs}, and {who} could decide as {roles}: {gives}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from apps.assurance.queries.as_of import (
     with_stops,
 )
 from apps.console.charts import Timespans, timespans
-from apps.console.queries.page_parts import Link
+from apps.console.queries.page_parts import Link, no_role
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
 from apps.serving.queries import EndpointStatus, statuses_of
@@ -242,6 +242,11 @@ class DeploymentListPage:
     def other(self) -> str:
         """Which other instant may say more."""
         return "Choose another time" if self.typed else "Choose an earlier time"
+
+    @property
+    def why(self) -> str:
+        """Why the reader sees none at any time, where no role of theirs counts."""
+        return "" if self.actor.grants else no_role(self.actor)
 
     @property
     def value(self) -> str:

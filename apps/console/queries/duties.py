@@ -17,7 +17,8 @@ STATES = {
 }
 # how a release is approved where everybody together cannot meet the policy in force
 REPLACING = (
-    "publishing another policy first, as too few people hold the roles that this one requires"
+    "publishing another policy first, as too few people hold the roles that this one requires (an "
+    "access administrator can give them to more)"
 )
 
 

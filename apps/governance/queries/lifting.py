@@ -36,7 +36,8 @@ class Lifting:
     @property
     def says(self) -> str:
         """Until what the release is held, or who can end it; '' where nothing holds it."""
-        return self.for_good or (f"Held until {self.until}" if self.asked else "")
+        ends = ", or it is rejected or withdrawn"
+        return self.for_good or (f"Held until {self.until}{ends}" if self.asked else "")
 
     @property
     def until(self) -> str:

@@ -280,7 +280,10 @@ def test_who_is_not_independent_is_not_among_those_who_can_decide(world: World) 
     bento = world.bento(world.version())
     fields = {"version": bento.version.pk}
     said = gates_of(shown(world, fields), "staging")
-    assert "Needs one person, and nobody could decide as reviewer: give this role to" in said
+    assert (
+        "Needs one person, and nobody could decide as reviewer: an access administrator gives this"
+        in said
+    )
     place_person(world.people["Rita"], line="second", actor=SYSTEM)
     world.live("development", bento)
     client = browser(world.people["Ada"])

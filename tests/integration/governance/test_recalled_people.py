@@ -174,7 +174,10 @@ def test_whoever_requests_is_told_that_nobody_could_decide(world: World) -> None
     alone(world)
     bento = world.bento(world.version())
     page = shown(world, "Ada", f"/releases/new/?version={bento.version_id}")
-    assert "Needs one person, and nobody could decide as approver: give this role to" in page
+    assert (
+        "Needs one person, and nobody could decide as approver: an access administrator gives this"
+        in page
+    )
 
 
 def test_who_is_the_only_approver_left_is_told_why_nobody_publishes(world: World) -> None:

@@ -27,6 +27,7 @@ from tests.support.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 ASKS = "request_changes"
+ENDS = ", or it is rejected or withdrawn"
 TWO = "version: 1\ngates: [{gate: approvals, role: reviewer, count: 2}]\n"
 
 
@@ -178,11 +179,11 @@ def test_whose_role_waits_for_a_second_factor_is_not_said_to_decide_again(world:
     assert [p.name for p in view.may_decide_again] == ["Rita risk"]
     demand_second_factor("reviewer", actor=SYSTEM)
     view = release_view(release.pk, world.ada)
-    assert view.lifting.says == "Held until Rita risk, who cannot decide yet, lifts that"
+    assert view.lifting.says == f"Held until Rita risk, who cannot decide yet, lifts that{ENDS}"
     assert (view.may_decide_again, view.may_still_decide) == ((), ())
     assert [p.needs for p in view.who_opens[-2]] == ["cannot decide yet"]
     factories.grant(world.people["Rita"], {"viewer": world.project})
-    assert held(release, world) == "Held until Rita risk withdraws that"
+    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
 
 
 def test_who_was_recalled_or_is_not_asked_only_withdraws_it(world: World) -> None:
@@ -191,10 +192,10 @@ def test_who_was_recalled_or_is_not_asked_only_withdraws_it(world: World) -> Non
     operator = factories.actor_of(factories.person("Oda", {"operator": None}))
     recall(kind="person", what=world.rita.id, reason="coerced", actor=operator)
     Decision.objects.filter(pk=made.pk).update(voided_reason="")  # by somebody's own hand
-    assert held(release, world) == "Held until Rita risk withdraws that"
+    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
     other = world.request("staging", endpoint="other")
     world.decide(other, world.vera, ASKS)  # as approver, of whom no approval is asked
-    assert held(other, world) == "Held until Vera risk withdraws that"
+    assert held(other, world) == f"Held until Vera risk withdraws that{ENDS}"
 
 
 def test_what_nobody_can_lift_says_who_can_end_it(world: World) -> None:

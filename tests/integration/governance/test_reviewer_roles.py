@@ -98,7 +98,7 @@ def test_who_alone_holds_two_roles_that_are_asked_is_said_to_be_one_too_few(
     release, ada = world.request("production"), world.people["Ada"]
     said = (
         "Needs two people, and only Olga could decide as product-reviewer or security-reviewer: "
-        "give one of these roles to somebody else"
+        "an access administrator gives one of these roles to somebody else"
     )
     assert release_view(release.pk, world.ada).too_few_people == said
     page = text_of(factories.browser(ada).get(f"/releases/{release.pk}/").content.decode())

@@ -18,7 +18,8 @@ class Reader:
     """Somebody who may do these things everywhere."""
 
     def __init__(self, *may: str) -> None:
-        self.may = may
+        self.may = self.grants = may
+        self.withheld = ()
 
     def can(self, permission: str, scope: Scope) -> bool:
         return permission in self.may
@@ -116,3 +117,6 @@ def test_where_there_was_no_endpoint_another_time_is_named_that_may_say_more(
     reader: Any = Reader()
     found = DeploymentListPage([], NOON, typed, "", reader, project)
     assert (found.nothing, found.other) == (said, other)
+    assert found.why == "You have no project role yet: ask an access administrator for one."
+    seeing: Any = Reader("endpoint.view")
+    assert DeploymentListPage([], NOON, typed, "", seeing, project).why == ""

@@ -47,14 +47,15 @@ def test_how_an_environment_stands(
             True,
             2,
             "could do it, but only by publishing another policy first, as too few people hold the "
-            "roles that this one requires:",
+            "roles that this one requires (an access administrator can give them to more):",
         ),
         (
             1,
             True,
             1,
             "could do it, fewer than required, but only by publishing another policy first, as too "
-            "few people hold the roles that this one requires:",
+            "few people hold the roles that this one requires (an access administrator can give "
+            "them to more):",
         ),
         (None, False, None, "No smaller group was found."),
     ],

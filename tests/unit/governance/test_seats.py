@@ -22,31 +22,31 @@ def seats(text: str) -> list[Seat]:
         (
             "product:o approver:o",
             [
-                "Needs two people, and only Olga could decide as approver or product: give one of "
-                "these roles to somebody else"
+                "Needs two people, and only Olga could decide as approver or product: an access "
+                "administrator gives one of these roles to somebody else"
             ],
         ),
         (
             "product:op security:op approver:op",
             [
                 "Needs three people, and only Olga and Pia could decide as approver or product or "
-                "security: give one of these roles to somebody else"
+                "security: an access administrator gives one of these roles to somebody else"
             ],
         ),
         (
             "product:o product:o product:o",
             [
-                "Needs three people, and only Olga could decide as product: give this role to two "
-                "more people"
+                "Needs three people, and only Olga could decide as product: an access "
+                "administrator gives this role to two more people"
             ],
         ),
         (
             "product: approver:o approver:o security:q",
             [
-                "Needs one person, and nobody could decide as product: give this role to somebody "
-                "else",
-                "Needs two people, and only Olga could decide as approver: give this role to "
-                "somebody else",
+                "Needs one person, and nobody could decide as product: an access administrator "
+                "gives this role to somebody else",
+                "Needs two people, and only Olga could decide as approver: an access "
+                "administrator gives this role to somebody else",
             ],
         ),
     ],
