@@ -180,7 +180,8 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
 
 
-# Severities of RFC 5424 by what happened, the last word of a kind before its version.
+# Severities of RFC 5424 by what happened: the second word of a kind, or both of its words where
+# others mean something else by the second.
 ERROR, WARNING, NOTICE, INFORMATIONAL = 3, 4, 5, 6
 SEVERITIES = {
     ERROR: ("blocked", "checkpoint_ahead", "state_ahead", "ahead", "forked", "contradicted"),
@@ -191,7 +192,8 @@ SEVERITIES = {
         "refused",
         "aborted",
         "aborting",
-        "opened",
+        "alert.opened",
+        "break_glass.opened",
         "reported_error",
         "revoked",
         "requests_taken_back",
@@ -220,5 +222,6 @@ _SEVERITY = {word: level for level, words in SEVERITIES.items() for word in word
 
 def severity(kind: str) -> int:
     """Return the severity of a kind of event, e.g. ``release.rejected.v1``."""
-    words = kind.split(".")
-    return _SEVERITY.get(words[1], INFORMATIONAL) if len(words) > 1 else INFORMATIONAL
+    family, _, rest = kind.partition(".")
+    word = rest.split(".")[0]
+    return _SEVERITY.get(f"{family}.{word}", _SEVERITY.get(word, INFORMATIONAL))

@@ -8,6 +8,8 @@ import time
 from email.errors import MessageError
 from smtplib import SMTPException
 
+import structlog
+
 from apps.identity.models import User
 from apps.identity.queries import actor_for_user
 from apps.jobs.actions import enqueue
@@ -16,8 +18,10 @@ from apps.notices import actions, queries
 from apps.notices.letters import letter
 from apps.notices.models import Notice
 from apps.notices.queries.concerning import may_be_mailed
+from placet.kernel.actor import Actor
 from placet.kernel.faults import crash_point
 
+log = structlog.get_logger(__name__)
 SLICE = 6.0  # seconds in which one job begins to send
 # a server that does not take it, or what no mail can be written of: either is tried for a day
 CANNOT = (OSError, SMTPException, MessageError, ValueError)
@@ -51,20 +55,36 @@ def _send(notices: list[Notice], job: LeasedJob) -> int:
     """Send one mail with those of ``notices`` that still concern their person."""
     person = User.objects.get(pk=notices[0].person_id)
     actor, reached = actor_for_user(person), may_be_mailed(person)
-    told = [one for one in notices if reached and queries.still_concerns(one, actor)]
-    dropped = [one for one in notices if one not in told]
+    concerns = {one.pk: reached and _concerns(one, actor) for one in notices}
+    told, dropped, unread = (
+        [one for one in notices if concerns[one.pk] is it] for it in (True, False, None)
+    )
     if dropped:
         actions.settle(dropped, "dropped", job=job)
+    if unread:
+        actions.settle(unread, "refused", error="unreadable", job=job)
     if not told:
         return 0
     try:
         letter(told, person, actor).send()
-    except CANNOT as error:
+    except Exception as error:  # nobody else's mail waits for this one
+        if not isinstance(error, CANNOT):
+            log.exception("letter_not_written", person=person.pk)
         actions.settle(told, "refused", error=type(error).__name__, job=job)
         return 0
     crash_point("notices.after_send")
     actions.settle(told, "sent", job=job)
     return 1
+
+
+def _concerns(notice: Notice, actor: Actor) -> bool | None:
+    """Tell whether it still concerns its person; ``None`` where that cannot be asked, as of a kind
+    that a newer worker wrote down: it is tried for a day, and holds nobody's mail up."""
+    try:
+        return queries.still_concerns(notice, actor)
+    except Exception:
+        log.exception("notice_not_read", notice=notice.pk, kind=notice.kind)
+        return None
 
 
 def look_after(job: LeasedJob) -> dict[str, int]:

@@ -39,7 +39,7 @@ def still_concerns(notice: Notice, actor: Actor) -> bool:
     """Tell whether ``actor``, whose notice it is, may see what it leads to, wants mail of it, and
     whether what waited for them still does."""
     wanted = wants(notice.person_id, notice.kind, notice.project)
-    return wanted and _STILL[notice.kind](notice, actor)
+    return wanted and STILL[notice.kind](notice, actor)
 
 
 def _sees_release(notice: Notice, actor: Actor) -> bool:
@@ -91,7 +91,7 @@ def _tokens(actor: Actor) -> QuerySet[Any]:
     return own_tokens(actor).filter(revoked_at=None)
 
 
-_STILL: Mapping[str, Question] = {
+STILL: Mapping[str, Question] = {
     "review": _decides,
     "emergency": _among(glasses_awaiting),
     "policy": _among(publishable_drafts),

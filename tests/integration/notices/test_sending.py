@@ -31,6 +31,7 @@ from apps.notices import telling
 from apps.notices.actions import choose, watch_project
 from apps.notices.models import Notice, NoticeState, Preference, Reading, Watch
 from apps.notices.queries import LOOK
+from apps.notices.queries.concerning import STILL
 from apps.notices.rules import KINDS
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -384,6 +385,49 @@ def test_a_mail_that_cannot_be_written_is_given_up_after_a_day(post: Post, setti
     assert [one["To"] for one in server.messages] == [post.people["Rita"].email]
 
 
+def test_a_notice_that_cannot_be_read_holds_nobody_elses_mail_up(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rex, still = post.world.rex.id, telling.queries.still_concerns
+
+    def broken(notice: Notice, actor: Any) -> bool:
+        if notice.person_id == rex:
+            raise KeyError(notice.kind)
+        return still(notice, actor)
+
+    monkeypatch.setattr(telling.queries, "still_concerns", broken)
+    post.world.request("staging")
+    post.read()
+    assert [name for name, _ in post.mails()] == ["Rita"]
+    row = Notice.objects.get(person=rex)
+    assert (row.state, row.error) == (NoticeState.WAITING, "unreadable")
+    post.later(days=2)
+    row.refresh_from_db()
+    assert row.state == NoticeState.FAILED, "given up after a day"
+
+
+def test_a_letter_that_cannot_be_written_holds_nobody_elses_mail_up(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rex, write = post.world.rex.id, telling.letter
+
+    def broken(notices: list[Notice], person: User, actor: Any) -> Any:
+        if person.pk == rex:
+            raise KeyError("headline")
+        return write(notices, person, actor)
+
+    monkeypatch.setattr(telling, "letter", broken)
+    post.world.request("staging")
+    post.read()
+    assert [name for name, _ in post.mails()] == ["Rita"]
+    row = Notice.objects.get(person=rex)
+    assert (row.state, row.error) == (NoticeState.WAITING, "KeyError")
+
+
+def test_every_kind_of_notice_is_asked_whether_it_still_concerns() -> None:
+    assert set(STILL) == set(KINDS)
+
+
 def test_who_is_asked_for_a_review_in_two_ways_reads_of_it_once_where_and_until_when(
     post: Post,
 ) -> None:
@@ -393,7 +437,8 @@ def test_who_is_asked_for_a_review_in_two_ways_reads_of_it_once_where_and_until_
     post.read()
     subject = "[Placet] A release needs your review: release 1 of churn:1"
     assert post.mails() == [("Rex", subject), ("Rita", subject)]
-    rex, rita = (str(message.body) for message in mail.outbox)
+    bodies = {message.to[0]: str(message.body) for message in mail.outbox}
+    rex, rita = (bodies[post.people[name].email] for name in ("Rex", "Rita"))
     assert rex.count("A release needs your review") == 1
     assert f"Ada risk asked you, due {due:%d %B %H:%M} UTC" in rex and "asked you" not in rita
     for body in (rex, rita):

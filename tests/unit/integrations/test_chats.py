@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from apps.integrations.chat_messages import MOST, SPACE, ChatMessage, dead, message
-from apps.integrations.chat_requests import MODULES, Paper, chat_request
+from apps.integrations.chat_requests import MODULES, Paper, Unsent, chat_request
 from apps.integrations.chats import CHATS, SERVICES, chat_parts
 from apps.integrations.models import WebhookService
 from apps.integrations.rules import WebhookTerms, webhook_faults
@@ -154,6 +154,25 @@ def test_each_chat_is_told_in_its_own_way() -> None:
         {"type": "TextBlock", "text": plain, "style": "default", "wrap": True, "id": "body"}
     ]
     assert card["content"]["msteams"] == {"width": "full"}
+
+
+@pytest.mark.parametrize("service", sorted(GOOD))
+def test_a_chat_whose_library_would_send_by_itself_is_refused(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Sending(Paper):
+        @staticmethod
+        def post(url: str, **ways: object) -> Any:
+            asked.append(url)
+            raise Unsent
+
+    for module in MODULES:
+        monkeypatch.setattr(module, "requests", Sending)
+    with pytest.raises(OutboundFailed):
+        chat_request(service, GOOD[service], TOLD)
+    assert asked == []
 
 
 @pytest.mark.parametrize("service", sorted(GOOD))

@@ -146,15 +146,22 @@ def test_a_test_holds_nothing_of_the_log() -> None:
         "stream.blocked.v1",
         "witness.forked.v1",
         "recall.contradicted.v1",
+        "alert.opened.v1",
+        "break_glass.opened.v1",
+        "discussion.opened.v1",
+        "promotion.opened.v1",
     ],
 )
 def test_what_is_grave_is_said_to_be(kind: str) -> None:
     message = parse(frames(syslog(Batch(ORIGIN, 0, (leaf(0, kind=kind),)), "h").body)[0])
-    assert message.severity == {"access": 4, "release": 5}.get(kind.split(".")[0], 3)
+    warns, usual = dict.fromkeys(("access", "alert", "break_glass"), 4), ("discussion", "promotion")
+    by_family = {"release": 5, **warns, **dict.fromkeys(usual, 6)}
+    assert message.severity == by_family.get(kind.split(".")[0], 3)
     assert message.id == kind
 
 
 def test_every_word_that_has_a_severity_is_one_that_happens() -> None:
-    happens = {name.split(".")[1] for name in kinds()}
+    words = [name.split(".") for name in kinds()]
+    happens = {word[1] for word in words} | {".".join(word[:2]) for word in words}
     assert not {word for words in SEVERITIES.values() for word in words} - happens
     assert max(len(name) for name in kinds() if not name.startswith("test.")) <= 32
