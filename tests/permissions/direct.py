@@ -40,6 +40,7 @@ from apps.builds.actions import request_samples
 from apps.builds.models import Build
 from apps.console.queries.activity import activity_page
 from apps.console.queries.discussed import thing
+from apps.console.queries.empty_lists import empty_list
 from apps.console.queries.environment_page import EnvironmentPage, environment_page
 from apps.console.queries.events import people_in
 from apps.console.queries.exports import TABLES
@@ -799,6 +800,12 @@ QUESTIONS = [
         lambda t, who: deciders(
             with_deciders(Environment.objects.filter(pk=t.staging.pk)).get(), who
         ),
+    ),
+    Direct(
+        "be told that a project is there by a list of it that is empty",
+        "stranger",
+        None,
+        lambda t, who: empty_list(who, "releases", "release.view", t.staging.project.slug).project,
     ),
     Direct(
         "be told who holds roles that do not decide",

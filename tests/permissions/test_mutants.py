@@ -47,6 +47,9 @@ SAID = {
     "apps/console/views/duties.py can_somewhere",  # why an empty page is empty
     "apps/console/queries/home_page.py can",  # where an empty page leads
     "apps/console/queries/page_parts.py can_somewhere",  # who makes the first project
+    "apps/console/queries/page_parts.py can",  # that there is none, or none that is seen
+    "apps/console/queries/empty_lists.py can",  # why an empty list is empty
+    "apps/console/queries/empty_lists.py can_somewhere",
     "apps/console/queries/log_search.py can",  # that there are events which are not visible
     "apps/console/queries/home_page.py can_somewhere",
     "apps/console/queries/policy_revision.py can",  # what a link to drafts says
