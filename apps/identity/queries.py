@@ -16,7 +16,7 @@ from django.db.models import (
     OuterRef,
     Q,
 )
-from django.db.models.functions import Coalesce, JSONArray
+from django.db.models.functions import JSONArray
 
 from apps.audit.models import Audited
 from apps.audit.queries.vouched_rows import is_logged, last_logged
@@ -382,14 +382,12 @@ def visible_roles(actor: Actor) -> models.QuerySet[RoleBinding]:
 
 def role_to_take(pk: str, actor: Actor, **of: models.Model) -> Any:
     """Return a role that :func:`visible_roles` has, with whether the person who holds it ``stays``
-    in it there by another of theirs or a team's, and whether they hold it in some place ``inside``
-    (of no other project is anything said; a team and a program hold it but once)."""
+    in it there by another of theirs or a team's, of those that ``actor`` sees."""
     own = Q(person=OuterRef("person")) | Q(team__memberships__person=OuterRef("person"))
-    more = RoleBinding.objects.exclude(pk=OuterRef("pk")).filter(own, role=OuterRef("role"))
+    more = visible_roles(actor).exclude(pk=OuterRef("pk")).filter(own, role=OuterRef("role"))
     here = Q(environment="") | Q(environment=OuterRef("environment"))
     wide = more.filter(Q(project=None) | Q(here, project=OuterRef("project")))
-    inside = more.filter(project=Coalesce(OuterRef("project"), "project"))
-    rows = visible_roles(actor).annotate(stays=Exists(wide), inside=Exists(inside))
+    rows = visible_roles(actor).annotate(stays=Exists(wide))
     if row := rows.filter(pk=pk, **of).first():
         return row
     raise NotFound

@@ -120,18 +120,24 @@ def _who_holds(actor: Actor, permissions: Sequence[str], scope: Scope | None) ->
     know them; '' where that is nobody, or it may be held anywhere."""
     if scope is None:
         return ""
-    told = {role for roles in roles_told(actor, scope) for role in roles}
-    roles = told & {role for p in permissions for role in roles_with(p)}
-    names = _holders(roles, scope).exclude(pk=actor.accountable) if roles else None
+    asked = {role for p in permissions for role in roles_with(p)}
+    here, everywhere = (
+        asked & {role for roles in roles_told(actor, where) for role in roles}
+        for where in (scope, Scope())  # who knows the one need not know the other
+    )
+    names = _holders(here, everywhere, scope).exclude(pk=actor.accountable) if here else None
     named = list(names.values_list("name", flat=True)) if names is not None else []
     return f"; {a_few(named)} {'holds' if len(named) == 1 else 'hold'} it" if named else ""
 
 
-def _holders(roles: Collection[str], scope: Scope) -> QuerySet[User]:
-    """Return by name the active people who hold any of ``roles`` in all of ``scope``, themselves or
-    in a team, without those whose role waits for a second factor, or who have no name."""
-    here = Q(project=scope.project, environment__in=["", scope.environment or ""])
-    held = RoleBinding.objects.filter(Q(project=None) | here, role__in=roles)
+def _holders(here: Collection[str], everywhere: Collection[str], scope: Scope) -> QuerySet[User]:
+    """Return by name the active people who hold any of the roles ``here`` in all of ``scope``, or
+    any of those ``everywhere``, themselves or in a team, without those whose role waits for a
+    second factor, or who have no name."""
+    place = Q(project=scope.project, environment__in=["", scope.environment or ""])
+    held = RoleBinding.objects.filter(
+        Q(place, role__in=here) | Q(project=None, role__in=everywhere)
+    )
     held = held.annotate(who=Coalesce("person", "team__memberships__person"))
     given = held.exclude(withheld(OuterRef("who"))).exclude(who=None)
     people = User.objects.filter(pk__in=given.values("who"), is_active=True)

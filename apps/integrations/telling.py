@@ -13,6 +13,7 @@ from apps.integrations.models import (
     BY_ITSELF,
     Webhook,
     WebhookDelivery,
+    WebhookFault,
     WebhookReason,
     WebhookState,
 )
@@ -123,7 +124,8 @@ def watch() -> dict[str, int]:
 
 def _finding(hook: Webhook) -> AlertFinding:
     why, last = WebhookReason(hook.reason).label, fault_words(hook)
-    if last and hook.reason == WebhookReason.FAILING:
+    tells = hook.fault != WebhookFault.FORMER  # which may name what only the webhook's page shows
+    if last and tells and hook.reason == WebhookReason.FAILING:
         why = f"{why} ({last[0].lower()}{last[1:]})"
     return AlertFinding(
         AlertKind.WEBHOOK_DISABLED,

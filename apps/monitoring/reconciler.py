@@ -178,11 +178,10 @@ def judge_replicas(status: EndpointStatus, sweep: Sweep, at: datetime) -> None:
     if not status.node.alive:
         sweep.unknown.add(key)
         return
+    row = reported_revisions(endpoint.target.node).get(status.live.revision.pk)
+    fault = replicas_fault(row, status.live.revision.replicas, at)
     if (since := status.node.unreached_since) is not None:
-        fault = unreached_fault(status.node.unreached, since, at)
-    else:
-        row = reported_revisions(endpoint.target.node).get(status.live.revision.pk)
-        fault = replicas_fault(row, status.live.revision.replicas, at)
+        fault = unreached_fault(status.node.unreached, since, at) or fault or None
     if fault is None:
         sweep.unknown.add(key)
     elif fault:

@@ -32,8 +32,7 @@ def _for_holder(row: Any) -> str:
     who = f"Who is in the team {subject}" if row.team_id else str(subject)
     if row.stays:
         return f"{who} stays {row.role} in {where}, by another role or a team"
-    in_part = row.inside and not row.environment
-    unless = ", unless by another role" if row.team_id or in_part else ""
+    unless = "" if row.service_account_id else ", unless by another role"  # perhaps one not seen
     if decides:
         return f"{who} can no longer decide on releases as {row.role} in {where}{unless}"
     return f"{who} is no longer {row.role} in {where}{unless}"

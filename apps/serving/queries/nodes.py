@@ -49,6 +49,8 @@ def node_status(node: Node, at: datetime | None = None) -> NodeStatus:
     heard = node.heard_at
     alive = heard is not None and ((at or now()) - heard).total_seconds() < ALIVE_SECONDS
     proxy: ProxyReport = node.report.get("proxy", NOT_SEEN)
+    since = datetime.fromisoformat(proxy["since"]) if proxy["since"] else heard
+    since = min(since, heard) if since and heard else None  # the node's own clock may be ahead
     unreached = why_unreached(proxy, node.platform.get("port", 0)) if alive else ""
     return NodeStatus(
         id=node.pk,
@@ -59,7 +61,7 @@ def node_status(node: Node, at: datetime | None = None) -> NodeStatus:
         errors=(*node.left_out, *node.report.get("errors", [])),
         fault=node.fault,
         unreached=unreached,
-        unreached_since=datetime.fromisoformat(proxy["since"]) if unreached else None,
+        unreached_since=since if unreached else None,
     )
 
 

@@ -144,6 +144,7 @@ def test_who_may_know_them_is_told_who_holds_the_role_and_could_do_it(risk: Proj
     person("Otto", {"operator": risk})
     person("Otis", {"operator": (risk, "staging")})
     person("Ella", {"operator": project("other")})
+    person("Odo", {"operator": None})  # whom Aude, who sees the access of Risk alone, may not know
     assert told(token, managing[0], **managing[1])[1] == f"{alone}; Otto holds it"
     for name in ("Olga", "Omar"):
         person(name, {"operator": risk})
