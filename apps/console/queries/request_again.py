@@ -20,7 +20,7 @@ from apps.console.templatetags.placet import state_word
 from apps.governance.events import RELEASE_REQUESTED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
-from apps.governance.queries.deciders import NAMELESS
+from apps.governance.queries.people import NAMELESS
 from apps.governance.queries.presets import Preset, common_presets, in_a_line, own_presets
 from apps.registry.events import VERSION_CARD_CHANGED
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState

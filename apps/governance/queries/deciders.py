@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, DenseRank, JSONArray
 
 from apps.governance import rules
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.people import NamedPerson
+from apps.governance.queries.people import NAMELESS, NamedPerson
 from apps.governance.rules import PolicyState
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of
@@ -26,7 +26,6 @@ from apps.serving.hooks import keeper
 from placet.kernel.actor import Actor, Scope
 
 MOST = 20  # of a role that are read, which is as many as a gate may ask for
-NAMELESS = "somebody without a name"  # an e-mail address is not for everybody who sees releases
 
 
 @dataclass(frozen=True, slots=True)

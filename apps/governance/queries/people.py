@@ -32,6 +32,7 @@ from placet.kernel.actor import SYSTEM, Actor, Scope
 from placet.kernel.subqueries import among
 
 ASKED = "requested changes"  # what is told of who did: they decide again when they are content
+NAMELESS = "somebody without a name"  # an e-mail address is not for everybody who sees releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
         if row.is_active and roles:
             absence = not_signed_in(row.reactivated_at) if row.absent else ""
             lacks = tuple(row.demanding), row.signs, absence, row.recalled
-            deciders.append(NamedPerson(row.pk, names[row.pk], roles, *lacks))
+            deciders.append(NamedPerson(row.pk, row.name or NAMELESS, roles, *lacks))
     if services := {i for i in wanted if i.startswith("svc_")}:
         names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))
     return ReleasePeople(names, tuple(deciders))
