@@ -75,7 +75,7 @@ def test_changes_are_requested_answered_by_a_newer_version_and_approved(
     asker.get_by_role("link", name="Release 2 (churn:2)").wait_for()
     asker.get_by_role("button", name="Withdraw…").click()
     asker.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
-    asker.get_by_text("Withdrawn.").first.wait_for()
+    asker.get_by_text("Withdrawn.", exact=True).first.wait_for()
     assert Release.objects.get(pk=first.pk).state == "withdrawn"
     assert errors == []
 
