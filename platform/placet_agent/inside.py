@@ -18,6 +18,7 @@ from typing import Any
 
 TRIED = frozenset({"1.4.40"})  # versions of BentoML whose worker was tried on a socket
 NOT_ON_A_SOCKET = 78  # the status that asks for a port
+KEEP_ALIVE = str(10 * 365 * 24 * 3600)  # seconds: who asks closes a connection, never the replica
 BACKLOG = "4096"  # as the socket was made: listening again with less would shrink it
 
 
@@ -36,7 +37,8 @@ def on_socket(bento: str, fd: str) -> None:
     if not alone(service):
         sys.exit(NOT_ON_A_SOCKET)
     words = [bento, "--fd", fd, "--service-name", service.name]
-    worker([*words, "--worker-id", "1", "--backlog", BACKLOG])
+    words += ["--worker-id", "1", "--backlog", BACKLOG, "--timeout-keep-alive", KEEP_ALIVE]
+    worker(words)
 
 
 def alone(service: Any) -> bool:

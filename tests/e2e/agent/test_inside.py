@@ -4,7 +4,9 @@ A Bento that the worker alone cannot serve is found out by its first start, and 
 ``bentoml serve`` behind a link, apart from the network all the same.
 """
 
+import time
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from placet_agent import inside
 from placet_agent.loop import Options
+from placet_agent.process.holding import connect
 from placet_agent.state.data_dir import Home
 from placet_agent.state.joining import join
 from tests.e2e.agent.test_real_bentos import offer
@@ -24,6 +27,7 @@ from tests.support.models import Trained
 from workers.builder.pinned import BENTOML
 
 pytestmark = [pytest.mark.e2e]
+UVICORN_KEEPS = 5  # seconds, unless it is told
 ALONE = b"""from pathlib import Path
 
 import bentoml
@@ -102,9 +106,28 @@ def test_each_kind_of_bento_is_served_apart(platform: Platform, port: int, tmp_p
         assert (name, report["isolation"], report["restarts"]) == (name, isolation, 0)
         assert call(port, "greet", name="Ada", times=2) == {"text": "Hello Ada Hello Ada"}
         assert call(port, "interfaces", name="any") == ["lo"]
+        if name == "alone":
+            assert_kept(tmp_path / "node/haproxy/sockets" / replica_of(tmp_path, number) / "http")
         for probe in ("healthz", "livez", "readyz", "metrics"):
             answer = httpx.get(f"http://127.0.0.1:{port}{PATH}/{probe}", timeout=10)
             assert answer.status_code == 200, (name, probe)
+
+
+def replica_of(folder: Path, number: int) -> str:
+    """Return the name of the replica of a revision."""
+    (record,) = (folder / "node/replicas").glob(f"rev_{number}-*.json")
+    return record.stem
+
+
+def assert_kept(path: Path) -> None:
+    """Ask over one connection, and again when uvicorn would have closed it by itself."""
+    with connect(path, 10) as wire:
+        for seconds in (0, UVICORN_KEEPS + 1):
+            time.sleep(seconds)
+            wire.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = HTTPResponse(wire)
+            answer.begin()
+            assert (answer.status, answer.read()) == (200, b"\n")
 
 
 def call(port: int, api: str, **given: Any) -> Any:
