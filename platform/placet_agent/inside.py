@@ -50,7 +50,9 @@ def leave_out_what_is_done_twice() -> None:
     from _bentoml_impl.server.app import ServiceAppFactory  # type: ignore[import-not-found]
     from bentoml._internal.server.http.access import AccessLogMiddleware
     from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
-    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.instrumentation.asgi import (  # type: ignore[import-not-found]
+        OpenTelemetryMiddleware,
+    )
     from starlette.middleware import Middleware
 
     twice = (AccessLogMiddleware, OpenTelemetryMiddleware, RunnerTrafficMetricsMiddleware)

@@ -177,14 +177,7 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
 def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "frontend clients"
     yield f"  # layout {LAYOUT}"
-    # Not HTTP/2, which a client may begin unasked: over a connection of it a HAProxy that was
-    # replaced is asked again and again, by its old keys and routes.
-    bind = f"  bind {settings.bind}:{settings.port} proto h1"
-    if settings.certificate:
-        yield f"  # certificate {settings.certificate}"
-        yield f"{bind} ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
-    else:
-        yield bind
+    yield from _bind(settings)
     yield f"  {traffic.SINK} info"
     yield "  option idle-close-on-response"
     yield "  option forwardfor"
@@ -216,6 +209,17 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield from traffic.answers()
     yield f"  http-request set-header Connection close if {{ var(txn.be),map({ONCE}) -m found }}"
     yield "  use_backend %[var(txn.be)]"
+
+
+def _bind(settings: Settings) -> Iterator[str]:
+    # Not HTTP/2, which a client may begin unasked: over a connection of it a HAProxy that was
+    # replaced is asked again and again, by its old keys and routes.
+    bind = f"  bind {settings.bind}:{settings.port} proto h1"
+    if settings.certificate:
+        yield f"  # certificate {settings.certificate}"
+        yield f"{bind} ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
+    else:
+        yield bind
 
 
 def _keys() -> Iterator[str]:
