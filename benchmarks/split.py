@@ -121,7 +121,7 @@ def answering(folder: Path) -> Iterator[tuple[int, int, int, int]]:
         text += f"frontend {name}\n  bind 127.0.0.1:{port}\n"
         text += f"  http-request return status 200 content-type text/plain string {name}\n"
     gateway = PLAIN + f"frontend f\n  bind 127.0.0.1:{plain}\n  default_backend b\nbackend b\n"
-    gateway += f"  option http-server-close\n  http-reuse never\n  server s 127.0.0.1:{stable}\n"
+    gateway += f"  http-reuse always\n  server s 127.0.0.1:{stable}\n"
     with ExitStack() as stack:
         for name, config in (("servers", text), ("gateway", gateway)):
             (folder / name).mkdir()
@@ -137,11 +137,9 @@ class Gateway:
     def __init__(self, folder: Path, stable: int, candidate: int) -> None:
         self.port = free_port()
         self.proxy = Proxy(folder, Settings(port=self.port, bind="127.0.0.1"), find_binary())
-        entry = self.proxy.table.ensure_endpoint("end_1", PATH)
-        self.proxy.table.ensure_server(entry, "rev_1", "one", stable)
-        self.proxy.table.ensure_server(entry, "rev_2", "two", candidate)
-        entry.stable, entry.candidate = "rev_1", "rev_2"
-        self.entry = entry
+        self.entry = entry = self.proxy.table.ensure_endpoint("end_1", PATH)
+        self.replicas = {"rev_1": ("one", stable), "rev_2": ("two", candidate)}
+        entry.stable, entry.candidate = self.replicas
 
     @property
     def pid(self) -> int:
@@ -150,8 +148,12 @@ class Gateway:
         assert ref is not None
         return ref.pid
 
-    def split(self, unit: UnitSource | None, weight: int, copies: int = 0) -> None:
+    def split(
+        self, unit: UnitSource | None, weight: int, copies: int = 0, *, keeps: bool = True
+    ) -> None:
         """Have HAProxy split so, and copy so many requests of 10,000."""
+        for revision, (name, port) in self.replicas.items():
+            self.proxy.table.ensure_server(self.entry, revision, name, port, keeps=keeps)
         self.entry.unit, self.entry.salt, self.entry.weight = unit, SALT, weight
         self.entry.copies, self.entry.mirrored = copies, "rev_2" if copies else ""
         self.proxy.ensure_running()
@@ -183,19 +185,21 @@ def on_cpu(pid: int) -> float:
 def rates(gateway: Gateway, plain: tuple[int, int], count: int, rounds: int) -> dict[str, float]:
     """Return the requests for each second of processor time, the best of all rounds.
 
-    Of a plain HAProxy, of each split at 10 %, and of the one by header with 10 % copied. HAProxy
-    has one thread, so this is what it can do; the client in Python is slower than any of them.
+    Of a plain HAProxy, of each split at 10 %, of the one per request over a new connection to the
+    replica each time (``anew``), and of the one by header with 10 % copied. HAProxy has one
+    thread, so this is what it can do; the client in Python is slower than any of them.
     """
     units = [f"user-{number}" for number in range(count)]
-    kinds = {name: (source, 0) for name, source in SOURCES.items()}
-    kinds["copied"] = (SOURCES["by_header"], 1_000)
+    kinds = {name: (source, 0, True) for name, source in SOURCES.items()}
+    kinds["anew"] = (None, 0, False)
+    kinds["copied"] = (SOURCES["by_header"], 1_000, True)
     found: dict[str, list[float]] = {name: [] for name in ("plain", *kinds)}
     for _ in range(rounds):
         for name in found:
             port, pid = plain
             if name != "plain":
-                source, copies = kinds[name]
-                gateway.split(source, 1_000, copies)
+                source, copies, keeps = kinds[name]
+                gateway.split(source, 1_000, copies, keeps=keeps)
                 port, pid = gateway.port, gateway.pid
             begun = on_cpu(pid)
             assert sum(1 for _ in answers(port, units)) == count

@@ -281,7 +281,7 @@ class Reconciler:
                 continue
             try:
                 server = self.proxy.table.ensure_server(
-                    entry, revision.id, replica.id, replica.address
+                    entry, revision.id, replica.id, replica.address, keeps=replica.record.keeps
                 )
             except Full as error:
                 control.full = str(error)

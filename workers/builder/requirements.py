@@ -7,7 +7,7 @@ from packaging.utils import canonicalize_name
 
 from apps.registry.formats import FORMATS
 from workers.builder.errors import BuildFailed
-from workers.builder.pinned import BENTOML
+from workers.builder.pinned import BENTOML, SERVING
 
 MAX_REQUIREMENTS = 200
 MAX_LENGTH = 200
@@ -40,7 +40,8 @@ def parse(text: str) -> Requirement:
 def gather(
     requirements: Iterable[str], model_format: str, *, accelerate: bool = False
 ) -> list[str]:
-    """Return the sorted inputs of a lock: the version's, the format's, and the pinned BentoML."""
+    """Return the sorted inputs of a lock: the version's, the format's, the pinned BentoML and what
+    it serves with, where the version does not ask for another of that."""
     parsed = [parse(text) for text in requirements]
     if len(parsed) > MAX_REQUIREMENTS:
         raise BuildFailed(f"A version may have at most {MAX_REQUIREMENTS} requirements")
@@ -52,4 +53,5 @@ def gather(
     for need in (*kind.packages, *more):
         if not names & {need, kind.instead.get(need, need)}:
             lines.add(need)
+    lines.update(each for each in SERVING if each.partition("==")[0] not in names)
     return sorted({*lines, BENTOML})

@@ -26,12 +26,13 @@ from placet_agent.haproxy.table import (
 )
 
 # In the order they are told.
-MAPS = ("revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
-PATHS = MAPS[-1]
+MAPS = ("once.map", "revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
+ONCE, PATHS = MAPS[0], MAPS[-1]
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
+BROKEN = "broken.lua"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 8
+LAYOUT = 9
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
@@ -79,19 +80,17 @@ ERRORS = {
 }
 
 
+def _error_body(status: int) -> str:
+    title, code, detail = ERRORS[status]
+    problem = {"type": "about:blank", "title": title, "status": status}
+    return json.dumps({**problem, "code": code, "detail": detail})
+
+
 def error_files() -> dict[str, bytes]:
     """Return the raw answers that HAProxy gives by itself, as problem details."""
     files = {}
-    for status, (title, code, detail) in ERRORS.items():
-        body = json.dumps(
-            {
-                "type": "about:blank",
-                "title": title,
-                "status": status,
-                "code": code,
-                "detail": detail,
-            }
-        ).encode()
+    for status, (title, *_) in ERRORS.items():
+        body = _error_body(status).encode()
         head = (
             f"HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\n"
             f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
@@ -117,7 +116,8 @@ def render(table: RoutingTable, settings: Settings) -> str:
     for group in range(table.groups):
         for index in range(REVISIONS):
             name = backend_name(group, index)
-            lines += [*_backend(name, taken.get(name, {}), table.servers_per_backend), ""]
+            servers = taken.get(name, {})
+            lines += [*_backend(name, servers, table.servers_per_backend, settings), ""]
     return "\n".join(lines)
 
 
@@ -156,6 +156,7 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
     if settings.uid is not None:
         yield f"  uid {settings.uid}"
         yield f"  gid {settings.uid}"
+    yield f"  lua-load {BROKEN} {quoting.word(_error_body(502))}"
     yield from traffic.prepare(table)
     yield ""
     yield "http-errors problems"
@@ -176,17 +177,11 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
 def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "frontend clients"
     yield f"  # layout {LAYOUT}"
-    # Not HTTP/2, which a client may begin unasked: over a connection of it a HAProxy that was
-    # replaced is asked again and again, by its old keys and routes.
-    bind = f"  bind {settings.bind}:{settings.port} proto h1"
-    if settings.certificate:
-        yield f"  # certificate {settings.certificate}"
-        yield f"{bind} ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
-    else:
-        yield bind
+    yield from _bind(settings)
     yield f"  {traffic.SINK} info"
     yield "  option idle-close-on-response"
     yield "  option forwardfor"
+    yield "  http-request set-var(txn.began) date(0,ms)"
     yield "  unique-id-format %[uuid()]"
     yield "  unique-id-header X-Request-Id"
     yield f'  log-format "{traffic.LOG}"'
@@ -212,7 +207,19 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield from traffic.copy(table)
     yield from traffic.tell()
     yield from traffic.answers()
+    yield f"  http-request set-header Connection close if {{ var(txn.be),map({ONCE}) -m found }}"
     yield "  use_backend %[var(txn.be)]"
+
+
+def _bind(settings: Settings) -> Iterator[str]:
+    # Not HTTP/2, which a client may begin unasked: over a connection of it a HAProxy that was
+    # replaced is asked again and again, by its old keys and routes.
+    bind = f"  bind {settings.bind}:{settings.port} proto h1"
+    if settings.certificate:
+        yield f"  # certificate {settings.certificate}"
+        yield f"{bind} ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
+    else:
+        yield bind
 
 
 def _keys() -> Iterator[str]:
@@ -248,16 +255,18 @@ def _no_tunnels() -> Iterator[str]:
     yield "  " + refuse(502, SWITCHED, "{ status 101 }", "http-response")
 
 
-def _backend(name: str, servers: Mapping[int, BackendServer], count: int) -> Iterator[str]:
+def _backend(
+    name: str, servers: Mapping[int, BackendServer], count: int, settings: Settings
+) -> Iterator[str]:
     yield f"backend {name}"
     yield "  balance leastconn"
     yield "  option redispatch 1"
     yield "  retries 3"
     yield "  retry-on conn-failure"
-    # A connection of its own per request: an idle one may be closed by the replica just as a
-    # request is written to it, and that request would be lost.
-    yield "  option http-server-close"
-    yield "  http-reuse never"
+    # A connection to a replica is kept for the requests of whoever comes. Which of them would close
+    # one just as a request is written to it stands in ``ONCE``.
+    yield "  http-reuse always"
+    yield from _broken(settings.server_timeout_seconds)
     for number in range(count):
         server = servers.get(number)
         off = " disabled" if server is None or server.drained else ""
@@ -269,9 +278,20 @@ def _backend(name: str, servers: Mapping[int, BackendServer], count: int) -> Ite
             yield f"  server s{number} unix@{LINKS}/{link_name(name, number)}{off}"
 
 
+def _broken(timeout: int) -> Iterator[str]:
+    """Have a request answered and logged whose replica closed the connection without an answer.
+
+    One that had no answer in time is HAProxy's to tell.
+    """
+    yield "  tcp-response inspect-delay 1d"
+    yield "  tcp-response content accept if { status ge 100 }"
+    in_time = f"{{ date(0,ms),sub(txn.began) -m int lt {timeout * 1000 - 100} }}"
+    yield f"  tcp-response content lua.broken if {in_time}"
+
+
 def maps(table: RoutingTable) -> dict[str, dict[str, str]]:
     """Return the content of every map file."""
-    revisions, keys, mirror, route, paths = {}, {}, {}, {}, {}
+    once, revisions, keys, mirror, route, paths = {}, {}, {}, {}, {}, {}
     for endpoint in table.endpoints.values():
         name = endpoint_name(endpoint.number)
         paths[endpoint.path] = name
@@ -279,10 +299,12 @@ def maps(table: RoutingTable) -> dict[str, dict[str, str]]:
         keys.update({f"{name}:{key}": "1" for key in endpoint.keys})
         for index, revision in endpoint.backends.items():
             revisions[endpoint.backend(index)] = revision
+            if not all(server.keeps for server in endpoint.servers[index].values()):
+                once[endpoint.backend(index)] = "1"
         copied = endpoint.backend_index(endpoint.mirrored)
         if copied is not None and (targets := endpoint.copies_to(copied)):
             mirror[endpoint.backend(copied)] = ",".join(targets)
-    contents = (revisions, keys, mirror, route, paths)
+    contents = (once, revisions, keys, mirror, route, paths)
     return dict(zip(MAPS, contents, strict=True))
 
 
@@ -292,7 +314,8 @@ def map_text(entries: dict[str, str]) -> str:
 
 
 def write_files(folder: Path) -> None:
-    """Write what never changes: HAProxy's own answers, and its program for copies."""
-    (folder / traffic.LUA).write_bytes(Path(__file__).with_name(traffic.LUA).read_bytes())
+    """Write what never changes: HAProxy's own answers, and its programs."""
+    for name in (traffic.LUA, BROKEN):
+        (folder / name).write_bytes(Path(__file__).with_name(name).read_bytes())
     for name, content in error_files().items():
         (folder / name).write_bytes(content)

@@ -3,16 +3,23 @@
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config, quoting, sockets
-from placet_agent.haproxy.admin import AdminError, ServerState
+from placet_agent.haproxy.admin import AdminError, Nobody, ServerState
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.process import HaproxyProcess, PortTaken
-from placet_agent.haproxy.table import BackendServer, EndpointRoute, RoutingTable
+from placet_agent.haproxy.table import (
+    BackendServer,
+    EndpointRoute,
+    RoutingTable,
+    linked_server,
+)
 from placet_agent.process import owners
 from placet_agent.state import files
 
@@ -20,6 +27,7 @@ log = logging.getLogger(__name__)
 
 VACATED_SECONDS = 1.0
 
+Maps = dict[str, dict[str, str]]  # what each holds, by its name
 Version = tuple[object, ...]  # the settings and all of the table, as they were wanted at one time
 
 
@@ -167,7 +175,7 @@ class Proxy:
             self._config_text = self._config_text or (self.folder / "haproxy.cfg").read_text()
             if self._reloads(effective):
                 raise
-            sockets.point(self.folder, effective.sockets())
+            self._lead(effective.sockets())
             self._effective = effective
             self._target_version = (self.settings, self.table.snapshot())
             return str(error)
@@ -177,13 +185,23 @@ class Proxy:
         text = self.judge.text
         if not self._config_text:
             config.write_files(self.folder)
-        sockets.point(self.folder, self._effective.sockets())
+        self._lead(self._effective.sockets())
         files.write_json(self.folder / "table.json", self.table.to_json())
         for name, entries in config.maps(self._effective).items():
             content = config.map_text(entries).encode()
             files.write_bytes(self.folder / name, content, durable=False)
         files.write_bytes(self.folder / "haproxy.cfg", text.encode(), durable=False)
         self._config_text = text
+
+    def _lead(self, wanted: Mapping[str, str]) -> None:
+        """Lead the links to their sockets; who had one of the servers before is left for good."""
+        with suppress(Nobody):  # one that takes no requests sends none over what it keeps
+            self.admin.tell(
+                command
+                for link in sockets.moving(self.folder, wanted)
+                for command in emptying(linked_server(link))
+            )
+        sockets.point(self.folder, wanted)
 
     def apply(self) -> None:
         """Make HAProxy follow the table: new servers first, then routes, then what leaves.
@@ -264,12 +282,12 @@ class Proxy:
             if f"map({name})" in self._config_text
         }
         self._withdraw(held)
+        self._tell_map(config.ONCE, held, wanted_maps)
         crash_point("agent.before_haproxy_servers")
         self.admin.tell(c for name, server in wanted for c in coming(name, server, actual[name]))
         crash_point("agent.before_haproxy_maps")
         for name in held:
-            if held[name] != wanted_maps[name]:
-                self.admin.replace_map(name, wanted_maps[name])
+            self._tell_map(name, held, wanted_maps)
         crash_point("agent.after_haproxy_maps")
         self.admin.tell(c for name, server in wanted for c in leaving(name, server, actual[name]))
         now = time.monotonic()
@@ -286,7 +304,7 @@ class Proxy:
             self._config_text
         )
 
-    def _withdraw(self, held: dict[str, dict[str, str]]) -> None:
+    def _withdraw(self, held: Maps) -> None:
         """Take away the paths that lead elsewhere now: a name may be another endpoint's since."""
         paths, actual = config.maps(self._effective)[config.PATHS], held[config.PATHS]
         held[config.PATHS] = {
@@ -294,6 +312,11 @@ class Proxy:
         }
         if held[config.PATHS] != actual:
             self.admin.replace_map(config.PATHS, held[config.PATHS])
+
+    def _tell_map(self, name: str, held: Maps, wanted: Maps) -> None:
+        if held[name] != wanted[name]:
+            self.admin.replace_map(name, wanted[name])
+            held[name] = wanted[name]
 
     def _note_running(self) -> None:
         """Note that HAProxy does what the table says."""
@@ -323,6 +346,16 @@ class Proxy:
         self._require_answer()
         name = self.table.server_name(replica)
         return 0 if name is None else self.admin.sessions(name)
+
+
+def emptying(name: str) -> list[str]:
+    """Return the commands after which no connection is left of who had a server before.
+
+    HAProxy closes those that rest when a server *gets* into maintenance, not when it is there; one
+    that was in use then rests afterwards, and would lead to the former whoever is asked for.
+    """
+    states = [quoting.command("set", "server", name, "state", s) for s in ("drain", "maint")]
+    return [*states, quoting.command("shutdown", "sessions", "server", name)]
 
 
 def coming(name: str, server: BackendServer | None, actual: ServerState) -> list[str]:

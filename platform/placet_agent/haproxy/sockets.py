@@ -52,16 +52,24 @@ def make_folders(folder: Path, uid: int | None) -> None:
         make_folder(path, uid)
 
 
+def moving(folder: Path, sockets: Mapping[str, str]) -> list[str]:
+    """Return the links that do not lead to their socket: ``point`` would have them do so."""
+    links = folder / LINKS
+    return [name for name, path in sockets.items() if not _leads(links / name, path)]
+
+
+def _leads(link: Path, path: str) -> bool:
+    return link.is_symlink() and str(link.readlink()) == f"../{path}"
+
+
 def point(folder: Path, sockets: Mapping[str, str]) -> None:
     """Lead each link to its socket, by its name; a name is never absent in between."""
     links = folder / LINKS
-    for name, path in sockets.items():
-        link, target = links / name, f"../{path}"
-        if not (link.is_symlink() and str(link.readlink()) == target):
-            temporary = links / f"{name}{_NEW}"
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(target)
-            temporary.replace(link)
+    for name in moving(folder, sockets):
+        temporary = links / f"{name}{_NEW}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(f"../{sockets[name]}")
+        temporary.replace(links / name)
 
 
 def drop_others(folder: Path, sockets: Mapping[str, str]) -> None:

@@ -37,6 +37,7 @@ class BackendServer:
     replica: str
     address: ServerAddress
     drained: bool = False
+    keeps: bool = False  # a connection until its other end closes it; no older agent's does
 
     @property
     def port(self) -> int | None:
@@ -92,7 +93,7 @@ class EndpointRoute:
             self.group,
             tuple(self.backends.items()),
             tuple(
-                (index, number, server.replica, server.address, server.drained)
+                (index, number, server.replica, server.address, server.drained, server.keeps)
                 for index, servers in self.servers.items()
                 for number, server in servers.items()
             ),
@@ -201,17 +202,24 @@ class RoutingTable:
         return group
 
     def ensure_server(
-        self, entry: EndpointRoute, revision: str, replica: str, address: ServerAddress
+        self,
+        entry: EndpointRoute,
+        revision: str,
+        replica: str,
+        address: ServerAddress,
+        *,
+        keeps: bool = False,
     ) -> BackendServer:
         """Return the replica's server; raise ``Full`` when its revision has no backend.
 
-        ``address`` is ``sockets.socket_of(replica)``, or the port of an older agent's replica.
+        ``address`` is ``sockets.socket_of(replica)``, or the port of an older agent's replica;
+        ``keeps`` tells whether it leaves connections open for further requests.
         """
         index = self.ensure_revision(entry, revision)
         servers, backend = entry.servers[index], entry.backend(index)
         for server in servers.values():
             if server.replica == replica:
-                server.address = address
+                server.address, server.keeps = address, keeps
                 return server
         free = [n for n in range(self.servers_per_backend) if n not in servers]
         # Rather a server that nobody left just now: a request that waits for who is gone is ended
@@ -220,7 +228,7 @@ class RoutingTable:
         number = free[0] if free else len(servers)
         while number >= self.servers_per_backend:
             self.servers_per_backend *= 2
-        servers[number] = BackendServer(replica, address)
+        servers[number] = BackendServer(replica, address, keeps=keeps)
         return servers[number]
 
     def drop_server(self, replica: str) -> None:
@@ -321,7 +329,8 @@ class RoutingTable:
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
                         str(i): {
-                            str(n): [s.replica, s.address, s.drained] for n, s in group.items()
+                            str(n): [s.replica, s.address, s.drained, s.keeps]
+                            for n, s in group.items()
                         }
                         for i, group in e.servers.items()
                     },
@@ -384,3 +393,8 @@ def backend_name(group: int, index: int) -> str:
 def link_name(backend: str, number: int) -> str:
     """Return the name of a server's link."""
     return f"{backend}-{number}"
+
+
+def linked_server(link: str) -> str:
+    """Return ``backend/server`` of the server that has this link."""
+    return "/s".join(link.rsplit("-", 1))

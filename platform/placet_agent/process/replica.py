@@ -61,6 +61,7 @@ class ReplicaRecord:
     relay: tuple[int, int] | None = None  # what lets it reach that
     link: tuple[int, int] | None = None  # what leads from its socket to its port
     boot: str = ""  # which start of the host these processes are of
+    keeps: bool = False  # whether it leaves a connection open for further requests
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ReplicaRecord":

@@ -122,6 +122,7 @@ class Replicas:
     ) -> ReplicaRecord:
         others = [r.record for r in self.all.values()]
         network = "host" if egress is None else self.starter.networks.given()
+        port = self._port(revision.bento_digest, network, others)
         return ReplicaRecord(
             id=f"{revision.id}-{uuid4().hex[:8]}",
             revision=revision.id,
@@ -133,13 +134,14 @@ class Replicas:
             variables=dict(revision.variables),
             memory_mb=revision.memory_mb,
             nonce=revision.restart_nonce,
-            port=self._port(revision.bento_digest, network, others),
+            port=port,
             uid=sandbox.free_uid(other.uid for other in others if other.uid is not None),
             capture=capture,
             reached="socket",
             network=network,
             egress=None if egress is None else list(egress),
             boot=procs.boot(),
+            keeps=not port,  # behind a port several processes take turns, by connections
         )
 
     def _port(self, digest: str, network: str, others: Iterable[ReplicaRecord]) -> int:

@@ -4,7 +4,10 @@ A Bento that the worker alone cannot serve is found out by its first start, and 
 ``bentoml serve`` behind a link, apart from the network all the same.
 """
 
+import re
+import time
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 
 from placet_agent import inside
 from placet_agent.loop import Options
+from placet_agent.process.holding import connect
 from placet_agent.state.data_dir import Home
 from placet_agent.state.joining import join
 from tests.e2e.agent.test_real_bentos import offer
@@ -24,7 +28,12 @@ from tests.support.models import Trained
 from workers.builder.pinned import BENTOML
 
 pytestmark = [pytest.mark.e2e]
-ALONE = b"""from pathlib import Path
+COUNTED = re.compile(
+    r'bentoml_service_request_total\{endpoint="(?P<api>[^"]+)",http_response_code="(?P<status>\d+)",'
+)
+UVICORN_KEEPS = 5  # seconds, unless it is told
+ALONE = b"""import asyncio
+from pathlib import Path
 
 import bentoml
 
@@ -39,6 +48,10 @@ class Greeter:
     def interfaces(self, name: str) -> list[str]:
         lines = Path("/proc/net/dev").read_text().splitlines()[2:]
         return [line.partition(":")[0].strip() for line in lines]
+
+    @bentoml.api
+    async def loop(self) -> list[str]:
+        return [type(asyncio.get_running_loop()).__module__]
 """
 SEVERAL = (
     ALONE.replace(
@@ -102,9 +115,53 @@ def test_each_kind_of_bento_is_served_apart(platform: Platform, port: int, tmp_p
         assert (name, report["isolation"], report["restarts"]) == (name, isolation, 0)
         assert call(port, "greet", name="Ada", times=2) == {"text": "Hello Ada Hello Ada"}
         assert call(port, "interfaces", name="any") == ["lo"]
+        assert call(port, "loop") == ["uvloop"]
+        if name == "alone":
+            assert_counted(port, greeted=1)
+            assert_kept(tmp_path / "node/haproxy/sockets" / replica_of(tmp_path, number) / "http")
         for probe in ("healthz", "livez", "readyz", "metrics"):
             answer = httpx.get(f"http://127.0.0.1:{port}{PATH}/{probe}", timeout=10)
             assert answer.status_code == 200, (name, probe)
+
+
+def assert_counted(port: int, greeted: int) -> None:
+    """Each request has an id, and is counted: nothing else is left of BentoML's own account."""
+    url = f"http://127.0.0.1:{port}{PATH}"
+    ids = set()
+    for given, status in (({"name": "Ada"}, 200), ({"name": 1}, 400), ({"name": "Alan"}, 200)):
+        answer = httpx.post(f"{url}/greet", json=given, timeout=10)
+        assert answer.status_code == status
+        ids.add(answer.headers["X-BentoML-Request-ID"])
+    assert len(ids) == 3
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
+
+    lines = httpx.get(f"{url}/metrics", timeout=10).text.splitlines()
+    said = {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines}
+    counts = {
+        (found["api"], found["status"]): said[line]
+        for line in said
+        if (found := COUNTED.match(line))
+    }
+    assert counts["/greet", "200"] == f"{greeted + 2}.0"
+    assert (counts["/greet", "400"], counts["/greet", "500"]) == ("1.0", "0.0")
+    assert not any("duration" in line for line in said)
+
+
+def replica_of(folder: Path, number: int) -> str:
+    """Return the name of the replica of a revision."""
+    (record,) = (folder / "node/replicas").glob(f"rev_{number}-*.json")
+    return record.stem
+
+
+def assert_kept(path: Path) -> None:
+    """Ask over one connection, and again when uvicorn would have closed it by itself."""
+    with connect(path, 10) as wire:
+        for seconds in (0, UVICORN_KEEPS + 1):
+            time.sleep(seconds)
+            wire.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = HTTPResponse(wire)
+            answer.begin()
+            assert (answer.status, answer.read()) == (200, b"\n")
 
 
 def call(port: int, api: str, **given: Any) -> Any:

@@ -219,5 +219,5 @@ def test_what_an_older_table_says_of_ports_is_read(gateway: Gateway) -> None:
     gateway.proxy.write()
     stored = files.read_json(gateway.folder / "table.json")
 
-    assert stored["endpoints"]["end_1"]["servers"] == {"0": {"0": ["older", 20001, False]}}
+    assert stored["endpoints"]["end_1"]["servers"] == {"0": {"0": ["older", 20001, False, False]}}
     assert gateway.again().table.servers("e000r0")[0].port == 20001

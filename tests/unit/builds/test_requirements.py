@@ -3,7 +3,7 @@
 import pytest
 
 from workers.builder.errors import BuildFailed
-from workers.builder.pinned import BENTOML
+from workers.builder.pinned import BENTOML, SERVING
 from workers.builder.requirements import gather, parse
 
 
@@ -40,7 +40,8 @@ def test_names_and_versions_are_taken(text: str) -> None:
 
 
 def test_the_service_gets_what_its_format_needs() -> None:
-    assert gather(["scikit-learn==1.5.2"], "sklearn") == [BENTOML, "joblib", "scikit-learn==1.5.2"]
+    needs = ["joblib", "scikit-learn==1.5.2"]
+    assert gather(["scikit-learn==1.5.2"], "sklearn") == sorted([BENTOML, *SERVING, *needs])
     assert "onnxruntime" in gather([], "onnx")
     assert "xgboost-cpu" in gather([], "xgboost")
     assert "xgboost-cpu" not in gather(["xgboost==3.4.1"], "xgboost")
@@ -68,6 +69,12 @@ def test_converters_come_only_where_acceleration_is_asked_for() -> None:
 
 def test_the_author_cannot_choose_another_bentoml() -> None:
     assert [line for line in gather(["bentoml==1.0.0"], "onnx") if "bentoml" in line] == [BENTOML]
+
+
+def test_an_author_who_needs_another_loop_has_it() -> None:
+    lines = gather(["uvloop<0.22", "HTTPTools==0.7.1"], "onnx")
+    assert {"uvloop<0.22", "HTTPTools==0.7.1"} < set(lines)
+    assert not {*SERVING} & {*lines}
 
 
 def test_a_flood_of_requirements_is_refused() -> None:
