@@ -81,8 +81,8 @@ def _roles(draft: PolicyRevision, actor: Actor) -> str:
     said = []
     if lacks_publisher(draft.drafted_by, holders):
         said = [
-            f"Nobody could publish it but who wrote it, who may not: give the role {APPROVER} "
-            "there to somebody else, or have the draft withdrawn."
+            f"It needs an approver who did not write it, and there is none: give the role "
+            f"{APPROVER} there to somebody who did not, or have the draft withdrawn."
         ]
     for roles in short_roles(draft.document["gates"], holders):
         give = f"the role {roles[0]}" if len(roles) == 1 else f"one of the roles {in_a_row(roles)}"

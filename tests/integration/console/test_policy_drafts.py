@@ -248,7 +248,7 @@ def test_a_draft_that_nobody_but_its_author_could_publish_says_so_everywhere(
     there = f"/projects/risk/environments/staging/policies/{draft.number}"
     assert api(token_for(vera)).get(there).json()["cannot_publish"] == why
     told = home(ann)
-    assert "give the role approver there to somebody else, or have the draft withdrawn" in told
+    assert "give the role approver there to somebody who did not, or have the draft with" in told
     assert "Vera" not in told.partition("Nobody can publish")[2].partition("Draft r")[2]
 
 
