@@ -160,7 +160,8 @@ def no_publisher(author: str, holders: Sequence[RoleHolders]) -> list[str]:
     if row is None or not lacks_publisher(author, holders):
         return []
     if any(person.id != author for person in row.people):
-        who = f"nobody else who holds that role here can decide ({row.names})"
+        but = " else" if any(person.id == author for person in row.people) else ""
+        who = f"nobody{but} who holds that role here can decide ({row.names})"
     else:
         who = (
             f"only {row.names}, who wrote it, holds it here" if row.people else "nobody has it here"

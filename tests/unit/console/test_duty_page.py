@@ -41,28 +41,48 @@ def test_how_an_environment_stands(
     [
         (1, False, 1, "could do it, fewer than required:"),
         (2, False, 2, "could do it:"),
-        (None, True, None, "Too few people hold the required roles."),
+        (
+            None,
+            True,
+            None,
+            "Too few people can decide as approver: an access administrator gives this role to "
+            "more people who count for it.",
+        ),
         (
             2,
             True,
             2,
-            "could do it, but only by publishing another policy first, as too few people hold the "
-            "roles that this one requires (an access administrator can give them to more):",
+            "could do it, but only by publishing another policy first, as too few people can "
+            "decide as approver (an access administrator can give this role to more):",
         ),
         (
             1,
             True,
             1,
             "could do it, fewer than required, but only by publishing another policy first, as too "
-            "few people hold the roles that this one requires (an access administrator can give "
-            "them to more):",
+            "few people can decide as approver (an access administrator can give this role to "
+            "more):",
         ),
         (None, False, None, "No smaller group was found."),
     ],
 )
 def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could: str) -> None:
-    row = DutyRow(Duty(PLACE, 1, 2, found(fewest), [], None, [], locked_out=locked))
-    assert (row.few, row.could) == (few, could)
+    roles = ("approver",) if locked else ()
+    duty = Duty(PLACE, 1, 2, found(fewest), [], None, [], locked_out=locked, lacking=roles)
+    assert (DutyRow(duty).few, DutyRow(duty).could) == (few, could)
+
+
+def test_who_gives_a_missing_role_is_named_as_far_as_the_reader_may_know() -> None:
+    duty = Duty(PLACE, 1, 2, None, [], None, [], locked_out=True, lacking=("approver", "reviewer"))
+    duty = replace(duty, givers=("Pam",), givers_everywhere=("Ann", "Pam"))
+    said = "Too few people can decide as approver and reviewer: an access administrator, {}, gives"
+    assert DutyRow(duty).could.startswith(said.format("Pam"))
+    assert DutyRow(duty, knows_all=True).could.startswith(said.format("Ann and Pam"))
+    nobody = replace(duty, locked_out=False, requesters=False)
+    assert DutyRow(nobody).could == (
+        "Nobody may request a release here: an access administrator, Pam, gives somebody the role "
+        "contributor."
+    )
 
 
 @pytest.mark.parametrize(
