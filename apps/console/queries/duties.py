@@ -18,6 +18,7 @@ STATES = {
     "no_policy": Sign("plain", "–", "No policy"),
     "kept": Sign("pass", "✓", "OK"),
 }
+GIVER = "an access administrator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class BreakGlassDutyRow:
     """What a policy demands of those who break the glass, and how few could."""
 
     duty: BreakGlassDuty
+    giver: str = GIVER  # who gives roles there
 
     @property
     def sign(self) -> Sign:
@@ -49,7 +51,10 @@ class BreakGlassDutyRow:
         """Continues the sentence about how few could, or says that nobody could."""
         if self.duty.nobody:
             approvers = counted(self.duty.demanded - 1, "approver")
-            return f"Nobody could: it takes a responder and {approvers} whose decisions count."
+            takes = f"it takes a responder and {approvers} whose decisions count"
+            return (
+                f"Nobody could: {takes}. {self.giver[0].upper()}{self.giver[1:]} gives these roles."
+            )
         if self.duty.fewest is None:
             return "No smaller group was found."
         return could(fewer=self.duty.bypass)
@@ -135,7 +140,7 @@ class DutyRow:
     def _giver(self) -> str:
         everywhere = self.duty.givers_everywhere if self.knows_all else ()
         names = a_few(sorted({*self.duty.givers, *everywhere}))
-        return f"an access administrator, {names}," if names else "an access administrator"
+        return f"{GIVER}, {names}," if names else GIVER
 
     @property
     def _until(self) -> str:
@@ -175,7 +180,8 @@ class DutyRow:
     @property
     def glass(self) -> BreakGlassDutyRow | None:
         """What is demanded of those who break the glass; ``None`` where nobody may."""
-        return BreakGlassDutyRow(self.duty.break_glass) if self.duty.break_glass else None
+        glass = self.duty.break_glass
+        return BreakGlassDutyRow(glass, self._giver) if glass else None
 
     @property
     def hired_sign(self) -> Sign:

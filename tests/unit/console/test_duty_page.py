@@ -191,7 +191,8 @@ def test_whose_decisions_were_recalled_is_waited_for_or_somebody_else_with_the_r
             None,
             (
                 "people to start one release within 1 hour.",
-                "Nobody could: it takes a responder and 1 approver whose decisions count.",
+                "Nobody could: it takes a responder and 1 approver whose decisions count. An "
+                "access administrator gives these roles.",
             ),
         ),
         (
@@ -216,5 +217,10 @@ def test_what_breaking_the_glass_asks(
 def test_of_many_who_break_the_glass_nobody_is_said_to_be_able_where_everybody_could_not() -> None:
     five = BreakGlassDuty(5, 1, (), None, [])
     assert BreakGlassDutyRow(five).could == "No smaller group was found."
-    nobody = "Nobody could: it takes a responder and 4 approvers whose decisions count."
-    assert BreakGlassDutyRow(replace(five, locked_out=True)).could == nobody
+    nobody = "Nobody could: it takes a responder and 4 approvers whose decisions count. "
+    gone = replace(five, locked_out=True)
+    assert BreakGlassDutyRow(gone).could == f"{nobody}An access administrator gives these roles."
+    duty = Duty(PLACE, 1, 2, None, [], None, [], False, break_glass=gone, givers=("Pam",))
+    row = DutyRow(duty).glass
+    assert row is not None
+    assert row.could == f"{nobody}An access administrator, Pam, gives these roles."
