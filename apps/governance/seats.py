@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from apps.governance.gates.approvals import people as in_words
 
 NAMED = 8  # people by name, then how many more
+# whose approval does not count for a seat, whatever role they hold: who they are, in words
+PARTIES = {"requester": "requests the release", "author": "made its version"}
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """An approval that somebody is to give as ``role``, and by id who could."""
+    """An approval that somebody is to give as ``role``, and by id who could. It is none that the
+    ``excluded`` of :data:`PARTIES` could give."""
 
     role: str
     able: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Shortage:
     roles: tuple[str, ...]
     seats: int
     people: tuple[str, ...]
+    excluded: tuple[str, ...] = ()  # from any of the seats
 
     def said(self, names: Mapping[str, str]) -> str:
         """Say how many people are needed, who alone could decide, and who mends that."""
@@ -33,7 +38,9 @@ class Shortage:
         give = "this role" if len(self.roles) == 1 else one_of
         who = f"only {_listed([names[one] for one in self.people])}" if self.people else "nobody"
         roles = " or ".join(self.roles)
-        gives = f"an access administrator gives {give} to {others}"
+        parties = " or ".join(said for who, said in PARTIES.items() if who in self.excluded)
+        but = f", not to who {parties}" if parties else ""
+        gives = f"an access administrator gives {give} to {others}{but}"
         return f"Needs {needs}, and {who} could decide as {roles}: {gives}"
 
 
@@ -77,7 +84,12 @@ def shortages(seats: Sequence[Seat]) -> list[Shortage]:
             wanting, wanted = wanting | like[0], wanted | like[1]
         found.append((wanting, wanted))
     return [
-        Shortage(tuple(sorted(_roles(wanting, seats))), len(wanting), tuple(sorted(wanted)))
+        Shortage(
+            tuple(sorted(_roles(wanting, seats))),
+            len(wanting),
+            tuple(sorted(wanted)),
+            tuple(sorted({who for one in wanting for who in seats[one].excluded})),
+        )
         for wanting, wanted in found
     ]
 

@@ -7,16 +7,8 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import (
-    BooleanField,
-    CharField,
-    Exists,
-    F,
-    Func,
-    OuterRef,
-    Q,
-)
-from django.db.models.functions import JSONArray
+from django.db.models import BooleanField, CharField, Exists, F, Func, OuterRef, Q
+from django.db.models.functions import Coalesce, JSONArray
 
 from apps.audit.models import Audited
 from apps.audit.queries.vouched_rows import is_logged, last_logged
@@ -253,13 +245,25 @@ def as_owner(actor: Actor) -> Actor:
 def people_with(permission: str, scope: Scope | None) -> list[User]:
     """Return the active people whose roles give them ``permission`` at ``scope``; ``None`` is
     anywhere."""
-    held = RoleBinding.objects.filter(role__in=roles_with(permission))
+    roles = roles_with(permission)
+    return list(holders(roles, roles, scope).order_by("pk"))
+
+
+def holders(
+    here: Iterable[str], everywhere: Iterable[str], scope: Scope | None, *, ready: bool = False
+) -> models.QuerySet[User]:
+    """Return the active people who hold any of the roles ``here`` in all of ``scope`` (``None``:
+    anywhere), or any of those ``everywhere``, themselves or in a team; with ``ready`` nobody for a
+    role that waits for their second factor."""
+    place = Q()
     if scope is not None:
-        here = Q(project=scope.project, environment__in=["", scope.environment or ""])
-        held = held.filter(Q(project=None) | here)
-    members = TeamMember.objects.filter(team__in=held.exclude(team=None).values("team"))
-    who = Q(pk__in=held.exclude(person=None).values("person")) | Q(pk__in=members.values("person"))
-    return list(User.objects.filter(who, is_active=True).order_by("pk"))
+        place = Q(project=scope.project, environment__in=["", scope.environment or ""])
+    held = RoleBinding.objects.filter(
+        Q(place, role__in=[*here]) | Q(project=None, role__in=[*everywhere])
+    ).annotate(who=Coalesce("person", "team__memberships__person"))
+    if ready:
+        held = held.exclude(withheld(OuterRef("who")))
+    return User.objects.filter(pk__in=held.exclude(who=None).values("who"), is_active=True)
 
 
 def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Actor:

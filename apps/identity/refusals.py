@@ -2,17 +2,14 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from django.db.models import OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from apps.identity.hooks import roles_told
-from apps.identity.models import ApiToken, Project, RoleBinding, User
-from apps.identity.queries import held_grants, people_with, withheld_roles
+from apps.identity.models import ApiToken, Project
+from apps.identity.queries import held_grants, holders, people_with, withheld_roles
 from apps.identity.rules import NEVER_BY_TOKEN, ROLES
 from apps.identity.rules.permissions import in_words, roles_with
 from apps.identity.rules.presets import preset_for
-from apps.identity.trust.second_factor import withheld
 from placet.kernel.actor import Actor, Grant, Scope
 from placet.kernel.config import config
 from placet.kernel.words import a_few
@@ -125,23 +122,11 @@ def _who_holds(actor: Actor, permissions: Sequence[str], scope: Scope | None) ->
         asked & {role for roles in roles_told(actor, where) for role in roles}
         for where in (scope, Scope())  # who knows the one need not know the other
     )
-    names = _holders(here, everywhere, scope).exclude(pk=actor.accountable) if here else None
-    named = list(names.values_list("name", flat=True)) if names is not None else []
+    if not here:
+        return ""
+    known = holders(here, everywhere, scope, ready=True).exclude(pk=actor.accountable)
+    named = list(known.exclude(name="").order_by("name", "pk").values_list("name", flat=True))
     return f"; {a_few(named)} {'holds' if len(named) == 1 else 'hold'} it" if named else ""
-
-
-def _holders(here: Collection[str], everywhere: Collection[str], scope: Scope) -> QuerySet[User]:
-    """Return by name the active people who hold any of the roles ``here`` in all of ``scope``, or
-    any of those ``everywhere``, themselves or in a team, without those whose role waits for a
-    second factor, or who have no name."""
-    place = Q(project=scope.project, environment__in=["", scope.environment or ""])
-    held = RoleBinding.objects.filter(
-        Q(place, role__in=here) | Q(project=None, role__in=everywhere)
-    )
-    held = held.annotate(who=Coalesce("person", "team__memberships__person"))
-    given = held.exclude(withheld(OuterRef("who"))).exclude(who=None)
-    people = User.objects.filter(pk__in=given.values("who"), is_active=True)
-    return people.exclude(name="").order_by("name", "pk")
 
 
 def _narrower(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> list[Grant]:

@@ -4,17 +4,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.console.queries.links import sees
-from apps.console.queries.policy_trial import lacking, outdated, shortages, with_remedy
+from apps.console.queries.page_parts import in_a_row
+from apps.console.queries.policy_trial import (
+    AskedPolicy,
+    lacking,
+    lacks_publisher,
+    no_publisher,
+    outdated,
+    short_roles,
+    shortages,
+    with_remedy,
+)
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.deciders import deciders, with_deciders
 from apps.governance.queries.visible_rows import policies
-from apps.governance.rules import PolicyState
+from apps.governance.rules import APPROVER, PolicyState
 from placet.kernel.actor import Actor
-
-HIDDEN = (  # to who sees no policies
-    "It asks for more people than hold the roles that decide. Give those roles to more people, or "
-    "have the draft withdrawn."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,12 @@ class StuckDraft:
 
 def stuck_drafts(drafts: Iterable[PolicyRevision], actor: Actor) -> list[StuckDraft]:
     """Return those of ``drafts``, which are not for ``actor`` to publish, that nobody can: to who
-    wrote them and to who can give the roles. What they ask for is told to who sees policies."""
+    wrote them and to who can give the roles. What they ask for is told to who sees policies; others
+    are told which roles too few people hold, which they give."""
     return [
-        StuckDraft(draft, why if sees(draft.environment, "policy.view", actor) else HIDDEN)
+        StuckDraft(draft, why)
         for draft in drafts
-        if (why := _lacking(draft, actor))
+        if (why := _lacking(draft, actor) if _sees(draft, actor) else _roles(draft, actor))
     ]
 
 
@@ -59,9 +65,32 @@ def draft_tasks(drafts: Iterable[PolicyRevision], actor: Actor) -> list[DraftTas
     return [DraftTask(draft, _lacking(draft, actor)) for draft in drafts]
 
 
+def _sees(draft: PolicyRevision, actor: Actor) -> bool:
+    return sees(draft.environment, "policy.view", actor)
+
+
 def _lacking(draft: PolicyRevision, actor: Actor) -> str:
-    found = list(shortages(draft.document["gates"], deciders(draft.environment, actor)))
-    return " ".join(with_remedy(found))
+    holders = deciders(draft.environment, actor)
+    nobody = no_publisher(draft.drafted_by, holders)
+    return " ".join(with_remedy([*nobody, *shortages(draft.document["gates"], holders)]))
+
+
+def _roles(draft: PolicyRevision, actor: Actor) -> str:
+    """Say which roles a draft lacks people for, and nothing else of what it asks for."""
+    holders = deciders(draft.environment, actor)
+    said = []
+    if lacks_publisher(draft.drafted_by, holders):
+        said = [
+            f"It needs an approver who did not write it, and there is none: give the role "
+            f"{APPROVER} there to somebody who did not, or have the draft withdrawn."
+        ]
+    for roles in short_roles(draft.document["gates"], holders):
+        give = f"the role {roles[0]}" if len(roles) == 1 else f"one of the roles {in_a_row(roles)}"
+        said.append(
+            f"Too few people could decide: give {give} there to more people, or have the draft "
+            "withdrawn."
+        )
+    return " ".join(said)
 
 
 def unpublishable(draft: PolicyRevision, actor: Actor) -> str:
@@ -72,4 +101,4 @@ def unpublishable(draft: PolicyRevision, actor: Actor) -> str:
     place = with_deciders(places).get()
     published = policies(place, actor).filter(state=PolicyState.PUBLISHED).order_by("-number")
     found = outdated(draft, published.first())
-    return " ".join(found or with_remedy(lacking([draft.document], place, actor)[0]))
+    return " ".join(found or with_remedy(lacking([AskedPolicy.of(draft)], place, actor)[0]))

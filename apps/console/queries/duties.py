@@ -7,6 +7,9 @@ from apps.console.queries.page_parts import Sign, counted, in_a_row
 from apps.governance.duties import ShortestPath
 from apps.governance.models import Environment
 from apps.governance.queries.duties import BreakGlassDuty, Duty
+from apps.identity.queries import sees_in
+from placet.kernel.actor import Actor
+from placet.kernel.words import a_few
 
 STATES = {
     "bypass": Sign("fail", "✕", "Fewer than required"),
@@ -15,11 +18,7 @@ STATES = {
     "no_policy": Sign("plain", "–", "No policy"),
     "kept": Sign("pass", "✓", "OK"),
 }
-# how a release is approved where everybody together cannot meet the policy in force
-REPLACING = (
-    "publishing another policy first, as too few people hold the roles that this one requires (an "
-    "access administrator can give them to more)"
-)
+GIVER = "an access administrator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class BreakGlassDutyRow:
     """What a policy demands of those who break the glass, and how few could."""
 
     duty: BreakGlassDuty
+    giver: str = GIVER  # who gives roles there
 
     @property
     def sign(self) -> Sign:
@@ -51,7 +51,10 @@ class BreakGlassDutyRow:
         """Continues the sentence about how few could, or says that nobody could."""
         if self.duty.nobody:
             approvers = counted(self.duty.demanded - 1, "approver")
-            return f"Nobody could: it takes a responder and {approvers} whose decisions count."
+            takes = f"it takes a responder and {approvers} whose decisions count"
+            return (
+                f"Nobody could: {takes}. {self.giver[0].upper()}{self.giver[1:]} gives these roles."
+            )
         if self.duty.fewest is None:
             return "No smaller group was found."
         return could(fewer=self.duty.bypass)
@@ -62,6 +65,7 @@ class DutyRow:
     """One environment: whom its policy demands, and how few could do."""
 
     duty: Duty
+    knows_all: bool = False  # whether the reader may know who has a role in every project
 
     @property
     def environment(self) -> Environment:
@@ -101,20 +105,42 @@ class DutyRow:
         if self._awaited:
             return f"Nobody can do it {self._until}."
         if self.duty.state == "locked_out":
-            return "Too few people hold the required roles."
+            gives = f"{self._giver} gives {self._these_roles} to more people who count for it"
+            return f"T{self._too_few[1:]}: {gives}."
         if not self.duty.requesters:
-            return "Nobody may request a release here: give someone the role contributor."
+            nobody = "Nobody may request a release here"
+            return f"{nobody}: {self._giver} gives somebody the role contributor."
         return "No smaller group was found."
 
     def _could(self, few: int) -> str:
         fewer = ", fewer than required" if few < self.duty.demanded else ""
         if self._awaited:
             return f"could do it{fewer}, but nobody can do it {self._until}:"
-        first = f", but only by {REPLACING}" if self.duty.locked_out else ""
+        first = f", but only by {self._replacing}" if self.duty.locked_out else ""
         now = self.duty.now
         if now is None or now.people == few:
             return f"could do it{fewer}{first}:"
         return f"could do it{fewer}{first}; {now.people} can without waiting for anybody:"
+
+    @property
+    def _replacing(self) -> str:
+        """How a release is approved where everybody together cannot meet the policy in force."""
+        gives = f"{self._giver} can give {self._these_roles} to more"
+        return f"publishing another policy first, as {self._too_few} ({gives})"
+
+    @property
+    def _too_few(self) -> str:
+        return f"too few people can decide as {in_a_row(self.duty.lacking)}"
+
+    @property
+    def _these_roles(self) -> str:
+        return "this role" if len(self.duty.lacking) == 1 else "these roles"
+
+    @property
+    def _giver(self) -> str:
+        everywhere = self.duty.givers_everywhere if self.knows_all else ()
+        names = a_few(sorted({*self.duty.givers, *everywhere}))
+        return f"{GIVER}, {names}," if names else GIVER
 
     @property
     def _until(self) -> str:
@@ -154,7 +180,8 @@ class DutyRow:
     @property
     def glass(self) -> BreakGlassDutyRow | None:
         """What is demanded of those who break the glass; ``None`` where nobody may."""
-        return BreakGlassDutyRow(self.duty.break_glass) if self.duty.break_glass else None
+        glass = self.duty.break_glass
+        return BreakGlassDutyRow(glass, self._giver) if glass else None
 
     @property
     def hired_sign(self) -> Sign:
@@ -174,6 +201,8 @@ def could(*, fewer: bool) -> str:
     return "could do it, fewer than required:" if fewer else "could do it:"
 
 
-def duty_rows(duties: Sequence[Duty]) -> list[DutyRow]:
-    """Return environments with how few people could have a release approved."""
-    return [DutyRow(duty) for duty in duties]
+def duty_rows(duties: Sequence[Duty], actor: Actor) -> list[DutyRow]:
+    """Return environments with how few people could have a release approved, and who gives roles
+    there, as far as ``actor``, who sees who has access there, may know."""
+    knows_all = sees_in(None, "access.view", actor)
+    return [DutyRow(duty, knows_all) for duty in duties]

@@ -9,7 +9,7 @@ from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_spar
 from apps.console.queries.links import sees
 from apps.console.queries.page_parts import Link, counted, for_members
 from apps.console.queries.policies import gate_titles, what_a_freeze_does
-from apps.console.queries.policy_trial import lacking
+from apps.console.queries.policy_trial import AskedPolicy, lacking
 from apps.console.queries.promotions import (
     PromotionSetting,
     promotion_setting,
@@ -132,7 +132,7 @@ def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
     frozen = freezes(row, actor).filter(in_force(now()))
     found = visible_endpoints(actor).filter(project=row.project_id, environment=row.name)
     policy = published.first()
-    said = policy and lacking([policy.document], row, actor, current=policy.document)
+    said = policy and lacking([AskedPolicy.of(policy)], row, actor)
     return EnvironmentPage(
         environment=row,
         actor=actor,

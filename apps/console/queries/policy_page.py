@@ -15,7 +15,9 @@ from apps.console.queries.policy_changes import PolicyChanges, Question
 from apps.console.queries.policy_revision import PastPolicy, around
 from apps.console.queries.policy_trial import (
     NOT_BEFORE,
+    AskedPolicy,
     lacking,
+    no_publisher,
     outdated,
     shortages,
     with_remedy,
@@ -178,23 +180,19 @@ class PolicyPage:
 
 
 def other_publishers(environment: Environment, actor: Actor) -> str:
-    """Say who else can publish what ``actor`` drafts, or that nobody can yet. The environment was
-    read with who decides there, which is told who may see its releases."""
+    """Say who else can publish what ``actor`` drafted, where somebody can. The environment was read
+    with who decides there, which is told who may see its releases."""
     rows = [row for row in deciders(environment, actor) if row.role == APPROVER]
-    others = [person for row in rows for person in row.people if person.id != actor.id]
-    if not rows or any(row.is_cut for row in rows) or not all(one.is_recalled for one in others):
-        decides = any(person.id == actor.id for row in rows for person in row.people)
-        return f"{'Another' if decides else 'An'} approver can publish it."
-    if others:
-        return "Nobody publishes it: the decisions of all other approvers here were recalled."
-    return "Nobody else is an approver here yet: until somebody has that role, nobody publishes it."
+    decides = any(person.id == actor.id for row in rows for person in row.people)
+    return f"{'Another' if decides else 'An'} approver can publish it."
 
 
 def who_publishes(draft: PolicyRevision, environment: Environment, actor: Actor) -> str:
     """Say who can publish what ``actor`` has just drafted, or why nobody can."""
     holders = deciders(environment, actor)
-    if short := next(shortages(draft.document["gates"], holders), ""):
-        return " ".join(with_remedy([short]))
+    nobody = no_publisher(draft.drafted_by, holders)
+    if short := [*nobody, *shortages(draft.document["gates"], holders)]:
+        return " ".join(with_remedy(short))
     if holders and (why := lockout_under(draft)):
         return f"{why}. {NOT_BEFORE}"
     return other_publishers(environment, actor)
@@ -211,12 +209,7 @@ def policy_page(environment: Environment, actor: Actor, *, source: str = "") -> 
     )
     names = people_names(one for row in rows for one in around(row))
     asked = [row for row in rows if row is current or row.state == PolicyState.DRAFT]
-    short = lacking(
-        [row.document for row in asked],
-        environment,
-        actor,
-        current=current.document if current else None,
-    )
+    short = lacking([AskedPolicy.of(row) for row in asked], environment, actor)
     lacks = {row.pk: why for row, why in zip(asked, short, strict=True)}
     return PolicyPage(
         environment=environment,

@@ -11,7 +11,7 @@ from apps.console.queries.links import sees
 from apps.console.queries.page_parts import counted
 from apps.console.queries.policies import gate_titles
 from apps.console.queries.policy_changes import PolicyChanges
-from apps.console.queries.policy_trial import lacking, outdated, with_remedy
+from apps.console.queries.policy_trial import AskedPolicy, lacking, outdated, with_remedy
 from apps.governance.models import Environment, PolicyRevision, Release
 from apps.governance.queries.deciders import deciders, recalled_of
 from apps.governance.queries.policy_history import standing
@@ -155,7 +155,7 @@ def policy_revision_page(environment: Environment, number: int, actor: Actor) ->
     is_draft = row.state == PolicyState.DRAFT
     short = []
     if is_draft:
-        found = lacking([row.document], environment, actor)[0]
+        found = lacking([AskedPolicy.of(row)], environment, actor)[0]
         short = outdated(row, current) or with_remedy(found)
     uncounted = actor.accountable in recalled_of([deciders(environment, actor)])
     own, where = actor.accountable == row.drafted_by, scope_of(environment)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from apps.console.queries.page_parts import counted, in_a_row
 from apps.governance import gates
@@ -14,6 +14,7 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Environment, PolicyRevision
 from apps.governance.queries.deciders import RoleHolders, deciders
 from apps.governance.queries.dry_run import DryRunRow, dry_run
+from apps.governance.rules import APPROVER, PolicyState
 from apps.governance.seats import Seat, Shortage
 from apps.governance.seats import shortages as seats_short
 from apps.identity.trust.positions import Positions, positions
@@ -25,7 +26,25 @@ STUCK = "no release could be approved, so it cannot be published."
 STUCK_NOW = "no new request can be approved."  # by the policy in force
 FIRST = "An access administrator gives people that role first, or the draft is withdrawn."
 NOT_BEFORE = "Before that it cannot be published."
+GIVE_ANOTHER = (
+    "an access administrator gives it to somebody who did not write the draft first, or the draft "
+    "is withdrawn."
+)
 STANDING = frozenset({SECOND_LINE, OTHER_REPORTING_LINE})  # what asks where people stand
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPolicy:
+    """A policy: what it asks for, and who wrote it, whom somebody else has to publish it for; '' of
+    the one in force."""
+
+    document: Mapping[str, Any]
+    author: str = ""
+
+    @classmethod
+    def of(cls, row: PolicyRevision) -> Self:
+        """Return a draft, or the policy in force, as it is looked at."""
+        return cls(row.document, row.drafted_by if row.state == PolicyState.DRAFT else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,7 @@ class PolicyTrial:
 
 def policy_trial(place: Environment, document: Mapping[str, Any], actor: Actor) -> PolicyTrial:
     """Try a policy on what is open and live in ``place``, which was read with who decides there."""
-    (short,) = lacking([document], place, actor)
+    (short,) = lacking([AskedPolicy(document, actor.accountable)], place, actor)
     return PolicyTrial(rows=[Trial(row) for row in dry_run(place, document)], shortages=short)
 
 
@@ -106,31 +125,52 @@ def outdated(draft: PolicyRevision, current: PolicyRevision | None) -> list[str]
     ]
 
 
-def lacking(
-    documents: Sequence[Mapping[str, Any]],
-    place: Environment,
-    actor: Actor,
-    *,
-    current: Mapping[str, Any] | None = None,
-) -> list[list[str]]:
-    """Return of each policy why it could not be published as roles are held now, and of the
-    ``current`` one of them why nobody can meet it, as far as the reader may know. ``place`` was
-    read with who decides there; where people stand is read once, and only where a policy asks for
-    it."""
+def lacking(policies: Sequence[AskedPolicy], place: Environment, actor: Actor) -> list[list[str]]:
+    """Return of each draft why it could not be published as roles are held now, and of the policy
+    in force why nobody can meet it, as far as the reader may know. ``place`` was read with who
+    decides there; where people stand is read once, and only where a policy asks for it."""
     holders = deciders(place, actor)
-    asked = [ApprovalPolicy.of(document).rules for document in documents]
+    asked = [ApprovalPolicy.of(policy.document).rules for policy in policies]
     ids = {person.id for row in holders for person in row.able}
     stand = any(STANDING & {*rule.demands} for rules in asked for rule in rules)
     placed = positions(ids) if stand and ids else Positions({})
     found = []
-    for document, rules in zip(documents, asked, strict=True):
-        so, before = (STUCK_NOW, "") if document is current else (STUCK, f" {NOT_BEFORE}")
-        said = list(shortages(document["gates"], holders, so))
+    for policy, rules in zip(policies, asked, strict=True):
+        so, before = (STUCK, f" {NOT_BEFORE}") if policy.author else (STUCK_NOW, "")
+        said = list(shortages(policy.document["gates"], holders, so))
         if not said and holders and not any(row.is_cut for row in holders):
-            why = lockout(document, _able(rules, holders, placed))
+            why = lockout(policy.document, _able(rules, holders, placed))
             said = [f"{why}.{before}"] if why else []
-        found.append(said)
+        found.append([*no_publisher(policy.author, holders), *said])
     return found
+
+
+def lacks_publisher(author: str, holders: Sequence[RoleHolders]) -> bool:
+    """Tell whether nobody could publish a draft but ``author``, who may not."""
+    row = _publishers(holders)
+    if not author or row is None or row.is_cut:
+        return False
+    return all(person.id == author for person in row.able)
+
+
+def no_publisher(author: str, holders: Sequence[RoleHolders]) -> list[str]:
+    """Say that nobody could publish a draft but its ``author``, who may not, and who mends that;
+    nothing of a policy that nobody has to publish, or where others could."""
+    row = _publishers(holders)
+    if row is None or not lacks_publisher(author, holders):
+        return []
+    if any(person.id != author for person in row.people):
+        but = " else" if any(person.id == author for person in row.people) else ""
+        who = f"nobody{but} who holds that role here can decide ({row.names})"
+    else:
+        who = (
+            f"only {row.names}, who wrote it, holds it here" if row.people else "nobody has it here"
+        )
+    return [f"Publishing needs an approver who did not write the draft, and {who}: {GIVE_ANOTHER}"]
+
+
+def _publishers(holders: Sequence[RoleHolders]) -> RoleHolders | None:
+    return next((row for row in holders if row.role == APPROVER), None)
 
 
 def with_remedy(found: Sequence[str]) -> list[str]:
@@ -174,19 +214,30 @@ def shortages(
     with what follows (``so``). Publishing also looks at passkeys and at where people stand: see
     :func:`lacking`."""
     there = {row.role: row for row in holders}
-    asking = [gate for gate in policy if gate["gate"] == "approvals" and gate["role"] in there]
-    seats = [
-        Seat(gate["role"], tuple(person.id for person in there[gate["role"]].able))
-        for gate in asking
-        for _ in range(gate["count"])
-        if not there[gate["role"]].is_cut
-    ]
+    seats = _seats(policy, there)
     for short in seats_short(seats):
         rows = [there[role] for role in short.roles]
         asks = Counter(seat.role for seat in seats if seat.role in short.roles)
         asked = in_a_row([counted(count, role) for role, count in asks.items()])
         held = _held(rows[0]) if len(rows) == 1 else _held_together(rows, short)
         yield f"{what} asks for {asked}, and {held}: {so}"
+
+
+def short_roles(
+    policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders]
+) -> list[tuple[str, ...]]:
+    """Return the roles alone that :func:`shortages` speaks of, those of a sentence together."""
+    return [short.roles for short in seats_short(_seats(policy, {r.role: r for r in holders}))]
+
+
+def _seats(policy: Iterable[Mapping[str, Any]], there: Mapping[str, RoleHolders]) -> list[Seat]:
+    asking = [gate for gate in policy if gate["gate"] == "approvals" and gate["role"] in there]
+    return [
+        Seat(gate["role"], tuple(person.id for person in there[gate["role"]].able))
+        for gate in asking
+        for _ in range(gate["count"])
+        if not there[gate["role"]].is_cut
+    ]
 
 
 def _held_together(rows: Sequence[RoleHolders], short: Shortage) -> str:

@@ -19,7 +19,7 @@ def duties(request: PageRequest) -> HttpResponse:
     project, after = request.GET.get("project", ""), request.GET.get("after", "")
     rows = visible_duties(request.actor, project=project)
     environments, key = keyed(rows, ("project__slug", "name"), after, SHOWN)
-    listed = duty_rows(duties_of(environments))
+    listed = duty_rows(duties_of(environments), request.actor)
     is_seen = request.actor.can_somewhere("access.view")
     return show(
         request, "duties", rows=listed, is_seen=is_seen, key=key, after=after, project=project

@@ -27,7 +27,8 @@ class Duty:
     nobody can have a release approved, ``waits_for`` has to set one up, ``invited`` has to sign in
     (some were let in again, then), and the decisions of ``recalled`` have to count
     again, by name. ``policy_first`` says that this is so under the policy in force alone: others
-    could change it first.
+    could change it first. Where too few people can decide, ``lacking`` are the roles that they
+    decide as. ``givers`` give roles in the project, and ``givers_everywhere`` in all, by name.
     """
 
     environment: Environment
@@ -47,6 +48,9 @@ class Duty:
     let_in_again: tuple[datetime, ...] = ()
     recalled: tuple[str, ...] = ()
     policy_first: bool = False
+    lacking: tuple[str, ...] = ()
+    givers: tuple[str, ...] = ()
+    givers_everywhere: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -123,7 +127,7 @@ def _duty(
     fewer = (shortest.people if shortest else demanded + 1) - 1
     hired = duties.fewest(access, most=min(fewer, demanded - 1), hire=True)
     awaited = _awaited(held, ready)
-    absent = frozenset(seen.absent)
+    absent, locked_out = frozenset(seen.absent), duties.locked_out(held)
     return Duty(
         environment,
         policy.number,
@@ -132,7 +136,7 @@ def _duty(
         seen.words(shortest, environment),
         hired,
         seen.words(hired, environment),
-        locked_out=duties.locked_out(held),
+        locked_out=locked_out,
         break_glass=_break_glass_duty(seen, policy, access),
         requesters=any(duties.REQUEST in account.may for account in access.accounts),
         passkeys=access.pinned or any(rule.passkey for rule in access.rules),
@@ -142,7 +146,17 @@ def _duty(
         let_in_again=seen.let_in_again(awaited.people),
         recalled=seen.called(awaited.people & seen.recalled - absent),
         policy_first=awaited.policy_first,
+        lacking=_lacking(held) if locked_out else (),
+        givers=seen.givers(environment, environment.project_id),
+        givers_everywhere=seen.givers(environment, ""),
     )
+
+
+def _lacking(held: EnvironmentAccess) -> tuple[str, ...]:
+    """Return the roles that too few people can decide as: of gates that together ask for more
+    people than there are, all."""
+    short = [rule for rule, _ in duties.unmet(held)] or held.rules
+    return tuple(dict.fromkeys(rule.role for rule in short))
 
 
 def _shortest(seen: OrganisationView, access: EnvironmentAccess, most: int) -> ShortestPath | None:

@@ -119,6 +119,19 @@ class OrganisationView:
         """Return the names of people, in order."""
         return tuple(sorted(self.names[one] for one in people))
 
+    def givers(self, environment: Environment, project: str) -> tuple[str, ...]:
+        """Return by name who could give roles in an environment now, by a role in ``project``, ''
+        for those who hold it everywhere."""
+        here = ("", environment.name)
+        ids = {
+            who
+            for who, held in self.organisation.roles.get(project, {}).items()
+            for row, by_token in held
+            if duties.HIRE in ROLES.get(row.role, ()) and not by_token and row.environment in here
+            if not self._waits_itself(who, row.role)
+        }
+        return self.called(one.id for one in self.organisation.among(ids) if one.active)
+
     def let_in_again(self, people: Iterable[str]) -> tuple[datetime, ...]:
         """Return when those of these were let in again who did not sign in since."""
         return tuple(at for one in people if (at := self.absent.get(one)))

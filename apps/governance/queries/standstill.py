@@ -120,7 +120,7 @@ def _with_drafts(
 
 
 def _told(drafts: QuerySet[PolicyRevision]) -> QuerySet[PolicyRevision, Any]:
-    told = JSONArray("pk", "number", "created_at", "document__gates")
+    told = JSONArray("pk", "number", "created_at", "drafted_by", "document__gates")
     return drafts.values(json=told)[:INBOX_LIMIT]
 
 
@@ -130,13 +130,14 @@ def _oldest(places: Iterable[Any], which: str = "drafts") -> list[PolicyRevision
 
 
 def _drafts_in(place: Any, told: Any) -> Iterator[PolicyRevision]:
-    for pk, number, at, gates in told or ():  # none at all for who may publish nowhere
+    for pk, number, at, author, gates in told or ():  # none at all for who may publish nowhere
         yield PolicyRevision(
             pk=pk,
             environment=place,
             project_id=place.project_id,
             number=number,
             created_at=datetime.fromisoformat(at),
+            drafted_by=author,
             document={"gates": gates},
         )
 

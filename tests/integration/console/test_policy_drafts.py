@@ -6,7 +6,7 @@ from pytest_django import DjangoAssertNumQueries
 from apps.governance.actions import draft_policy
 from apps.governance.models import PolicyRevision
 from apps.identity.actions import deactivate_person, place_person
-from apps.identity.models import User
+from apps.identity.models import RoleBinding, User
 from placet.kernel.actor import SYSTEM
 from tests.support.factories import api, browser, person, token_for
 from tests.support.page_text import text_of
@@ -188,22 +188,77 @@ def test_a_draft_older_than_the_policy_in_force_is_offered_to_nobody_to_be_publi
     assert why in own and "Withdraw this draft" in own and "Publish or" not in own
 
 
+def home(who: User) -> str:
+    """Return the home page of somebody as text."""
+    return text_of(browser(who).get("/").content.decode())
+
+
 def test_who_wrote_a_stuck_draft_and_who_can_help_read_of_it_on_home(world: World) -> None:
     ann = person("Ann", {"admin": None})
-
-    def home(who: User) -> str:
-        return text_of(browser(who).get("/").content.decode())
-
     drafted(world, OPEN)
     for who in (world.people["Vera"], ann):
         assert "cannot be published" not in home(who)
     draft = drafted(world, NINE)
-    said = f"Draft r{draft.number} of its policy cannot be published. It asks for"
-    assert f"{said} 9 approvers" in home(world.people["Vera"])
-    assert f"{said} more people than hold the roles that decide. Give those roles" in home(ann)
-    assert "1 policy draft cannot be published" in home(ann), "the first line too"
+    said = f"Draft r{draft.number} of its policy cannot be published."
+    assert f"{said} It asks for 9 approvers" in home(world.people["Vera"])
+    told = home(ann)
+    assert f"{said} Too few people could decide: give the role approver there to more" in told
+    assert "9" not in told.partition(said)[2].partition("withdrawn")[0], "not how many"
+    assert "Risk / staging : Draft" in told
+    assert "1 policy draft cannot be published" in told, "the first line too"
     assert said not in home(world.people["Rex"]), "who neither wrote nor can help"
     assert home(world.people["Vito"]).count("so it cannot be published") == 1, "once, to publish"
+
+
+def test_who_gives_roles_is_told_of_roles_that_share_too_few_people(world: World) -> None:
+    gates = [
+        f"  - {{gate: approvals, role: {role}, count: 2}}\n" for role in ("approver", "reviewer")
+    ]
+    for name, heir in (("Rex", "Vera"), ("Rita", "Vito")):
+        RoleBinding.objects.filter(person=world.people[name]).update(person=world.people[heir])
+    drafted(world, OPEN + "".join(gates))
+    give = "give one of the roles approver and reviewer there to more people"
+    assert give in home(person("Ann", {"admin": None}))
+
+
+def test_a_draft_that_nobody_but_its_author_could_publish_says_so_everywhere(
+    world: World, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    vera, ann = world.people["Vera"], person("Ann", {"admin": None})
+    draft = drafted(world, OPEN)
+    number = f"{PLACE}{draft.number}/"
+    why = (
+        "Publishing needs an approver who did not write the draft, and only Vera risk, who wrote "
+        "it, holds it here: an access administrator gives it to somebody who did not write the "
+        "draft first, or the draft is withdrawn."
+    )
+    client = browser(vera)
+    for path in (PLACE, number, "/"):
+        assert why not in text_of(client.get(path).content.decode())
+    deactivate_person(world.people["Vito"], actor=SYSTEM)
+    for path in (PLACE, number, "/"):
+        with django_assert_max_num_queries(12):
+            said = text_of(client.get(path).content.decode())
+        assert said.count(why) == 1, path
+        assert "approver can publish it" not in said
+    tried = client.post(f"{PLACE}draft", {"do": "try", "source": OPEN})
+    assert text_of(tried.content.decode()).count(why) == 2, "of the draft, and of what was tried"
+    saved = client.post(f"{PLACE}draft", {"do": "draft", "source": OPEN}, follow=True)
+    assert f"Draft saved. {why}" in text_of(saved.content.decode())
+    there = f"/projects/risk/environments/staging/policies/{draft.number}"
+    assert api(token_for(vera)).get(there).json()["cannot_publish"] == why
+    told = home(ann)
+    assert "give the role approver there to somebody who did not, or have the draft with" in told
+    assert "Vera" not in told.partition("Nobody can publish")[2].partition("Draft r")[2]
+
+
+def test_a_draft_that_no_approver_is_left_to_publish_says_so(world: World) -> None:
+    draft = draft_policy(world.environment("staging"), source=OPEN, actor=world.otto)
+    otto, number = browser(world.people["Otto"]), f"{PLACE}{draft.number}/"
+    needs = "Publishing needs an approver who did not write the draft, and"
+    assert needs not in text_of(otto.get(number).content.decode())
+    RoleBinding.objects.filter(person__in=[world.people["Vera"], world.people["Vito"]]).delete()
+    assert f"{needs} nobody has it here" in text_of(otto.get(number).content.decode())
 
 
 def test_the_page_of_a_draft_and_the_api_say_who_is_to_do_what(world: World) -> None:

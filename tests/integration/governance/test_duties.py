@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
 from apps.audit.actions import record
 from apps.audit.models import Event
@@ -286,6 +287,40 @@ def test_an_environment_whose_last_approvers_left_says_so(world: World, ann: Act
     assert production(world).state == "locked_out"
 
 
+def test_which_role_is_missing_and_who_gives_it_is_named_to_who_may_know(
+    world: World, ann: Actor, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    pam, eve = (
+        factories.person("Pam", roles={"admin": world.project}),
+        factories.person("Eve", roles={"auditor": None}),
+    )
+    factories.person("Away", roles={"admin": world.project})
+    User.objects.filter(name="Away").update(last_login=None)
+    for name in ("Vera", "Vito"):
+        actions.deactivate_person(world.people[name], actor=ann)
+
+    def said(who: User) -> str:
+        client = factories.browser(who)
+        with django_assert_max_num_queries(12):
+            return " ".join(text_of(client.get("/duties/").content.decode()).split())
+
+    missing = "Too few people can decide as approver: an access administrator, {}, gives this role"
+    assert missing.format("Ann and Pam") in said(eve)
+    assert missing.format("Pam") in said(pam), "who has a role everywhere is not for Pam to know"
+    actions.deactivate_person(pam, actor=ann)
+    assert missing.format("Ann") in said(eve)
+
+
+def test_gates_that_share_too_few_people_name_all_their_roles(world: World, ann: Actor) -> None:
+    for name in ("Rex", "Rita"):
+        actions.deactivate_person(world.people[name], actor=ann)
+    assert production(world).lacking == ("reviewer",)
+    RoleBinding.objects.filter(person=world.people["Vito"]).delete()
+    assert set(production(world).lacking) == {"reviewer"}
+    factories.grant(world.people["Vera"], {"reviewer": world.project})
+    assert set(production(world).lacking) == {"reviewer", "approver"}, "each decides once"
+
+
 def test_an_environment_where_nobody_may_ask_for_a_release_is_not_said_to_be_fine(
     world: World, ann: Actor
 ) -> None:
@@ -296,7 +331,7 @@ def test_an_environment_where_nobody_may_ask_for_a_release_is_not_said_to_be_fin
     assert (duty.state, duty.requesters) == ("kept", False)
     row = DutyRow(duty)
     assert row.sign.text == "Nobody can request"
-    assert row.could.startswith("Nobody may request a release here")
+    assert row.could.startswith("Nobody may request a release here: an access administrator")
 
 
 def test_whose_role_waits_for_a_second_factor_is_said_to_need_one_first(world: World) -> None:

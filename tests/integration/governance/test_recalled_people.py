@@ -186,7 +186,7 @@ def test_who_is_the_only_approver_left_is_told_why_nobody_publishes(world: World
     path = "/policies/risk/staging/"
     assert "An approver can publish it" in shown(world, "Otto", path)
     alone(world)
-    said = "the decisions of all other approvers here were recalled"
+    said = "who did not write the draft, and nobody who holds that role here can decide (Vera risk"
     assert said in shown(world, "Otto", path)
 
 

@@ -10,7 +10,7 @@ from apps.governance.queries.visible_rows import inbox
 from placet.kernel.actor import SYSTEM, Actor
 from tests.support import factories
 from tests.support.page_text import text_of
-from tests.support.world import World
+from tests.support.world import OPEN, World
 
 pytestmark = pytest.mark.django_db
 BOTH = """\
@@ -98,7 +98,8 @@ def test_who_alone_holds_two_roles_that_are_asked_is_said_to_be_one_too_few(
     release, ada = world.request("production"), world.people["Ada"]
     said = (
         "Needs two people, and only Olga could decide as product-reviewer or security-reviewer: "
-        "an access administrator gives one of these roles to somebody else"
+        "an access administrator gives one of these roles to somebody else, not to who requests "
+        "the release or made its version"
     )
     assert release_view(release.pk, world.ada).too_few_people == said
     page = text_of(factories.browser(ada).get(f"/releases/{release.pk}/").content.decode())
@@ -113,7 +114,27 @@ def test_who_alone_holds_two_roles_that_are_asked_is_said_to_be_one_too_few(
         "The policy asks for 1 security-reviewer and 1 product-reviewer, and only 1 person holds "
         "these roles here, each deciding once (Olga): no new request can be approved."
     ) in members
+    assert "people who are enough here may be too few for a release, whose page" in members
     pia = holding(world, "Pia", "product-reviewer")
     assert release_view(release.pk, world.ada).too_few_people == ""
     world.decide(release, pia)
     assert release_view(release.pk, world.ada).too_few_people == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "but"),
+    [
+        ("", ", not to who requests the release or made its version"),
+        (", exclude_requester: false", ", not to who made its version"),
+        (", exclude_requester: false, exclude_author: false", ""),
+    ],
+)
+def test_whom_a_missing_role_does_not_help_is_said_where_the_policy_leaves_them_out(
+    world: World, flags: str, but: str
+) -> None:
+    source = f"{OPEN}  - {{gate: approvals, role: product-reviewer, count: 1{flags}}}\n"
+    draft = draft_policy(world.environment("production"), source=source, actor=world.vera)
+    publish_policy(draft, actor=SYSTEM)  # as roles stood once
+    release = world.request("production")
+    gives = "an access administrator gives this role to somebody else"
+    assert release_view(release.pk, world.ada).too_few_people.endswith(f"{gives}{but}")

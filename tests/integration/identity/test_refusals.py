@@ -5,7 +5,7 @@ import pytest
 from apps.identity.actions import deactivate_person, demand_second_factor, grant_role
 from apps.identity.errors import OwnAccess
 from apps.identity.models import Project, User
-from apps.identity.queries import authorize
+from apps.identity.queries import authorize, holders, people_with
 from apps.identity.refusals import whom_to_ask
 from placet.kernel.actor import SYSTEM, Scope
 from placet.kernel.problems import Forbidden
@@ -190,3 +190,20 @@ def test_who_reaches_for_more_access_alone_is_told_how_another_administrator_is_
     person("Ola", {"admin": None})
     with pytest.raises(OwnAccess, match="ask another access admin"):
         grant_role(role="auditor", person=ann, actor=actor_of(ann))
+
+
+def test_who_holds_a_role_is_one_question_that_can_leave_out_who_waits_for_a_factor(
+    risk: Project, ada: User
+) -> None:
+    cem = person("Cem", {"contributor": None})
+    team("crew", cem, person("Dag"), roles={"contributor": risk})
+    people = [*User.objects.order_by("pk")]
+    here, elsewhere = Scope(risk.pk), Scope(project("other").pk)
+    asked = {"contributor"}
+    assert people_with("release.request", here) == people_with("release.request", None) == people
+    assert people_with("release.request", elsewhere) == [cem]
+    assert set(holders(asked, (), here, ready=True)) == set(people), "each once"
+    assert set(holders((), asked, here)) == {cem}, "of those in all projects alone"
+    demand_second_factor("contributor", actor=SYSTEM)
+    assert people_with("release.request", here) == people
+    assert not holders(asked, asked, here, ready=True)

@@ -41,28 +41,48 @@ def test_how_an_environment_stands(
     [
         (1, False, 1, "could do it, fewer than required:"),
         (2, False, 2, "could do it:"),
-        (None, True, None, "Too few people hold the required roles."),
+        (
+            None,
+            True,
+            None,
+            "Too few people can decide as approver: an access administrator gives this role to "
+            "more people who count for it.",
+        ),
         (
             2,
             True,
             2,
-            "could do it, but only by publishing another policy first, as too few people hold the "
-            "roles that this one requires (an access administrator can give them to more):",
+            "could do it, but only by publishing another policy first, as too few people can "
+            "decide as approver (an access administrator can give this role to more):",
         ),
         (
             1,
             True,
             1,
             "could do it, fewer than required, but only by publishing another policy first, as too "
-            "few people hold the roles that this one requires (an access administrator can give "
-            "them to more):",
+            "few people can decide as approver (an access administrator can give this role to "
+            "more):",
         ),
         (None, False, None, "No smaller group was found."),
     ],
 )
 def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could: str) -> None:
-    row = DutyRow(Duty(PLACE, 1, 2, found(fewest), [], None, [], locked_out=locked))
-    assert (row.few, row.could) == (few, could)
+    roles = ("approver",) if locked else ()
+    duty = Duty(PLACE, 1, 2, found(fewest), [], None, [], locked_out=locked, lacking=roles)
+    assert (DutyRow(duty).few, DutyRow(duty).could) == (few, could)
+
+
+def test_who_gives_a_missing_role_is_named_as_far_as_the_reader_may_know() -> None:
+    duty = Duty(PLACE, 1, 2, None, [], None, [], locked_out=True, lacking=("approver", "reviewer"))
+    duty = replace(duty, givers=("Pam",), givers_everywhere=("Ann", "Pam"))
+    said = "Too few people can decide as approver and reviewer: an access administrator, {}, gives"
+    assert DutyRow(duty).could.startswith(said.format("Pam"))
+    assert DutyRow(duty, knows_all=True).could.startswith(said.format("Ann and Pam"))
+    nobody = replace(duty, locked_out=False, requesters=False)
+    assert DutyRow(nobody).could == (
+        "Nobody may request a release here: an access administrator, Pam, gives somebody the role "
+        "contributor."
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +191,8 @@ def test_whose_decisions_were_recalled_is_waited_for_or_somebody_else_with_the_r
             None,
             (
                 "people to start one release within 1 hour.",
-                "Nobody could: it takes a responder and 1 approver whose decisions count.",
+                "Nobody could: it takes a responder and 1 approver whose decisions count. An "
+                "access administrator gives these roles.",
             ),
         ),
         (
@@ -196,5 +217,10 @@ def test_what_breaking_the_glass_asks(
 def test_of_many_who_break_the_glass_nobody_is_said_to_be_able_where_everybody_could_not() -> None:
     five = BreakGlassDuty(5, 1, (), None, [])
     assert BreakGlassDutyRow(five).could == "No smaller group was found."
-    nobody = "Nobody could: it takes a responder and 4 approvers whose decisions count."
-    assert BreakGlassDutyRow(replace(five, locked_out=True)).could == nobody
+    nobody = "Nobody could: it takes a responder and 4 approvers whose decisions count. "
+    gone = replace(five, locked_out=True)
+    assert BreakGlassDutyRow(gone).could == f"{nobody}An access administrator gives these roles."
+    duty = Duty(PLACE, 1, 2, None, [], None, [], False, break_glass=gone, givers=("Pam",))
+    row = DutyRow(duty).glass
+    assert row is not None
+    assert row.could == f"{nobody}An access administrator, Pam, gives these roles."

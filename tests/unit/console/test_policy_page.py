@@ -13,7 +13,7 @@ from apps.console.queries.policies import PolicyRow
 from apps.console.queries.policy_changes import PolicyChanges, published
 from apps.console.queries.policy_page import Draft
 from apps.console.queries.policy_revision import PastPolicy
-from apps.console.queries.policy_trial import PolicyTrial, Trial, shortages
+from apps.console.queries.policy_trial import PolicyTrial, Trial, no_publisher, shortages
 from apps.governance.actions.policies import Published
 from apps.governance.gates import GATES
 from apps.governance.queries.deciders import RoleHolders
@@ -245,6 +245,22 @@ def test_a_policy_whose_gates_share_too_few_people_says_so() -> None:
     assert next(shortages(more_gates, third)).startswith("It asks for 1 reviewer and 1 approver, ")
     more = RoleHolders("approver", (alma,), is_cut=True)
     assert list(shortages(gates, [both[0], more])) == []
+
+
+def test_a_draft_that_nobody_but_its_author_could_publish_says_why() -> None:
+    alma, rex = (NamedPerson(f"per_{name}", name, ()) for name in ("Alma", "Rex"))
+    gone = replace(rex, is_recalled=True, needs="decisions recalled")
+
+    def said(*people: NamedPerson, author: str = "per_Alma", is_cut: bool = False) -> str:
+        held = [RoleHolders("reviewer", (rex,)), RoleHolders("approver", people, is_cut=is_cut)]
+        return "".join(no_publisher(author, held))
+
+    assert "and only Alma, who wrote it, holds it here: an access administrator" in said(alma)
+    assert "and nobody has it here: " in said()
+    both = "and nobody else who holds that role here can decide (Alma, Rex (decisions recalled)): "
+    assert both in said(alma, gone)
+    assert said(alma, rex) == said(alma, author="per_Rex") == said(alma, author="") == ""
+    assert said(alma, is_cut=True) == "".join(no_publisher("per_Alma", [])) == ""
 
 
 def test_a_row_of_the_list_counts() -> None:

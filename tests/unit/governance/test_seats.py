@@ -69,3 +69,14 @@ def test_of_many_people_the_first_are_named() -> None:
     many = {f"p{n:02}": f"P{n}" for n in range(11)}
     said = Shortage(("approver",), 12, tuple(many)).said(many)
     assert "only P0, P1, P2, P3, P4, P5, P6, P7 and 3 more could decide" in said
+
+
+def test_who_does_not_count_for_any_of_the_seats_is_not_to_be_given_the_role() -> None:
+    both = [Seat("approver", (), ("requester", "author")), Seat("approver", (), ("author",))]
+    (short,) = shortages(both)
+    assert short.excluded == ("author", "requester")
+    assert short.said({}).endswith(
+        "to two more people, not to who requests the release or made its version"
+    )
+    (short,) = shortages(both[1:])
+    assert short.said({}).endswith("to somebody else, not to who made its version")
