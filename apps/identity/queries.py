@@ -14,6 +14,7 @@ from apps.audit.models import Audited
 from apps.audit.queries.vouched_rows import is_logged, last_logged
 from apps.audit.rows import row_key
 from apps.identity.models import (
+    NAMELESS,
     ApiToken,
     ApproverPasskey,
     Project,
@@ -37,7 +38,8 @@ A = TypeVar("A", bound=Audited)
 log = structlog.get_logger(__name__)
 NAME = f"""(
     SELECT COALESCE(
-        (SELECT COALESCE(NULLIF(name, ''), email) FROM {User._meta.db_table} WHERE id = asked.id),
+        (SELECT COALESCE(NULLIF(name, ''), '{NAMELESS}')
+            FROM {User._meta.db_table} WHERE id = asked.id),
         (SELECT name FROM {ServiceAccount._meta.db_table} WHERE id = asked.id),
         CASE asked.id WHEN '{SYSTEM.id}' THEN '{SYSTEM.label}' ELSE asked.id END
     ) FROM (SELECT %(expressions)s AS id) asked
@@ -290,13 +292,14 @@ def actor_for_user(user: User, session: Mapping[str, Any] | None = None) -> Acto
 
 
 def people_names(ids: Iterable[str]) -> dict[str, str]:
-    """Return a name for each actor id: people, service accounts, the system; else the id itself."""
+    """Return a name for each actor id: people, service accounts, the system; else the id itself. An
+    e-mail address is nobody's name here: they are told to everybody who sees what was done."""
     wanted = {i for i in ids if i}
     names = {i: i for i in wanted}
     if SYSTEM.id in wanted:
         names[SYSTEM.id] = SYSTEM.label
     if people := [i for i in wanted if i.startswith("per_")]:
-        names.update({u.pk: str(u) for u in User.objects.filter(pk__in=people)})
+        names.update({u.pk: u.public_name for u in User.objects.filter(pk__in=people)})
     if services := [i for i in wanted if i.startswith("svc_")]:
         accounts = ServiceAccount.objects.filter(pk__in=services)
         names.update(accounts.values_list("pk", "name"))
@@ -305,7 +308,7 @@ def people_names(ids: Iterable[str]) -> dict[str, str]:
 
 def name_in(column: str) -> Func:
     """Return the expression for the name of whose id ``column`` holds: a person's, a service
-    account's, the system's; else the id itself.
+    account's, the system's; else the id itself. As :func:`people_names`, no address.
 
     As a text, since Django would make three subqueries for each of the thirty names of a page.
     """

@@ -389,8 +389,8 @@ def _title(recall: Any) -> str:
         return link.text if link else ""
     if kind == RecallKind.PASSKEY:
         passkey = ApproverPasskey.objects.select_related("person").filter(pk=what).first()
-        return f"{passkey.name} of {passkey.person}" if passkey else ""
+        return f"{passkey.name} of {passkey.person.public_name}" if passkey else ""
     if kind == RecallKind.PERSON:
         person = User.objects.filter(pk=what).first()
-        return str(person) if person else ""
+        return person.public_name if person else ""
     return ""

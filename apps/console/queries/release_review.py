@@ -116,8 +116,7 @@ class Review:
     def held(self) -> str:
         """Until when it is held."""
         lifting = self.view.lifting
-        stands = f"The release is held until {lifting.until}, or it is rejected or withdrawn"
-        return f"{lifting.for_good or stands}."
+        return f"{lifting.for_good or f'The release is held until {lifting.until_it_ends}'}."
 
     @property
     def is_own(self) -> bool:

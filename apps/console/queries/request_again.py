@@ -20,7 +20,6 @@ from apps.console.templatetags.placet import state_word
 from apps.governance.events import RELEASE_REQUESTED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
-from apps.governance.queries.people import NAMELESS
 from apps.governance.queries.presets import Preset, common_presets, in_a_line, own_presets
 from apps.registry.events import VERSION_CARD_CHANGED
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
@@ -42,8 +41,7 @@ class Former:
         """Who rejected it, or else how it ended."""
         number, rejected = self.release.number, self.release.rejection
         if rejected:
-            who = rejected["name"] or NAMELESS
-            return f"{who} rejected release {number} (as {rejected['role']})"
+            return f"{rejected['name']} rejected release {number} (as {rejected['role']})"
         return f"Release {number}: {state_word(self.release.state).lower()}"
 
     @property

@@ -23,6 +23,14 @@ class DeciderSerializer(serializers.Serializer[Any]):
     roles = serializers.ListField(child=serializers.CharField())
 
 
+class AskedDeciderSerializer(DeciderSerializer):
+    """Somebody whose decision a release waits for, and what they need before they can decide."""
+
+    needs = serializers.CharField(
+        help_text="What they need first, as far as you may know, or '': they can decide now"
+    )
+
+
 class BarredSerializer(serializers.Serializer[Any]):
     """Somebody whose role is missing, and why they cannot count."""
 

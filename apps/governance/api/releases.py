@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from apps.builds.models import Bento
 from apps.governance import actions
 from apps.governance.api.deciders import (
+    AskedDeciderSerializer,
     BarredSerializer,
     DeciderSerializer,
     ReviewerSerializer,
@@ -223,14 +224,16 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
         help_text="Private, link-local and metadata addresses among its destinations",
     )
     decisions = DecisionSerializer(many=True)
-    may_still_decide = DeciderSerializer(many=True)
+    may_still_decide = AskedDeciderSerializer(
+        many=True, help_text="Who could give an approval that is missing, now or once they can"
+    )
     may_decide_again = DeciderSerializer(
         many=True, help_text="Who requested changes, and could give an approval that is missing now"
     )
     held = serializers.CharField(
         source="lifting.says",
-        help_text="Until what the requests for changes hold it; where nobody can lift them any "
-        "more, who can end it. '' where none holds it",
+        help_text="Until what the requests for changes hold it; where nobody can lift them as "
+        "roles are held now, how it ends all the same. '' where none holds it",
     )
     cannot_count = BarredSerializer(many=True)
     reviewers = ReviewerSerializer(many=True, help_text="Who was asked by name")

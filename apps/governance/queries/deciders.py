@@ -12,9 +12,9 @@ from django.db.models.functions import Coalesce, DenseRank, JSONArray
 
 from apps.governance import rules
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.people import NAMELESS, NamedPerson
+from apps.governance.queries.people import NamedPerson
 from apps.governance.rules import PolicyState
-from apps.identity.models import RoleBinding
+from apps.identity.models import NAMELESS, RoleBinding
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import (
     has_passkey,

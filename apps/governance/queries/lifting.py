@@ -19,8 +19,8 @@ from apps.identity.rules.permissions import roles_with
 from placet.kernel.words import a_few
 from placet_verify.statements import REQUEST_CHANGES
 
-# what who asked for changes can still do about it
-DECIDES, WITHDRAWS, NOT_YET = "decides", "withdraws", "not_yet"
+# what who asked for changes can still do about it: the last nothing, unless they get a role again
+DECIDES, WITHDRAWS, NOT_YET, NO_ROLE = "decides", "withdraws", "not_yet", "no_role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Lifting:
     """Who asked for changes to a release that stand, by name and what they can still do about it:
     nobody else lifts it. Others can end the release."""
 
-    asked: Sequence[tuple[str, str]] = ()  # DECIDES, WITHDRAWS, NOT_YET or '' beside each
+    asked: Sequence[tuple[str, str]] = ()  # DECIDES, …, NO_ROLE or '' (deactivated) beside each
     rejecters: Sequence[str] = ()  # who else can reject it now, by name
     requester: str = ""  # by name, where they can withdraw it
     expires: datetime | None = None
@@ -36,13 +36,17 @@ class Lifting:
     @property
     def says(self) -> str:
         """Until what the release is held, or who can end it; '' where nothing holds it."""
-        ends = ", or it is rejected or withdrawn"
-        return self.for_good or (f"Held until {self.until}{ends}" if self.asked else "")
+        return self.for_good or (f"Held until {self.until_it_ends}" if self.asked else "")
+
+    @property
+    def until_it_ends(self) -> str:
+        """Until what it is held, with how that ends otherwise."""
+        return f"{self.until}, it is rejected or withdrawn, or a newer policy is published"
 
     @property
     def until(self) -> str:
-        """Until what it is held: ``Ann decides again or withdraws that``; '' where it is for good,
-        or nobody asked."""
+        """Until what it is held: ``Ann decides again or withdraws that``; '' where nobody can lift
+        it now, or nobody asked."""
         if self.for_good:
             return ""
         again, back, later = map(self._who, (DECIDES, WITHDRAWS, NOT_YET))
@@ -54,27 +58,32 @@ class Lifting:
 
     @property
     def for_good(self) -> str:
-        """Who can lift it no more, and how the release ends then; '' where everybody can."""
-        gone = _of(self._who(""), " has", " have")
+        """Who can lift it no more as roles are held now, and how it ends then: sentences, the last
+        without its full stop; '' where everybody can."""
+        without = self._who(NO_ROLE)
+        gone = _of([*without, *self._who("")], " has", " have")
         if not gone:
             return ""
-        nobody = "so nobody can lift that request for changes"
-        return f"{gone} no access here any more, {nobody}: {self._ends}"
+        nobody = "Nobody can lift that request for changes now"
+        said = [f"{nobody}: {gone} no access here any more", self._ends]
+        if without:
+            who = " and ".join(without)
+            said.append(f"An access administrator can give {who} a role here again")
+        said.append("A newer policy, once published, voids that request and all approvals so far")
+        return ". ".join(said)
 
     @property
     def _ends(self) -> str:
         """Who can end the release, or that nobody can and when it ends by itself."""
-        anew = f"{self.requester}, who requested it, can withdraw it and request it anew"
+        who = f"{self.requester}, who requested it"
         if self.rejecters:
-            rejects = f"{a_few(self.rejecters)} can reject the release"
-            return f"{rejects}, or {anew}" if self.requester else rejects
+            anew = f", or withdrawn and requested anew by {who}" if self.requester else ""
+            return f"The release can be rejected by {a_few(self.rejecters)}{anew}"
         if self.requester:
-            return f"nobody can reject the release now, but {anew}"
+            anew = f"but {who}, can withdraw it and request it anew"
+            return f"Nobody can reject the release now, {anew}"
         when = f" on {self.expires:%Y-%m-%d %H:%M} UTC" if self.expires else ""
-        return (
-            f"nobody can reject or withdraw the release now, which expires{when}. A newer policy"
-            " revision lifts the request before"
-        )
+        return f"Nobody can reject or withdraw the release now, which expires{when}"
 
     def _who(self, can: str) -> list[str]:
         return [name for name, able in self.asked if able == can]
@@ -87,10 +96,10 @@ def _of(names: Sequence[str], one: str, several: str) -> str:
 
 def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
     """Have each request for changes bring what its person can still do about it (``lifts``): decide
-    again with a role that decides there, take it back as long as they see the release, or either
-    once they have the second factor that their roles wait for; '' of who can do none of it, and of
-    other decisions. And the name of who requested the release, where they can withdraw that
-    (``withdrawer``)."""
+    again with a role that decides there, take it back as long as they see the release, either once
+    they have the second factor that their roles wait for, or nothing before they get a role there
+    again; '' of who was deactivated, and of other decisions. And the name of who requested the
+    release, where they can withdraw that (``withdrawer``)."""
     sees = Q(role__in=roles_with("release.view"))
     active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
     able = (
@@ -104,7 +113,7 @@ def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
     takes = given_there(requester).filter(role__in=roles_with("release.withdraw"))
     withdraws = When(Q(there, Exists(takes), verdict=REQUEST_CHANGES), then=name_in(requester))
     return decisions.annotate(
-        lifts=Case(*able, default=Value("")),
+        lifts=Case(*able, default=Value(NO_ROLE)),
         withdrawer=Case(withdraws, default=Value(""), output_field=CharField()),
     )
 

@@ -32,7 +32,6 @@ from placet.kernel.actor import SYSTEM, Actor, Scope
 from placet.kernel.subqueries import among
 
 ASKED = "requested changes"  # what is told of who did: they decide again when they are content
-NAMELESS = "somebody without a name"  # an e-mail address is not for everybody who sees releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
     holding = {f"is_{role}": _held_by(bindings, role) for role in rules.ROLE_OF.values()}
     deciding = reduce(or_, holding.values())
     users = (
-        User.objects.only("name", "email", "is_active", "reactivated_at")
+        User.objects.only("name", "is_active", "reactivated_at")
         .annotate(
             **{name: ExpressionWrapper(held, BooleanField()) for name, held in holding.items()},
             demanding=without_factor("pk"),
@@ -127,12 +126,12 @@ def people_around(release: Release, ids: Iterable[str]) -> ReleasePeople:
     )
     names, deciders = {SYSTEM.id: SYSTEM.label}, []
     for row in users.order_by("name", "pk"):
-        names[row.pk] = row.name or row.email
+        names[row.pk] = row.public_name
         roles = tuple(role for role in rules.ROLE_OF.values() if getattr(row, f"is_{role}"))
         if row.is_active and roles:
             absence = not_signed_in(row.reactivated_at) if row.absent else ""
             lacks = tuple(row.demanding), row.signs, absence, row.recalled
-            deciders.append(NamedPerson(row.pk, row.name or NAMELESS, roles, *lacks))
+            deciders.append(NamedPerson(row.pk, row.public_name, roles, *lacks))
     if services := {i for i in wanted if i.startswith("svc_")}:
         names.update(ServiceAccount.objects.filter(pk__in=services).values_list("pk", "name"))
     return ReleasePeople(names, tuple(deciders))

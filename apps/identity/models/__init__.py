@@ -17,6 +17,7 @@ from apps.identity.models.credentials import (
     PasskeyState,
 )
 from apps.identity.models.people import (
+    NAMELESS,
     CredentialChanges,
     LineOfDefence,
     Position,
@@ -27,6 +28,7 @@ from apps.identity.models.requests import IdempotencyRecord, SharedValue
 from apps.identity.models.saved_views import SavedView
 
 __all__ = [
+    "NAMELESS",
     "NOT_WITHDRAWN",
     "ApiToken",
     "ApproverPasskey",

@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from apps.audit.models import Audited
 from placet.kernel.ids import IdField
 
+NAMELESS = "somebody without a name"  # an e-mail address is not for everybody who reads of them
 SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -65,6 +66,11 @@ class User(Audited, AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def public_name(self) -> str:
+        """What those read who see what somebody did, and perhaps not their address."""
+        return self.name or NAMELESS
 
     @classmethod
     def normalize_username(cls, username: str) -> str:

@@ -2,6 +2,7 @@
 version."""
 
 from placet_client.cli.serving import withdrawn
+from placet_client.cli.waiting import called
 from placet_client.output import Form, say, show_list, show_one
 from placet_client.records import Attempts, DecisionDetail, ReleaseDetail, ReleasePassedOver
 
@@ -34,7 +35,7 @@ def show_release(
         "state": state,
         "requested_by": view.requester_name,
         "author": view.author_name,
-        "may_still_decide": [person.name for person in view.may_still_decide],
+        "may_still_decide": [called(person) for person in view.may_still_decide],
         "ended_reason": why_ended(view),
     }
     if attempts.worst:

@@ -1,7 +1,7 @@
 """What a command waits for, told while it waits."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from placet_client import output
 from placet_client.cli.command import INTERRUPTED, ended
 from placet_client.client import Client
 from placet_client.output import plain, say
-from placet_client.records import Decision, Gate, Release, ReleaseDetail, Rollout
+from placet_client.records import AskedDecider, Decision, Gate, Release, ReleaseDetail, Rollout
 
 PHASES = {"starting": "its replicas start", "draining": "the replicas before it drain"}
 NAMED = 5  # people by name, then how many more
@@ -137,14 +137,26 @@ def gate_in_words(gate: Gate, view: ReleaseDetail) -> str:
     if gate.gate != "approvals" or gate.state != "waiting":
         return text
     role = gate.facts.get("role")
-    names = [p.name for p in view.may_still_decide if role in p.roles]
+    people = [p for p in view.may_still_decide if role in p.roles]
+    able = [p.name for p in people if not p.needs]
     again = [p.name for p in view.may_decide_again if role in p.roles]
-    if not names and again:
+    if able:
+        return f"{gate.reason}: {_first(able)}"
+    if again:
         return f"{gate.reason}, and {', '.join(again)} could, who requested changes"
-    if not names:
-        return "; ".join([f"{gate.reason}, and no {role} is left who could", *_barred(view)])
+    if people:
+        return f"{gate.reason}, and nobody can decide yet: {_first([called(p) for p in people])}"
+    return "; ".join([f"{gate.reason}, and no {role} is left who could", *_barred(view)])
+
+
+def called(person: AskedDecider) -> str:
+    """Return the name of somebody whose decision is waited for, and what they need first."""
+    return f"{person.name} ({person.needs})" if person.needs else person.name
+
+
+def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{gate.reason}: {', '.join(names[:NAMED])}{more}"
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _asking(view: ReleaseDetail) -> list[Decision]:

@@ -63,6 +63,7 @@ from placet_client.records.figures import (
 from placet_client.records.governance import (
     Answer,
     Answered,
+    AskedDecider,
     Barred,
     Bound,
     Changes,
@@ -198,6 +199,7 @@ __all__ = [
     "Approval",
     "Archive",
     "ArtifactFile",
+    "AskedDecider",
     "AskedPassing",
     "Attempt",
     "AttemptDecision",

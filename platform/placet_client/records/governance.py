@@ -322,6 +322,16 @@ class Decider(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedDecider(Record):
+    """Somebody whose decision a release waits for, and what they need before they can decide."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    needs: str  # What they need first, as far as you may know, or '': they can decide now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Barred(Record):
     """Somebody whose role is missing, and why they cannot count."""
 
@@ -345,11 +355,12 @@ class ReleaseDetail(Record):
     # Private, link-local and metadata addresses among its destinations
     egress_marks: tuple[str, ...]
     decisions: tuple[Decision, ...]
-    may_still_decide: tuple[Decider, ...]
+    # Who could give an approval that is missing, now or once they can
+    may_still_decide: tuple[AskedDecider, ...]
     # Who requested changes, and could give an approval that is missing now
     may_decide_again: tuple[Decider, ...]
-    # Until what the requests for changes hold it; where nobody can lift them any more, who can end
-    # it. '' where none holds it
+    # Until what the requests for changes hold it; where nobody can lift them as roles are held now,
+    # how it ends all the same. '' where none holds it
     held: str
     cannot_count: tuple[Barred, ...]
     reviewers: tuple[Reviewer, ...]  # Who was asked by name

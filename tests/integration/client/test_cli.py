@@ -10,7 +10,8 @@ import pytest
 
 from apps.governance.actions import draft_policy, publish_policy
 from apps.governance.models import Release
-from apps.identity.models import ApiToken
+from apps.identity.actions import revoke_role
+from apps.identity.models import ApiToken, RoleBinding, User
 from apps.registry.models import ModelVersion
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -18,6 +19,7 @@ from placet_client import PlacetError, login
 from placet_client.cli import main
 from tests.support import break_glass, factories
 from tests.support.commands import answer, become, folder
+from tests.support.factories import api, browser
 from tests.support.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -268,6 +270,28 @@ def test_a_release_is_shown_with_who_may_still_decide(
     assert main(["release", "show", release.pk]) == 0
     shown = capsys.readouterr().out
     assert "Rex risk, Rita risk" in shown and "No results" not in shown
+
+
+def test_nobody_waits_for_who_was_invited_and_never_signed_in(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada = api(world.people["Ada"])
+    release = world.request("staging")
+    revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
+    User.objects.filter(pk=world.people["Rita"].pk).update(last_login=None)
+    (told,) = ada.get(f"/releases/{release.pk}").json()["may_still_decide"]
+    assert (told["name"], told["needs"]) == ("Rita risk", "cannot decide yet")
+    page = browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content.decode()
+    assert "Nobody can decide yet" in page
+    assert main(["release", "show", release.pk]) == 0
+    assert "Rita risk (cannot decide yet)" in " ".join(capsys.readouterr().out.split())
+    assert main(["release", "wait", release.pk, "--timeout", "0"]) == 4
+    said = " ".join(capsys.readouterr().err.split())
+    assert "and nobody can decide yet: Rita risk (cannot decide yet)" in said
+    world.people["Rita"].refresh_from_db()
+    auditor = api(factories.person("Eve", roles={"auditor": world.project}))
+    (told,) = auditor.get(f"/releases/{release.pk}").json()["may_still_decide"]
+    assert told["needs"] == "has not signed in yet"
 
 
 def test_a_release_that_too_few_people_can_approve_says_so(

@@ -145,8 +145,8 @@ def test_where_nobody_can_lift_what_holds_it_any_more_it_says_who_can_end_it(
     said = capsys.readouterr().err
     assert "Waiting for one reviewer, and no reviewer is left who could" in said
     assert "Rita risk could" not in said
-    stuck = "Rita risk has no access here any more, so nobody can lift that request for changes"
-    assert f"{stuck}: Vera risk and Vito risk can reject the release, or" in said
+    stuck = "Nobody can lift that request for changes now: Rita risk has no access here any more"
+    assert f"{stuck}. The release can be rejected by Vera risk and Vito risk, or" in said
     assert main(["release", "show", release.pk]) == 0
     assert stuck in " ".join(capsys.readouterr().err.split())
 

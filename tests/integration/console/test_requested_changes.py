@@ -88,7 +88,10 @@ def test_who_can_do_less_about_it_now_is_not_waited_for_to_decide_again(world: W
     team("Desk", world.people["Rita"], roles={"viewer": (world.project, "staging")})
     revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
     page = shown(world, "Rex", page_of(release))
-    assert "held until Rita risk withdraws that, or it is rejected or withdrawn." in page
+    assert (
+        "held until Rita risk withdraws that, it is rejected or withdrawn, or a newer policy is"
+        in page
+    )
     assert "decides again" not in page
 
 
@@ -103,9 +106,11 @@ def test_nobody_is_waited_for_who_can_lift_it_no_more(world: World, end: str) ->
     if end == "a role elsewhere":
         grant(world.people["Rita"], {"reviewer": (world.project, "production")})
     page = shown(world, "Rex", page_of(release))
-    assert "Rita risk has no access here any more, so nobody can lift that" in page
-    ends = "Rex risk, Vera risk and Vito risk can reject the release, or Ada risk, who requested it"
-    assert f"{ends}, can withdraw it and request it anew" in page
+    nobody = "Nobody can lift that request for changes now: Rita risk has no access here any more."
+    ends = "The release can be rejected by Rex risk, Vera risk and Vito risk, or withdrawn and"
+    assert f"{nobody} {ends} requested anew by Ada risk, who requested it." in page
+    assert ("give Rita risk a role here again." in page) is (end != "deactivated")
+    assert "A newer policy, once published, voids that request and all approvals so far." in page
     assert "Rita risk decides again" not in page and "Rita risk withdraws" not in page
 
 

@@ -12,7 +12,7 @@ from apps.governance.actions import decisions
 from apps.governance.models import Decision, Release
 from apps.governance.queries import inbox, release_view
 from apps.governance.queries.standstill import standstill
-from apps.identity.actions import deactivate_person, demand_second_factor, revoke_role
+from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.errors import NeedsPasskey, NeedsSession
 from apps.identity.models import RoleBinding
 from apps.jobs.models import Job
@@ -27,7 +27,6 @@ from tests.support.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_io_in_transaction")]
 ASKS = "request_changes"
-ENDS = ", or it is rejected or withdrawn"
 TWO = "version: 1\ngates: [{gate: approvals, role: reviewer, count: 2}]\n"
 
 
@@ -152,70 +151,6 @@ def test_nobody_else_lifts_it_and_who_lost_the_role_still_does(world: World) -> 
     with pytest.raises(errors.NoRole):
         world.decide(release, world.rita)
     assert actions.withdraw_changes(asked, actor=world.rita).voided_reason == "withdrawn"
-
-
-def test_what_starts_nothing_says_who_can_lift_it_now(world: World) -> None:
-    release = world.request("staging")
-    world.decide(release, world.rita, ASKS)
-    factories.grant(world.people["Rita"], {"viewer": world.project})
-    revoke_role(RoleBinding.objects.get(person=world.people["Rita"], role="reviewer"), actor=SYSTEM)
-    Release.objects.filter(pk=release.pk).update(state="approved")  # by somebody's own hand
-    with pytest.raises(errors.ChangesRequested, match=r"until Rita risk withdraws that$"):
-        actions.begin_rollout(release, actor=SYSTEM)
-    RoleBinding.objects.get(person=world.people["Rita"]).delete()
-    with pytest.raises(errors.ChangesRequested, match="nobody can lift that"):
-        actions.begin_rollout(release, actor=SYSTEM)
-
-
-def held(release: Release, world: World) -> str:
-    return release_view(release.pk, world.ada).lifting.says
-
-
-def test_whose_role_waits_for_a_second_factor_is_not_said_to_decide_again(world: World) -> None:
-    release = world.request("staging")
-    world.decide(release, world.rita, ASKS)
-    revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
-    view = release_view(release.pk, world.ada)
-    assert [p.name for p in view.may_decide_again] == ["Rita risk"]
-    demand_second_factor("reviewer", actor=SYSTEM)
-    view = release_view(release.pk, world.ada)
-    assert view.lifting.says == f"Held until Rita risk, who cannot decide yet, lifts that{ENDS}"
-    assert (view.may_decide_again, view.may_still_decide) == ((), ())
-    assert [p.needs for p in view.who_opens[-2]] == ["cannot decide yet"]
-    factories.grant(world.people["Rita"], {"viewer": world.project})
-    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
-
-
-def test_who_was_recalled_or_is_not_asked_only_withdraws_it(world: World) -> None:
-    release = world.request("staging")
-    made = world.decide(release, world.rita, ASKS)
-    operator = factories.actor_of(factories.person("Oda", {"operator": None}))
-    recall(kind="person", what=world.rita.id, reason="coerced", actor=operator)
-    Decision.objects.filter(pk=made.pk).update(voided_reason="")  # by somebody's own hand
-    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
-    other = world.request("staging", endpoint="other")
-    world.decide(other, world.vera, ASKS)  # as approver, of whom no approval is asked
-    assert held(other, world) == f"Held until Vera risk withdraws that{ENDS}"
-
-
-def test_what_nobody_can_lift_says_who_can_end_it(world: World) -> None:
-    release = world.request("staging")
-    world.decide(release, world.rita, ASKS)
-    deactivate_person(world.people["Rita"], actor=SYSTEM)
-    anew = "Ada risk, who requested it, can withdraw it and request it anew"
-    ends = f"Rex risk, Vera risk and Vito risk can reject the release, or {anew}"
-    assert held(release, world).endswith(f"that request for changes: {ends}")
-    factories.person("Zoe", {"reviewer": world.project})
-    assert "Rex risk, Vera risk, Vito risk and one other can reject" in held(release, world)
-    demand_second_factor("approver", actor=SYSTEM)
-    RoleBinding.objects.filter(role="reviewer").delete()
-    assert f"changes: nobody can reject the release now, but {anew}" in held(release, world)
-    deactivate_person(world.people["Ada"], actor=SYSTEM)
-    until = f"{release.not_after:%Y-%m-%d %H:%M} UTC"
-    view = release_view(release.pk, world.otto)
-    assert f"nobody can reject or withdraw the release now, which expires on {until}" in (
-        view.lifting.says
-    )
 
 
 def test_only_a_request_for_changes_is_withdrawn(world: World) -> None:

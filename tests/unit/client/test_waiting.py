@@ -34,6 +34,11 @@ def release(state: str = "requested", **changes: Any) -> ReleaseDetail:
     return ReleaseDetail.read(body | {"gates": [], "cannot_count": []} | NOTHING | changes)
 
 
+def decider(name: str, needs: str = "", role: str = "reviewer") -> dict[str, Any]:
+    """Return somebody who may still decide as the API tells them."""
+    return {"id": f"per_{name}", "name": name, "roles": [role], "needs": needs}
+
+
 def rollout(*steps: dict[str, Any], **changes: Any) -> Rollout:
     """Return a rollout at its last step."""
     body = example(SCHEMAS["Rollout"]) | {"id": "rol_1", "state": "shifting", "paused": False}
@@ -120,12 +125,22 @@ def test_who_stops_waiting_is_told_how_to_wait_again(placet: Client) -> None:
 
 
 def test_people_who_may_decide_are_named_and_the_many_are_counted() -> None:
-    people = [{"id": f"per_{n}", "name": f"P{n}", "roles": ["reviewer"]} for n in range(7)]
-    other = {"id": "per_9", "name": "Alma", "roles": ["approver"]}
+    people = [decider(f"P{n}") for n in range(7)]
+    other = decider("Alma", role="approver")
     text, _ = release_stands(release(gates=[APPROVALS], may_still_decide=[other, *people]))
     assert text == (
         "Release 3 (rel_1) is requested: Waiting for one reviewer: P0, P1, P2, P3, P4 and 2 more"
     )
+
+
+def test_who_needs_something_first_is_not_waited_for_while_another_can_decide() -> None:
+    rita = decider("Rita", "has not signed in yet")
+    for people, said in (
+        ([decider("Rex"), rita], ": Rex"),
+        ([rita], ", and nobody can decide yet: Rita (has not signed in yet)"),
+    ):
+        text, _ = release_stands(release(gates=[APPROVALS], may_still_decide=people))
+        assert text.endswith(f"Waiting for one reviewer{said}")
 
 
 def test_where_nobody_may_decide_it_says_why() -> None:
