@@ -15,6 +15,7 @@ from apps.console.queries.home_page import (
     glass_tasks,
     paused_rows,
     paused_title,
+    what_stands_still,
 )
 from apps.console.queries.own_releases import (
     OwnRequest,
@@ -26,7 +27,6 @@ from apps.console.queries.own_releases import (
 from apps.discussions.queries import listed_threads, sees_thread
 from apps.governance import gates
 from apps.governance.queries.by_clock import gates_now
-from apps.governance.queries.standstill import publishable
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, waiting_on
 from apps.identity.queries import as_owner, sees_in
 from placet.kernel.actor import Actor
@@ -81,13 +81,14 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
     """Return what waits for ``actor`` and what became of their requests, in five queries beside
     ``inbox``, or six."""
     releases = followed(actor)
+    still = what_stands_still(inbox, releases, actor)
     return InboxPage(
         inbox=inbox,
         startable=releases.startable,
         requests=releases.own,
         changes=releases.changes,
         paused=paused_rows(actor),
-        drafts=draft_tasks(publishable(actor), actor),
+        drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
     )
@@ -139,7 +140,7 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         row: Any = needed
         what = f"Needs your decision ({row.by_name.told})" if row.by_name else "Needs your decision"
         failing = gates.failing(gates_now(row))
-        what = f"{what}. {failing}" if failing else what
+        what = ". ".join(filter(None, (what, row.too_few_people, failing)))
         yield row.project_id, _of_release("decision", row, what, row.created_at)
     for row, why in page.inbox.barred:
         yield row.project_id, _of_release("decision", row, why, row.created_at)
