@@ -15,7 +15,7 @@ from apps.assurance.queries.as_of import (
     with_stops,
 )
 from apps.console.charts import Timespans, timespans
-from apps.console.queries.page_parts import Link, no_role
+from apps.console.queries.page_parts import Link, without_role
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
 from apps.serving.queries import EndpointStatus, statuses_of
@@ -246,7 +246,7 @@ class DeploymentListPage:
     @property
     def why(self) -> str:
         """Why the reader sees none at any time, where no role of theirs counts."""
-        return "" if self.actor.grants else no_role(self.actor)
+        return without_role(self.actor)
 
     @property
     def value(self) -> str:

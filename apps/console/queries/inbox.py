@@ -24,6 +24,7 @@ from apps.console.queries.own_releases import (
     followed,
     requests_title,
 )
+from apps.console.queries.page_parts import without_role
 from apps.discussions.queries import listed_threads, sees_thread
 from apps.governance import gates
 from apps.governance.queries.by_clock import gates_now
@@ -44,6 +45,7 @@ class InboxPage:
     drafts: list[DraftTask]
     mentions: list[Any]  # threads, as listed_threads reads them
     glasses: list[GlassTask]
+    why: str  # nothing can wait for the reader, who has no role that counts; '' for who has one
 
     @property
     def cut(self) -> str:
@@ -71,6 +73,11 @@ class InboxPage:
         return releases + sum(len(rows) for rows in others)
 
     @property
+    def empty_title(self) -> str:
+        """What is said where nothing is listed."""
+        return "Nothing waits for you" if self.why else "You're all caught up"
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is listed: where others have to decide, that says what the reader has
         to."""
@@ -91,6 +98,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
+        why=without_role(actor),
     )
 
 

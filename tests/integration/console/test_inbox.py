@@ -158,7 +158,7 @@ def test_who_has_no_role_sees_nothing(world: World) -> None:
     draft(world)
     nina = factories.person("Nina")
     assert standstill(actor_of(nina)).drafts == []
-    assert "all caught up" in browser(nina).get("/inbox/").content.decode()
+    assert "Nothing waits for you" in browser(nina).get("/inbox/").content.decode()
 
 
 def test_of_all_that_waits_the_first_alone_brings_what_the_menu_shows(world: World) -> None:
