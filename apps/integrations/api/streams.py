@@ -8,13 +8,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity.api.lookups import named_project
+from apps.identity.api.matching import match_for
 from apps.integrations import actions, queries
 from apps.integrations.models import Delivery, Stream, StreamKind
 from apps.integrations.queries import StreamLag
 from apps.integrations.rules import MAX_ALERT, MAX_URL, MIN_ALERT, StreamTerms
 from apps.integrations.standing import StreamStanding, stream_standing
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import NeedsPermission
 
@@ -209,7 +210,8 @@ class StreamDetail(PlacetView):
     def delete(self, request: Request, stream: str) -> Response:
         """Send nothing more, for good. Needs If-Match."""
         row = queries.get_stream(stream, self.actor)
-        require_match(request, etag(row.pk, row.generation))
+        tag = etag(row.pk, row.generation)
+        match_for("stream.manage", row, tag, asked=self, see="stream.view")
         actions.remove_stream(row, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 
