@@ -1,5 +1,5 @@
-"""What stands with a webhook, its deliveries and its attempts, in the words that pages, API,
-command line and alerts have for it."""
+"""What stands with a webhook, its deliveries and its attempts, and with a stream, in the words that
+pages, API, command line and alerts have for it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 
 from apps.identity.rules.permissions import roles_with
 from apps.integrations.models import (
+    SENDING,
     Attempted,
+    Stream,
     Webhook,
     WebhookDelivery,
     WebhookDeliveryState,
@@ -38,6 +40,22 @@ class DeliveryStanding(StrEnum):
     SENDING = "sending"
     DELIVERED = "delivered"
     FAILED = "failed"
+
+
+class StreamStanding(StrEnum):
+    """What a stream does now. One whose last attempt failed is tried again by itself."""
+
+    PAUSED = "paused"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    BLOCKED = "blocked"
+
+
+def stream_standing(stream: Stream) -> StreamStanding:
+    """Return what a stream does now, by the word that a webhook has for the same."""
+    if stream.state in SENDING:
+        return StreamStanding.RETRYING if stream.error else StreamStanding.RUNNING
+    return StreamStanding(stream.state)
 
 
 def standing_of(hook: Webhook) -> WebhookStanding:

@@ -289,7 +289,7 @@ SPECTACULAR_SETTINGS = {
         "RecallStateEnum": "apps.assurance.models.RecallState.values",
         "WorkStateEnum": "apps.jobs.models.JobState.choices",
         "StreamKindEnum": "apps.integrations.models.StreamKind.values",
-        "StreamStateEnum": "apps.integrations.models.StreamState.values",
+        "StreamStateEnum": "apps.integrations.api.streams.STATES",
         "WebhookStateEnum": "apps.integrations.api.webhooks.STATES",
         "WebhookReasonEnum": "apps.integrations.models.WebhookReason.values",
         "WebhookDeliveryStateEnum": "apps.integrations.api.webhook_deliveries.STATES",

@@ -13,7 +13,7 @@ from apps.assurance.models import EffectAction, RecallEffect, RecallState
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.endpoint_forms import figures_now
 from apps.console.queries.links import recall_url
-from apps.console.queries.page_parts import Button, Link, counted
+from apps.console.queries.page_parts import Button, Link, counted, without_role
 from apps.console.queries.sorting import ALERTS, Sorting
 from apps.console.templatetags.placet import sees_a_part
 from apps.discussions.queries import open_threads
@@ -100,6 +100,7 @@ class AlertListPage:
     project: str
     sorting: Sorting
     partial: bool = False  # whether there may be others that the reader does not see
+    why: str = ""  # they see none at any time, since they have no role that counts
 
     @property
     def sorts(self) -> Sequence[tuple[str, str]]:
@@ -132,7 +133,7 @@ def alert_list_page(actor: Actor, project: str = "", sorting: Sorting = ALERTS) 
     closed = shown_alerts(with_keeper(ended)[:SHOWN], actor)
     rows = with_figures(alert_rows(actor, project, sorting))
     partial = sees_a_part(actor, "alert.view")
-    return AlertListPage(rows, closed, project, sorting, partial)
+    return AlertListPage(rows, closed, project, sorting, partial, without_role(actor))
 
 
 def with_figures(rows: Sequence[AlertRow]) -> list[AlertRow]:

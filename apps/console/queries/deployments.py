@@ -1,5 +1,6 @@
 """What served at an instant, by whose approval, as the page shows it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,9 +16,11 @@ from apps.assurance.queries.as_of import (
     with_stops,
 )
 from apps.console.charts import Timespans, timespans
-from apps.console.queries.page_parts import Link, no_role
+from apps.console.queries.page_parts import Link, without_role
 from apps.console.queries.paging import keyed
 from apps.console.templatetags.placet import number
+from apps.monitoring.models import Alert, AlertKind
+from apps.monitoring.queries import visible_alerts
 from apps.serving.queries import EndpointStatus, statuses_of
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.problems import InvalidInput
@@ -28,6 +31,7 @@ ANSWERS = {
     "down": "no replica answers",
     "unknown": "its node is silent",
 }
+UNANSWERED = (AlertKind.REPLICAS, AlertKind.STABLE_DOWN)
 ORDER = ("project__slug", "environment", "name", "pk")
 
 
@@ -171,6 +175,7 @@ class DeploymentRow:
     deployment: Deployment
     actor: Actor
     serves: str = ""
+    alerts: Sequence[Alert] = ()  # that were open then, about nobody getting an answer there
 
     @property
     def served(self) -> list[ServedRow]:
@@ -217,10 +222,30 @@ class DeploymentListPage:
         return {row.endpoint.pk: serves(row) for row in found}
 
     @cached_property
+    def alerts(self) -> dict[str, list[Alert]]:
+        """The alerts by endpoint which said at a past instant that requests got no answer there, as
+        far as the reader sees them: what a node said of that then is kept nowhere else."""
+        if not (self.typed and self.at):
+            return {}
+        about = visible_alerts(self.actor).filter(
+            kind__in=UNANSWERED, endpoint__in=[row.endpoint for row in self.found]
+        )
+        found: dict[str, list[Alert]] = {}
+        open_then = about.filter(opened_at__lte=self.at).exclude(resolved_at__lte=self.at)
+        for alert in open_then.order_by("opened_at", "pk"):
+            found.setdefault(str(alert.endpoint_id), []).append(alert)
+        return found
+
+    @cached_property
     def rows(self) -> list[DeploymentRow]:
         """Every endpoint that there was at the instant."""
         return [
-            DeploymentRow(row, self.actor, self.serves[row.endpoint.pk])
+            DeploymentRow(
+                row,
+                self.actor,
+                self.serves[row.endpoint.pk],
+                self.alerts.get(row.endpoint.pk, ()),
+            )
             for row in self.found
             if row.state not in ("", "deleted")
         ]
@@ -246,7 +271,7 @@ class DeploymentListPage:
     @property
     def why(self) -> str:
         """Why the reader sees none at any time, where no role of theirs counts."""
-        return "" if self.actor.grants else no_role(self.actor)
+        return without_role(self.actor)
 
     @property
     def value(self) -> str:

@@ -11,18 +11,27 @@ from apps.console.queries.alerts import alert_rows
 from apps.console.queries.draft_tasks import DraftTask, StuckDraft, draft_tasks, stuck_drafts
 from apps.console.queries.endpoints import EndpointRow, endpoint_list_page
 from apps.console.queries.frame import may_have_alerts
+from apps.console.queries.links import sees
 from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import (
+    Followed,
     OwnRequest,
     Startable,
     ToChange,
     followed,
     requests_title,
 )
-from apps.console.queries.page_parts import Button, counted, in_a_row, no_project, no_role
+from apps.console.queries.page_parts import (
+    Button,
+    Link,
+    counted,
+    in_a_row,
+    no_project,
+    no_role,
+)
 from apps.discussions.queries import listed_threads
 from apps.governance.queries.break_glass import glasses_told
-from apps.governance.queries.standstill import Stuck, standstill
+from apps.governance.queries.standstill import Standstill, Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
 from apps.governance.rules import BreakGlassState
 from apps.rollouts.queries import awaiting_person
@@ -122,9 +131,16 @@ def glass_tasks(inbox: Waiting, actor: Actor) -> list[GlassTask]:
 
 @dataclass(frozen=True, slots=True)
 class StuckRow:
-    """An environment in which nobody can give the approvals that releases wait for."""
+    """An environment in which nobody can give the approvals that releases wait for; ``links`` lead
+    to the oldest of them, for who sees releases."""
 
     stuck: Stuck
+    links: Sequence[Link] = ()
+
+    @property
+    def more(self) -> int:
+        """How many more there are than are linked."""
+        return self.stuck.releases - len(self.links)
 
     @property
     def sentence(self) -> str:
@@ -146,6 +162,28 @@ class StuckRow:
             return " A gate has failed too: unless it passes, an approval does not help."
         of_them = f"{self.stuck.failed} of them"
         return f" A gate of {of_them} has failed too: unless it passes, no approval helps there."
+
+
+def stuck_row(stuck: Stuck, actor: Actor) -> StuckRow:
+    """Return where releases are stuck, with links to them if ``actor`` may open these."""
+    named = stuck.named if sees(stuck.environment, "release.view", actor) else ()
+    return StuckRow(
+        stuck,
+        [
+            Link(f"{row.version}, release {row.number}", reverse("release", args=[row.id]))
+            for row in named
+        ],
+    )
+
+
+def what_stands_still(inbox: Waiting, releases: Followed, actor: Actor) -> Standstill:
+    """Return what stands still around ``actor`` (one query), and have each release that waits for
+    them or is their own say of itself that too few people could decide (``too_few_people``)."""
+    rows: list[Any] = [*inbox.rows, *(row.release for row in releases.own)]
+    still = standstill(actor, rows)
+    for row in rows:
+        row.too_few_people = still.too_few.get(row.pk, "")
+    return still
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +325,8 @@ class HomePage:
 def home_page(inbox: Waiting, actor: Actor) -> HomePage:
     """Answer at a glance: what waits on ``actor``; what runs where, since when, by whom."""
     rows, more = endpoint_list_page(actor, tried=True, most=SHOWN)
-    releases, still = followed(actor), standstill(actor)
+    releases = followed(actor)
+    still = what_stands_still(inbox, releases, actor)
     return HomePage(
         actor=actor,
         inbox=inbox,
@@ -301,7 +340,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
-        stuck=[StuckRow(row) for row in still.stuck],
+        stuck=[stuck_row(row, actor) for row in still.stuck],
         stuck_drafts=stuck_drafts(still.followed, actor),
         knows_project=bool(rows or releases.own or inbox.size or projects_of(actor)),
     )

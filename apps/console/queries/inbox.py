@@ -15,6 +15,7 @@ from apps.console.queries.home_page import (
     glass_tasks,
     paused_rows,
     paused_title,
+    what_stands_still,
 )
 from apps.console.queries.own_releases import (
     OwnRequest,
@@ -23,10 +24,10 @@ from apps.console.queries.own_releases import (
     followed,
     requests_title,
 )
+from apps.console.queries.page_parts import without_role
 from apps.discussions.queries import listed_threads, sees_thread
 from apps.governance import gates
 from apps.governance.queries.by_clock import gates_now
-from apps.governance.queries.standstill import publishable
 from apps.governance.queries.visible_rows import INBOX_LIMIT, Waiting, waiting_on
 from apps.identity.queries import as_owner, sees_in
 from placet.kernel.actor import Actor
@@ -44,6 +45,7 @@ class InboxPage:
     drafts: list[DraftTask]
     mentions: list[Any]  # threads, as listed_threads reads them
     glasses: list[GlassTask]
+    why: str  # nothing can wait for the reader, who has no role that counts; '' for who has one
 
     @property
     def cut(self) -> str:
@@ -71,6 +73,11 @@ class InboxPage:
         return releases + sum(len(rows) for rows in others)
 
     @property
+    def empty_title(self) -> str:
+        """What is said where nothing is listed."""
+        return "Nothing waits for you" if self.why else "You're all caught up"
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is listed: where others have to decide, that says what the reader has
         to."""
@@ -81,15 +88,17 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
     """Return what waits for ``actor`` and what became of their requests, in five queries beside
     ``inbox``, or six."""
     releases = followed(actor)
+    still = what_stands_still(inbox, releases, actor)
     return InboxPage(
         inbox=inbox,
         startable=releases.startable,
         requests=releases.own,
         changes=releases.changes,
         paused=paused_rows(actor),
-        drafts=draft_tasks(publishable(actor), actor),
+        drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
+        why=without_role(actor),
     )
 
 
@@ -139,7 +148,7 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         row: Any = needed
         what = f"Needs your decision ({row.by_name.told})" if row.by_name else "Needs your decision"
         failing = gates.failing(gates_now(row))
-        what = f"{what}. {failing}" if failing else what
+        what = ". ".join(filter(None, (what, row.too_few_people, failing)))
         yield row.project_id, _of_release("decision", row, what, row.created_at)
     for row, why in page.inbox.barred:
         yield row.project_id, _of_release("decision", row, why, row.created_at)

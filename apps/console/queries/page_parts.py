@@ -88,6 +88,11 @@ def no_role(actor: Actor) -> str:
     return "You have no project role yet: ask an access administrator for one."
 
 
+def without_role(actor: Actor) -> str:
+    """Say that somebody has no role that counts, and what helps; '' for who has one."""
+    return "" if actor.grants else no_role(actor)
+
+
 def no_project(actor: Actor) -> str:
     """Say why somebody sees no project, and what helps."""
     if not actor.grants:

@@ -19,6 +19,7 @@ from apps.integrations.queries import (
     standings,
     visible_streams,
 )
+from apps.integrations.standing import StreamStanding, stream_standing
 from placet.kernel.actor import Actor, Scope
 
 STARTS = (("now", "Now on"), ("0", "The first event on"))
@@ -197,6 +198,7 @@ def _rows(streams: Iterable[Stream]) -> list[StreamRow]:
 
 
 def _word(stream: Stream) -> str:
-    if stream.state == StreamState.RUNNING:
-        return "failing" if stream.error else "streaming"
-    return "not_begun" if not stream.started_by else stream.state
+    standing = stream_standing(stream)
+    if standing == StreamStanding.RUNNING:
+        return "streaming"
+    return standing if stream.started_by else "not_begun"

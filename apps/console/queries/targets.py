@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Case, Count, F, Q, QuerySet, Sum, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 
+from apps.console.queries.empty_lists import EmptyList
 from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import counted
 from apps.console.queries.paging import keyed
@@ -193,14 +194,8 @@ class TargetListPage:
 
     rows: list[TargetRow]
     may_manage: bool
+    empty: EmptyList
     shared: Sequence[Shared] = ()  # what comes last in a project and is not alone on its target
-
-    @property
-    def empty_title(self) -> str:
-        """What an empty page says."""
-        if self.may_manage:
-            return "No target yet"
-        return "No target that you may see. Operators see all of them"
 
 
 @dataclass(frozen=True, slots=True)

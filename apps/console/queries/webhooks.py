@@ -12,6 +12,7 @@ from apps.console.queries.models import projects_of
 from apps.console.queries.page_parts import Banner, Button, Sign
 from apps.console.queries.paging import keyed, newest
 from apps.console.templatetags.placet import number, sees_a_part
+from apps.integrations.chat_messages import ChatMessage
 from apps.integrations.chats import CHATS, Chat
 from apps.integrations.models import (
     BY_ITSELF,
@@ -25,6 +26,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.queries import (
     attempts_of,
+    chat_message_of,
     get_delivery,
     get_webhook,
     reads_answers,
@@ -286,6 +288,7 @@ class DeliveryPage:
     line: DeliveryLine
     actor: Actor
     attempts: list[AttemptRow]
+    message: ChatMessage | None = None  # what a chat is told, for who reads what it answered
 
     @property
     def named(self) -> str:
@@ -339,4 +342,6 @@ def delivery_page(webhook_id: str, delivery_id: str, actor: Actor) -> DeliveryPa
     """Return one delivery with its attempts, or raise :class:`NotFound`."""
     delivery = get_delivery(webhook_id, delivery_id, actor)
     attempts = [AttemptRow(attempt) for attempt in attempts_of(delivery)]
-    return DeliveryPage(DeliveryLine(delivery), actor, attempts)
+    shown = delivery.webhook.is_chat and reads_answers(delivery, actor)
+    told = chat_message_of(delivery) if shown else None
+    return DeliveryPage(DeliveryLine(delivery), actor, attempts, told)

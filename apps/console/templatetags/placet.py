@@ -108,7 +108,6 @@ STATES: dict[str, tuple[str, str, str]] = {
     "streaming": ("pass", "●", "Active"),
     "not_begun": ("wait", "◷", "Not started"),
     "paused": ("wait", "‖", "Paused"),
-    "failing": ("fail", "▲", "Retrying"),
     "blocked": ("fail", "✕", "Blocked"),
     "not_enabled": ("wait", "◷", "Not enabled"),
     "enabled": ("pass", "●", "Enabled"),

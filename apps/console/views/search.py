@@ -4,6 +4,7 @@ from itertools import groupby
 
 from django.http import HttpResponse
 
+from apps.console.queries.page_parts import without_role
 from apps.console.queries.search import REASONS, search
 from apps.console.queries.search_terms import LONGEST
 from apps.console.templatetags.placet import sees_a_part
@@ -44,5 +45,6 @@ def find(request: PageRequest) -> HttpResponse:
         count=len(hits),
         nothing=nothing,
         partial=partial,
+        why=without_role(request.actor),
         reasons=REASONS,
     )

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 
+from apps.console.queries.empty_lists import EmptyList
 from apps.console.queries.targets import TargetForm, TargetListPage, target_list_page, target_page
 from apps.console.views.base import PageRequest, action, back, fault_of, page, show
 from apps.console.views.fields import whole
@@ -30,10 +31,11 @@ def target_list(request: PageRequest, fault: str = "") -> HttpResponse:
     after = request.GET.get("after", "")
     rows, key = target_list_page(request.actor, after=after)
     may_manage, shared = request.actor.can("target.manage"), shared_last(request.actor)
+    empty = EmptyList(request.actor, "targets", "target.view")
     return show(
         request,
         "targets",
-        page=TargetListPage(rows, may_manage, shared),
+        page=TargetListPage(rows, may_manage, empty, shared),
         key=key,
         after=after,
         fault=fault,

@@ -11,6 +11,7 @@ from apps.discussions import actions, queries
 from apps.discussions.actions import Said
 from apps.discussions.api.forms import TAKES_FILES, WithFiles, is_form, with_files
 from apps.discussions.api.threads import UnmentionedSerializer, unmentioned_bodies
+from apps.discussions.errors import OthersComment
 from apps.discussions.markdown import render
 from apps.discussions.models import Comment
 from apps.discussions.queries import CommentView, FileView
@@ -166,14 +167,18 @@ class CommentDetail(PlacetView):
     def patch(self, request: Request, thread: str, comment: str) -> Response:
         """Put another text in place of your own."""
         row = queries.get_comment(thread, comment, self.actor)
-        require_match(request, _tag(row))
         text = self.body(CommentTextSerializer)["text"]
+        if not queries.may_edit(row, self.actor):
+            raise OthersComment
+        require_match(request, _tag(row))
         return _written(actions.edit_comment(row, text=text, actor=self.actor), 200)
 
     @extend_schema(operation_id="thread_comments_delete", responses={204: None})
     def delete(self, request: Request, thread: str, comment: str) -> Response:
         """Delete your own text; that a comment stood there stays."""
         row = queries.get_comment(thread, comment, self.actor)
+        if not queries.may_delete(row, self.actor):
+            raise OthersComment
         require_match(request, _tag(row))
         actions.delete_comment(row, actor=self.actor)
         return Response(status=204)

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.discussions import actions, queries
+from apps.discussions.errors import OthersComment
 from apps.discussions.models import CommentFile
 from placet.kernel.api.files import file_response
 from placet.kernel.api.views import PlacetView, etag, require_match
@@ -56,6 +57,8 @@ class CommentFileDetail(PlacetView):
     def delete(self, request: Request, thread: str, comment: str, file: str) -> Response:
         """Delete a file of your own comment. Needs If-Match with the file's ETag."""
         row = queries.get_file(thread, comment, file, self.actor)
+        if not queries.may_delete(row.comment, self.actor):
+            raise OthersComment
         require_match(request, file_tag(row))
         actions.delete_file(row, actor=self.actor)
         return Response(status=204)

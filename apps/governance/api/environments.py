@@ -12,12 +12,13 @@ from apps.governance import actions
 from apps.governance.models import Environment
 from apps.governance.queries import visible_rows
 from apps.governance.queries.promotions import promote_document
+from apps.identity.api.matching import match_for
 from apps.identity.queries import project_by_slug
 from apps.serving.models import Target
 from apps.serving.queries import visible_targets
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, many, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.problems import FieldError, InvalidInput
 
 
@@ -172,7 +173,7 @@ class EnvironmentDetail(PlacetView):
         by themselves, and within how many days reviewers answer. Needs If-Match."""
         row = environment_of(slug, name, self.actor)
         data: Any = self.body(EnvironmentChangeSerializer)
-        require_match(request, _tag(row))
+        match_for("environment.manage", row, _tag(row), asked=self)
         if "targets" in data:
             data["targets"] = targets_of(data["targets"], self.actor, row)
         if "review_days" in data:

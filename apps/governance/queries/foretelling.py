@@ -104,7 +104,7 @@ def _people(
     if row is None:
         return ForetoldGate(title)
     if too_few:
-        return ForetoldGate(title, "failed", too_few)
+        return ForetoldGate(title, "waiting", too_few)
     before = [(person, known.decider(asked, person.id)) for person in row.people]
     people = [person for person, one in before if one.opens(gate, {row.role})]
     return ForetoldGate(title, "waiting", who_can_decide(people, MOST, is_cut=row.is_cut))

@@ -1,5 +1,6 @@
 """What stands still in environments: policy drafts that the reader may publish, and releases that
-wait for an approval that nobody can give, for those who see who has access."""
+wait for an approval that nobody can give, for those who see who has access; of releases that a page
+lists, that too few people could decide."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +24,22 @@ from placet.kernel.actor import Actor
 from placet_verify.statements import REQUEST_CHANGES
 
 Lacking = tuple[Mapping[str, Any], list[Shortage]]  # a release, and what nobody can give it
+NAMED = 5  # releases of an environment by name, then how many more
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRelease:
+    """A release that waits for what nobody can give."""
+
+    id: str
+    number: int
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """An environment, how many releases wait there for what nobody can give, and as which roles.
+    """An environment, how many releases wait there for what nobody can give, and as which roles;
+    ``named`` are the oldest of them.
 
     ``some_could`` says that somebody could give one of the approvals, but not all: each decides
     once. Of ``failed`` of the releases a gate has failed as well, which an approval does not mend.
@@ -38,22 +50,25 @@ class Stuck:
     roles: tuple[str, ...]
     some_could: bool = False
     failed: int = 0
+    named: tuple[StuckRelease, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
     """What stands still in the environments that a reader sees."""
 
-    drafts: list[PolicyRevision]  # oldest first, as :func:`publishable` returns them
+    drafts: list[PolicyRevision]  # oldest first
     stuck: list[Stuck]
     followed: list[PolicyRevision]  # so also those that others have to publish
+    too_few: Mapping[str, str]  # by the id of a listed release, that too few people could decide
 
 
-def standstill(actor: Actor) -> Standstill:
+def standstill(actor: Actor, listed: Iterable[Release] = ()) -> Standstill:
     """Return the policy drafts that ``actor`` may publish; and where releases wait for an approval
     by a role that too few hold who can still decide and are not excluded as requester or author: of
     the oldest that wait, in the environments whose access ``actor`` sees (one query). There, and of
-    their own, also the drafts that others publish.
+    their own, also the drafts that others publish. And which of the ``listed`` releases, which
+    ``actor`` sees, wait for more people than could decide.
 
     Who was invited and has not signed in yet, still has to set up a second factor or a passkey, or
     stands in the wrong line, is taken for somebody who can: so what is said here is true, and not
@@ -61,17 +76,22 @@ def standstill(actor: Actor) -> Standstill:
     """
     seen = visible(Environment.objects.all(), actor, view="access.view").values("pk")
     drafts, followed = _drafts(actor), _here(followed_drafts(actor))
+    shown = {row.pk: row.environment_id for row in listed if row.state == ReleaseState.REQUESTED}
     some = Q(Exists(_waiting()), pk__in=seen) | Exists(drafts) | Exists(followed)
+    some |= Q(pk__in={*shown.values()})
     told = _with_drafts(Environment.objects.filter(some), drafts).annotate(
         waiting=ArraySubquery(_waiting_as_json()), followed=ArraySubquery(_told(followed))
     )
     rows = list(told.order_by("project__name", "name"))
-    there = [place for place in rows if actor.can("access.view", scope_of(place))]
-    stuck = [row for place in there if (row := _stuck_in(place, actor))]
+    lacking = [(place, _lacking(place, actor)) for place in rows]
+    there = [one for one in lacking if actor.can("access.view", scope_of(one[0]))]
+    stuck = [row for place, short in there if (row := _stuck(place, short))]
     mine = _oldest(rows)
     known = {draft.pk for draft in mine}
     others = [draft for draft in _oldest(rows, "followed") if draft.pk not in known]
-    return Standstill(mine, stuck, others)
+    said = (one for place, short in lacking for one in _said(short, deciders(place, actor)))
+    few = {pk: sentence for pk, sentence in said if pk in shown}
+    return Standstill(mine, stuck, others, few)
 
 
 def stuck_without(role: RoleBinding, actor: Actor) -> list[Stuck]:
@@ -93,13 +113,6 @@ def stuck_without(role: RoleBinding, actor: Actor) -> list[Stuck]:
         then = [one for one in _lacking(place, actor) if one[0]["id"] not in now]
         found.append(_stuck(place, then))
     return [stuck for stuck in found if stuck]
-
-
-def publishable(actor: Actor) -> list[PolicyRevision]:
-    """Return the policy drafts that ``actor`` may publish, oldest first, in environments that were
-    read with who decides there (one query)."""
-    drafts = _drafts(actor)
-    return _oldest(_with_drafts(Environment.objects.filter(Exists(drafts)), drafts))
 
 
 def _drafts(actor: Actor) -> QuerySet[PolicyRevision]:
@@ -142,14 +155,18 @@ def _drafts_in(place: Any, told: Any) -> Iterator[PolicyRevision]:
         )
 
 
-def _stuck_in(place: Any, actor: Actor) -> Stuck | None:
-    return _stuck(place, _lacking(place, actor))
-
-
 def _lacking(place: Any, actor: Actor) -> list[Lacking]:
     holders = {row.role: row for row in deciders(place, actor)}
     here = place.waiting if holders else ()
     return [(row, short) for row in here if (short := _too_few(row, holders))]
+
+
+def _said(lacking: Iterable[Lacking], holders: Iterable[RoleHolders]) -> Iterator[tuple[str, str]]:
+    """Yield the id of each release that too few of the ``holders`` could decide on, and that in
+    words."""
+    names = {person.id: person.name for row in holders for person in row.people}
+    for release, short in lacking:
+        yield release["id"], ". ".join(one.said(names) for one in short)
 
 
 def _stuck(place: Environment, lacking: Sequence[Lacking]) -> Stuck | None:
@@ -162,6 +179,10 @@ def _stuck(place: Environment, lacking: Sequence[Lacking]) -> Stuck | None:
         tuple(sorted({role for short in found for role in short.roles})),
         some_could=any(short.people for short in found),
         failed=sum(row["failed"] for row, _ in lacking),
+        named=tuple(
+            StuckRelease(row["id"], row["number"], f"{row['model']}:{row['version']}")
+            for row, _ in lacking[:NAMED]
+        ),
     )
 
 
@@ -174,6 +195,9 @@ def _waiting_as_json() -> QuerySet[Release, Any]:
     decided = standing.exclude(verdict=REQUEST_CHANGES).values("person")
     said = JSONObject(
         id="pk",
+        number="number",
+        model="version__model__name",
+        version="version__number",
         requester="requester",
         author="version__author",
         gates=_approvals("gates"),

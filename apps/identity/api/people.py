@@ -10,10 +10,11 @@ from rest_framework.response import Response
 
 from apps.identity import actions
 from apps.identity.api.lookups import one
+from apps.identity.api.matching import match_for
 from apps.identity.models import User
 from apps.identity.queries import visible_people
 from placet.kernel.api.lists import ListView, many, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 
 
 class PersonSerializer(serializers.Serializer[Any]):
@@ -101,7 +102,7 @@ class PersonDetail(PlacetView):
         """Change a person's name. Needs If-Match."""
         row = one(visible_people(self.actor), person)
         data: Any = self.body(PersonChangeSerializer)
-        require_match(request, person_tag(row))
+        match_for("access.manage", None, person_tag(row), asked=self)
         return person_answer(actions.update_person(row, **data, actor=self.actor))
 
 

@@ -9,10 +9,11 @@ from rest_framework.response import Response
 
 from apps.identity import actions
 from apps.identity.api.lookups import access_manager, named, one
+from apps.identity.api.matching import match_for
 from apps.identity.models import LineOfDefence, Position, User
 from apps.identity.queries import visible_people
 from placet.kernel.api.lists import ListView, many, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 
 
 class PositionSerializer(serializers.Serializer[Any]):
@@ -84,6 +85,6 @@ class PositionDetail(PlacetView):
         row = one(visible_people(self.actor), person)
         access_manager(self.actor)
         data: Any = self.body(NewPositionSerializer)
-        require_match(request, position_tag(position_of(row)))
+        match_for("access.manage", None, position_tag(position_of(row)), asked=self)
         manager = named(User, "manager", data.pop("manager", None))
         return position_answer(actions.place_person(row, **data, manager=manager, actor=self.actor))

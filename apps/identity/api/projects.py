@@ -8,11 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity import actions
+from apps.identity.api.matching import match_for
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, visible
 from apps.identity.rules import MOST_BYTES
 from placet.kernel.api.lists import ListView, many, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 
 
 class ProjectSerializer(serializers.Serializer[Any]):
@@ -110,6 +111,6 @@ class ProjectDetail(PlacetView):
         """Change a project's name, description or storage quota. Needs If-Match."""
         project = project_by_slug(slug, self.actor)
         data: Any = self.body(ProjectChangeSerializer)
-        require_match(request, tag(project))
+        match_for("project.edit", project, tag(project), asked=self)
         changed = actions.update_project(project, version=project.version, actor=self.actor, **data)
         return answer(changed)

@@ -9,10 +9,11 @@ from rest_framework.response import Response
 
 from apps.identity import actions
 from apps.identity.api.lookups import access_manager, named, one
+from apps.identity.api.matching import match_for
 from apps.identity.models import Team, TeamMember, User
 from apps.identity.queries import visible_teams
 from placet.kernel.api.lists import ListView, many, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 
 
 class TeamSerializer(serializers.Serializer[Any]):
@@ -88,8 +89,7 @@ class TeamDetail(PlacetView):
     def delete(self, request: Request, team: str) -> Response:
         """Remove a team with its memberships and roles. Needs If-Match."""
         row = one(visible_teams(self.actor), team)
-        access_manager(self.actor)
-        require_match(request, team_tag(row))
+        match_for("access.manage", None, team_tag(row), asked=self)
         actions.delete_team(row, actor=self.actor)
         return Response(status=204)
 

@@ -8,15 +8,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.identity.api.lookups import named_project
+from apps.identity.api.matching import match_for
 from apps.integrations import actions, queries
-from apps.integrations.models import Delivery, Stream, StreamKind, StreamState
+from apps.integrations.models import Delivery, Stream, StreamKind
 from apps.integrations.queries import StreamLag
 from apps.integrations.rules import MAX_ALERT, MAX_URL, MIN_ALERT, StreamTerms
+from apps.integrations.standing import StreamStanding, stream_standing
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import NeedsPermission
 
+STATES = [one.value for one in StreamStanding]
 FILE = (
     "A file in the folder of stream secrets (PLACET_STREAMS_DIR), of a project's stream in the"
     " folder there that has the project's slug, by its bare name"
@@ -92,7 +95,10 @@ class StreamSerializer(serializers.Serializer[Any]):
     cert_file = serializers.CharField()
     project = serializers.CharField(allow_null=True, help_text="null: the whole instance")
     alert_after_seconds = serializers.IntegerField()
-    state = serializers.ChoiceField(choices=StreamState.values)
+    state = serializers.ChoiceField(
+        choices=STATES,
+        help_text="retrying: the last attempt failed, and it is tried again at retry_at",
+    )
     cursor = serializers.IntegerField(help_text="The index of the next event")
     size = serializers.IntegerField(help_text="How many events the log has")
     lag_events = serializers.IntegerField()
@@ -125,7 +131,7 @@ def stream_body(found: StreamLag) -> dict[str, Any]:
         "cert_file": row.cert_file,
         "project": row.project.slug if row.project else None,
         "alert_after_seconds": row.alert_after_seconds,
-        "state": row.state,
+        "state": stream_standing(row),
         "cursor": row.cursor,
         "size": found.size,
         "lag_events": found.events,
@@ -204,7 +210,8 @@ class StreamDetail(PlacetView):
     def delete(self, request: Request, stream: str) -> Response:
         """Send nothing more, for good. Needs If-Match."""
         row = queries.get_stream(stream, self.actor)
-        require_match(request, etag(row.pk, row.generation))
+        tag = etag(row.pk, row.generation)
+        match_for("stream.manage", row, tag, asked=self, see="stream.view")
         actions.remove_stream(row, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.audit.kind_groups import GROUPS
 from apps.identity.api.lookups import named_project
-from apps.identity.queries import authorize
+from apps.identity.api.matching import match_for
 from apps.integrations import actions, queries
 from apps.integrations.chats import SERVICES, STANDARD
 from apps.integrations.models import Webhook, WebhookFault, WebhookReason, WebhookService
@@ -27,7 +27,7 @@ from apps.integrations.standing import (
 from apps.integrations.webhook_secrets import formers
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.api.schema import IF_MATCH
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import NeedsPermission
 from placet.kernel.states import values_of
@@ -195,11 +195,9 @@ def _etag(row: Webhook) -> str:
 
 
 def _matched(webhook: str, permission: str, view: PlacetView) -> Webhook:
-    """Return a webhook that is as it was read; who lacks ``permission`` is told that first, for
-    reading it again would not help."""
+    """Return a webhook that is as it was read, to who has ``permission``."""
     row = queries.get_webhook(webhook, view.actor)
-    authorize(view.actor, permission, row, view="stream.view")
-    require_match(view.request, _etag(row))
+    match_for(permission, row, _etag(row), asked=view, see="stream.view")
     return row
 
 

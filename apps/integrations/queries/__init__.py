@@ -1,6 +1,6 @@
 """Streams and webhooks as an actor may see them, and what they send next."""
 
-from apps.integrations.queries.chats import still_reads
+from apps.integrations.queries.chats import chat_message_of, still_reads
 from apps.integrations.queries.streams import (
     EventMissing,
     StreamLag,
@@ -39,6 +39,7 @@ __all__ = [
     "StreamLag",
     "WebhookNews",
     "attempts_of",
+    "chat_message_of",
     "due",
     "due_deliveries",
     "following",

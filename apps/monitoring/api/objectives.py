@@ -9,13 +9,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.monitoring import actions, queries
 from apps.monitoring.models import Objective
 from apps.monitoring.rules import ObjectiveTerms
 from apps.serving.models import Endpoint
 from apps.serving.queries import get_endpoint
 from apps.serving.rules import RevisionState
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
 
@@ -132,8 +133,8 @@ class EndpointObjective(PlacetView):
         data: Any = dict(self.body(TermsSerializer))
         owner = data.pop("owner")
         before = queries.objective_of(endpoint_row)
-        if before is not None:
-            require_match(request, objective_tag(before))
+        tag = objective_tag(before) if before else None
+        match_for("endpoint.operate", endpoint_row, tag, asked=self, see="endpoint.view")
         row = actions.set_objective(
             endpoint_row,
             terms=ObjectiveTerms(**data),
@@ -149,7 +150,8 @@ class EndpointObjective(PlacetView):
         """Hold an endpoint to nothing any more. Needs If-Match."""
         endpoint_row = get_endpoint(endpoint, self.actor)
         row = self._row(endpoint_row)
-        require_match(request, objective_tag(row))
+        tag = objective_tag(row)
+        match_for("endpoint.operate", endpoint_row, tag, asked=self, see="endpoint.view")
         actions.remove_objective(endpoint_row, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 

@@ -5,12 +5,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.registry import actions, queries
 from apps.registry.models import Alias, RegisteredModel
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.serializers import Serializer
-from placet.kernel.api.views import PlacetView, etag, require_match
-from placet.kernel.problems import NotFound, Stale
+from placet.kernel.api.views import PlacetView, etag
+from placet.kernel.problems import NotFound
 
 
 class AliasSerializer(Serializer):
@@ -89,10 +90,8 @@ class AliasDetail(PlacetView):
 
     def _match(self, model: RegisteredModel, alias: str) -> Alias | None:
         row = self._find(model, alias)
-        if row is not None:
-            require_match(self.request, alias_tag(row))
-        elif "If-Match" in self.request.headers:
-            raise Stale
+        tag = alias_tag(row) if row else None
+        match_for("alias.set", model, tag, asked=self, see="model.view")
         return row
 
     def _answer(self, alias: Alias, status: int = 200) -> Response:

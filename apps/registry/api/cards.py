@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.registry import actions, cards
 from apps.registry.api.fields import ObjectField
 from apps.registry.api.versions import VersionSerializer, VersionView, version_answer, version_tag
 from placet.kernel.api.serializers import Serializer
-from placet.kernel.api.views import require_match
 
 
 class CardSerializer(Serializer):
@@ -48,7 +48,7 @@ class VersionCard(VersionView):
         """Replace the card of a version. Needs If-Match with the version's ETag."""
         version = self.version(slug, name, number)
         data: Any = self.body(CardSerializer)
-        require_match(request, version_tag(version))
+        match_for("version.edit", version, version_tag(version), asked=self, see="version.view")
         changed = actions.set_card(
             version, **data, actor=self.actor, if_generation=version.generation
         )

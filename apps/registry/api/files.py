@@ -7,12 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.registry import actions, queries
 from apps.registry.models import ArtifactFile
 from apps.registry.store import store
 from placet.kernel.api.files import file_response
 from placet.kernel.api.serializers import Serializer
-from placet.kernel.api.views import PlacetView, require_match
+from placet.kernel.api.views import PlacetView
 
 
 class FileSerializer(Serializer):
@@ -61,6 +62,6 @@ class VersionFile(PlacetView):
         """Take a file out of a draft. Needs If-Match with the file's ETag."""
         version = queries.version_for(slug, name, number, self.actor)
         file = queries.file_for(version, path, self.actor)
-        require_match(request, file_tag(file))
+        match_for("version.edit", version, file_tag(file), asked=self, see="version.view")
         actions.remove_file(version, path=path, actor=self.actor, if_sha256=file.sha256)
         return Response(status=204)

@@ -7,12 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.registry import actions, queries
 from apps.registry.models import RegisteredModel, VersionState
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.serializers import Serializer
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 
 
 class ModelSerializer(Serializer):
@@ -94,6 +95,6 @@ class ModelDetail(PlacetView):
         """Change a model's description. Needs If-Match."""
         model = queries.model_for(slug, name, self.actor)
         data: Any = self.body(ModelChangeSerializer)
-        require_match(request, model_tag(model))
+        match_for("model.edit", model, model_tag(model), asked=self, see="model.view")
         actions.edit_model(model, **data, actor=self.actor, if_revision=model.revision)
         return model_answer(model, self.actor)

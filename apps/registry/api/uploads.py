@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.registry import actions, queries
 from apps.registry.api.files import FileSerializer
 from apps.registry.api.versions import VersionView
@@ -15,7 +16,7 @@ from apps.registry.errors import WrongMediaType
 from apps.registry.models import ArtifactFile, Upload
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.serializers import Serializer
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.bodies import CHUNK_TYPE
 from placet.kernel.problems import FieldError, InvalidInput, LengthRequired
 
@@ -135,7 +136,8 @@ class UploadDetail(PlacetView):
     def delete(self, request: Request, upload: str) -> Response:
         """Give up an upload. Needs If-Match."""
         row = queries.upload_for(upload, self.actor)
-        require_match(request, upload_tag(row))
+        tag = upload_tag(row)
+        match_for("version.edit", row.version, tag, asked=self, see="version.view")
         actions.cancel_upload(row, actor=self.actor)
         return Response(status=204)
 

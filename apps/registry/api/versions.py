@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.registry import actions, queries, readiness
 from apps.registry.api.fields import (
     ObjectField,
@@ -23,7 +24,7 @@ from apps.registry.hooks import version_keeper
 from apps.registry.models import ArtifactFile, ModelVersion, VersionState
 from placet.kernel.api.lists import ListView, many, page_of
 from placet.kernel.api.serializers import Serializer
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.problems import FieldError, InvalidInput
 
 
@@ -199,7 +200,7 @@ class VersionDetail(VersionView):
         """Change fields of a draft; fields left out stay. Needs If-Match."""
         version = self.version(slug, name, number)
         data: Any = self.body(DraftSerializer)
-        require_match(request, version_tag(version))
+        match_for("version.edit", version, version_tag(version), asked=self, see="version.view")
         changed = actions.edit_draft(
             version, actor=self.actor, if_generation=version.generation, **data
         )
@@ -210,7 +211,7 @@ class VersionDetail(VersionView):
         """Discard a draft with its files and what was reported of it. No other version gets its
         number. Needs If-Match."""
         version = self.version(slug, name, number)
-        require_match(request, version_tag(version))
+        match_for("version.edit", version, version_tag(version), asked=self, see="version.view")
         actions.discard_draft(version, actor=self.actor, if_generation=version.generation)
         return Response(status=204)
 
@@ -248,7 +249,7 @@ class VersionTags(VersionView):
         """Replace the tags of a version. Needs If-Match with the version's ETag."""
         version = self.version(slug, name, number)
         data: Any = self.body(TagsSerializer)
-        require_match(request, version_tag(version))
+        match_for("version.edit", version, version_tag(version), asked=self, see="version.view")
         changed = actions.set_tags(
             version, **data, actor=self.actor, if_generation=version.generation
         )

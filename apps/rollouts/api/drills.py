@@ -7,12 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.rollouts import actions, queries
 from apps.rollouts.drills import MAX_DAYS
 from apps.rollouts.models import Drill, DrillSchedule, DrillState
 from apps.serving.queries import get_endpoint
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import NotFound
 
@@ -117,8 +118,8 @@ class DrillScheduleView(PlacetView):
         endpoint_row = get_endpoint(endpoint, self.actor)
         data: Any = self.body(ScheduleTermsSerializer)
         before = queries.schedule_of(endpoint_row)
-        if before is not None:
-            require_match(request, _tag(before))
+        tag = _tag(before) if before else None
+        match_for("drill.schedule", endpoint_row, tag, asked=self, see="endpoint.view")
         row = actions.schedule_drills(
             endpoint_row,
             **data,
@@ -131,7 +132,7 @@ class DrillScheduleView(PlacetView):
     def delete(self, request: Request, endpoint: str) -> Response:
         """Have no more drills run by themselves. Needs If-Match."""
         row = self._row(endpoint)
-        require_match(request, _tag(row))
+        match_for("drill.schedule", row.endpoint, _tag(row), asked=self, see="endpoint.view")
         actions.unschedule_drills(row.endpoint, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 

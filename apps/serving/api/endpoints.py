@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.identity.queries import project_by_slug
 from apps.serving import actions, hooks, queries
 from apps.serving.api.fields import NAME, isolation_field
@@ -16,7 +17,7 @@ from apps.serving.prediction import predict
 from apps.serving.queries import EndpointStatus
 from apps.serving.rules import HEALTH, ISOLATION, EndpointState
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet.kernel.states import values_of
@@ -197,7 +198,7 @@ class EndpointDetail(PlacetView):
         """End an endpoint that nothing needs any more: it is stopped or serves nothing, and no
         release is on its way there. Its name is free again; its history stays. Needs If-Match."""
         row = queries.get_endpoint(endpoint, self.actor)
-        require_match(request, endpoint_tag(row))
+        match_for("endpoint.manage", row, endpoint_tag(row), asked=self, see="endpoint.view")
         actions.delete_endpoint(row, if_generation=row.generation, actor=self.actor)
         return Response(status=204)
 

@@ -7,13 +7,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.identity.queries import project_by_slug
 from apps.serving import actions, queries
 from apps.serving.api.fields import NAME
 from apps.serving.models import TargetUse
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 from placet.kernel.problems import FieldError, InvalidInput, NotFound
 
@@ -112,6 +113,6 @@ class UseDetail(PlacetView):
     def delete(self, request: Request, name: str, use: str) -> Response:
         """Take an entry off the list; refused while endpoints stand there by it. Needs If-Match."""
         row = use_of(name, use, self.actor)
-        require_match(request, use_tag(row))
+        match_for("target.manage", None, use_tag(row), asked=self)
         actions.end_use(row, actor=self.actor)
         return Response(status=204)

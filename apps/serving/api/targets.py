@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.identity.api.matching import match_for
 from apps.serving import actions, queries
 from apps.serving.actions.targets import JOIN_TOKEN_MINUTES, NAME_SAYS, SITE_SAYS
 from apps.serving.api.fields import NAME
@@ -14,7 +15,7 @@ from apps.serving.models import Site, Target
 from apps.serving.queries import node_of, node_status, redact_errors
 from placet.kernel.actor import Actor
 from placet.kernel.api.lists import ListView, page_of
-from placet.kernel.api.views import PlacetView, etag, require_match
+from placet.kernel.api.views import PlacetView, etag
 from placet.kernel.clock import rfc3339
 
 SITES: Any = {"invalid_choice": SITE_SAYS}
@@ -162,7 +163,7 @@ class TargetDetail(PlacetView):
         """Change a target. Needs If-Match."""
         target = queries.get_target(name, self.actor)
         data: Any = self.body(TargetChangeSerializer)
-        require_match(request, target_tag(target))
+        match_for("target.manage", None, target_tag(target), asked=self)
         changed = actions.update_target(target, revision=target.revision, actor=self.actor, **data)
         return Response(target_body(changed, self.actor), headers={"ETag": target_tag(changed)})
 

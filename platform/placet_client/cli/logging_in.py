@@ -39,9 +39,11 @@ def login(
     text = given_token(url, token_stdin) or confirmed_token(url, trusted, browser=browser)
     with Client(url, text, ca=trusted) as client:
         me = client.whoami()
+        holds_roles = bool(me.grants) or any(client.roles.list(limit=1))
     path = logins.remember(logins.Login(client.url, text, trusted))
     say(f"Logged in as {me.name or me.id}; remembered in {path}")
-    say(f"Next: {next_step(me)}")
+    for line in next_steps(me, holds_roles=holds_roles):
+        say(line)
 
 
 def login_again() -> list[str]:
@@ -110,11 +112,28 @@ def machine() -> str:
     return name[:60] or "a machine"
 
 
-def next_step(me: Whoami) -> str:
-    """Return what this person is likely to do first."""
+def next_steps(me: Whoami, *, holds_roles: bool) -> list[str]:
+    """Return what somebody is likely to do first, and why they see nothing, where they do not."""
     may = {grant.permission for grant in me.grants}
     if "model.create" in may:
-        return "`placet model register --help` says how a model gets in"
+        return ["Next: `placet model register --help` says how a model gets in"]
     if may:
-        return "`placet inbox` shows what waits for you, `placet --help` all there is"
-    return "ask an access administrator for a role: you see nothing yet"
+        return ["Next: `placet inbox` shows what waits for you, `placet --help` all there is"]
+    who, hold, see = ("You", "hold", "see")
+    if me.kind != "person":
+        who, hold, see = ("This account", "holds", "sees")
+    if held := me.withheld_roles:
+        wait = f"role {held[0]} waits" if len(held) == 1 else f"roles {' and '.join(held)} wait"
+        return [
+            f"{who} {see} nothing yet: your {wait} for a second factor of yours",
+            "Next: add one under “Passkeys and second factor” in the browser",
+        ]
+    if holds_roles:
+        return [
+            f"{who} {see} nothing with this token: it covers nothing that your roles allow",
+            "Next: make one that does under “API tokens” in the browser",
+        ]
+    return [
+        f"{who} {hold} no role yet and {see} nothing: an access administrator gives roles",
+        f"Next: ask one for a role in your project, for {me.name or me.id}",
+    ]

@@ -35,7 +35,7 @@ class Stream(Record):
     cert_file: str
     project: str | None  # None: the whole instance
     alert_after_seconds: int
-    state: str
+    state: str  # retrying: the last attempt failed, and it is tried again at retry_at
     cursor: int  # The index of the next event
     size: int  # How many events the log has
     lag_events: int

@@ -17,8 +17,8 @@ from apps.identity.models import ApiToken
 from placet_client import Client, device
 from placet_client.cli import logging_in, main
 from placet_client.errors import PlacetError
-from placet_client.records import DeviceCode
-from tests.support.factories import browser, token_for
+from placet_client.records import DeviceCode, Whoami
+from tests.support.factories import browser, grant, person, token_for
 from tests.support.installation import ROOT
 from tests.support.world import World
 
@@ -101,6 +101,34 @@ def test_a_pipeline_logs_in_with_the_token_that_it_has(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["login", live_server.url, "--token-stdin"]) == 2
     assert ApiToken.objects.count() == before
+
+
+def test_who_holds_no_role_is_told_so_and_who_gives_one(
+    world: World, home: Path, live_server: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def said(**made: Any) -> str:
+        monkeypatch.setenv("PLACET_TOKEN", token_for(nina, **made))
+        assert main(["login", live_server.url]) == 0
+        printed = capsys.readouterr()
+        return " ".join((printed.out + printed.err).split())
+
+    nina = person("Nina")
+    monkeypatch.setenv("PLACET_URL", live_server.url)
+    told = said()
+    assert "You hold no role yet and see nothing: an access administrator gives roles" in told
+    assert "Next: ask one for a role in your project, for Nina" in told
+    grant(nina, {"viewer": world.project})
+    assert "no role" not in said()
+    told = said(scopes=["audit.view"])
+    assert "You see nothing with this token: it covers nothing that your roles allow" in told
+
+
+def test_whose_roles_wait_for_a_second_factor_is_told_that() -> None:
+    told = {"kind": "person", "id": "per_1", "name": "Nina", "accountable": "per_1", "token": None}
+    me = Whoami.read({**told, "second_factor": False, "withheld_roles": ["reviewer"], "grants": []})
+    first, then = logging_in.next_steps(me, holds_roles=True)
+    assert first == "You see nothing yet: your role reviewer waits for a second factor of yours"
+    assert then.startswith("Next: add one under")
 
 
 def test_a_token_of_another_server_is_not_sent_here(monkeypatch: pytest.MonkeyPatch) -> None:

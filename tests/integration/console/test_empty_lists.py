@@ -12,16 +12,18 @@ ROLES = {
     "operator": {"operator": None},
     "contributor": {"contributor": None},
     "member": {},  # of one project alone
+    "nobody": {},  # who has no role
 }
 BEGIN = "Open a built version and request one."
 OTHERS = "Listed are those of projects in which you have a role that shows them."
+NO_ROLE = "You have no project role yet: ask an access administrator for one."
 HIDDEN = "Your roles do not show"
 
 
 def shown(path: str, who: str, world: World) -> str:
     """Return what somebody reads where nothing is listed."""
     void = project("void")
-    somebody = person("Sam", ROLES[who] or {"viewer": void})
+    somebody = person("Sam", {"viewer": void} if who == "member" else ROLES[who])
     page = browser(somebody).get(path)
     assert page.status_code == 200
     return " ".join(text_of(page.content.decode()).split())
@@ -48,7 +50,26 @@ def shown(path: str, who: str, world: World) -> str:
         ("/endpoints/?project=void", "member", "Nothing serves in this project yet", OTHERS),
         ("/search/?q=zzz", "operator", "Nothing found for zzz", "may see"),
         ("/search/?q=zzz", "member", "Nothing that you may see found for zzz", "Nothing found"),
-        ("/search/?q=zzz", "member", "Projects in which you have no role are not searched", ""),
+        (
+            "/search/?q=zzz",
+            "member",
+            "Projects in which you have no role are not searched",
+            "role yet",
+        ),
+        (
+            "/search/?q=zzz",
+            "nobody",
+            f"{NO_ROLE} Until then the docs alone are searched",
+            "in which",
+        ),
+        ("/search/", "nobody", NO_ROLE, "in which"),
+        ("/inbox/", "nobody", f"Nothing waits for you {NO_ROLE}", "caught up"),
+        ("/inbox/", "member", "You're all caught up", "role yet"),
+        ("/alerts/", "nobody", f"{NO_ROLE} No alert that you may see is open", "in which"),
+        ("/alerts/", "member", "No alert that you may see is open", "role yet"),
+        ("/targets/", "nobody", "No targets that you may see A target is a host", "Operators"),
+        ("/targets/", "nobody", NO_ROLE, "Operators"),
+        ("/targets/", "admin", f"may use each. {HIDDEN} targets.", "Operators"),
     ],
 )
 def test_an_empty_list_says_what_is_so_for_its_reader(

@@ -16,7 +16,7 @@ from apps.governance.actions import (
     review_break_glass,
 )
 from apps.governance.models import PolicyRevision, Release
-from apps.governance.queries.standstill import publishable
+from apps.governance.queries.standstill import standstill
 from apps.governance.queries.visible_rows import waiting_on
 from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
@@ -140,9 +140,9 @@ def test_a_token_is_told_of_what_waits_for_its_owner_what_it_may_see(world: Worl
 
 def test_a_draft_older_than_the_policy_in_force_waits_for_nobody(world: World) -> None:
     old, newer = draft(world), draft(world)
-    assert publishable(world.vito) == [old, newer]
+    assert standstill(world.vito).drafts == [old, newer]
     publish_policy(newer, actor=world.vito)
-    assert publishable(world.vito) == []
+    assert standstill(world.vito).drafts == []
 
 
 def test_an_empty_inbox_says_what_would_come(world: World) -> None:
@@ -157,8 +157,8 @@ def test_who_has_no_role_sees_nothing(world: World) -> None:
     world.request("staging")
     draft(world)
     nina = factories.person("Nina")
-    assert publishable(actor_of(nina)) == []
-    assert "all caught up" in browser(nina).get("/inbox/").content.decode()
+    assert standstill(actor_of(nina)).drafts == []
+    assert "Nothing waits for you" in browser(nina).get("/inbox/").content.decode()
 
 
 def test_of_all_that_waits_the_first_alone_brings_what_the_menu_shows(world: World) -> None:

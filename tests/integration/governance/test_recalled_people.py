@@ -10,7 +10,7 @@ from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.models import BreakGlass, PolicyRevision, Release
 from apps.governance.queries import menu, release_view
 from apps.governance.queries.duties import duties_of
-from apps.governance.queries.standstill import publishable, standstill
+from apps.governance.queries.standstill import standstill
 from apps.governance.queries.visible_rows import waiting_on
 from apps.identity.actions import grant_role, revoke_role
 from apps.identity.models import RoleBinding, User
@@ -155,7 +155,7 @@ def test_they_publish_no_policy_and_are_offered_none(world: World) -> None:
     draft = drafted(world)
     with pytest.raises(Recalled, match="you publish nothing until that is withdrawn"):
         publish_policy(draft, actor=world.vera)
-    assert publishable(world.vera) == []
+    assert standstill(world.vera).drafts == []
     page = shown(world, "Vera", "/policies/risk/staging/")
     assert "Your decisions were recalled: you cannot publish it" in page
     assert "Publish…" not in page and "Withdraw…" in page

@@ -2,11 +2,13 @@
 
 import pytest
 
+from apps.console.queries.releases import request_choices
 from apps.governance.actions import draft_policy, publish_policy
 from apps.governance.errors import ApprovalNotAsked
 from apps.governance.models import Release
 from apps.governance.queries.release_detail import release_view
 from apps.governance.queries.visible_rows import inbox
+from apps.identity.models import User
 from placet.kernel.actor import SYSTEM, Actor
 from tests.support import factories
 from tests.support.page_text import text_of
@@ -107,6 +109,16 @@ def test_who_alone_holds_two_roles_that_are_asked_is_said_to_be_one_too_few(
     path = f"/releases/new/?version={release.version_id}"
     form = text_of(factories.browser(ada).get(path).content.decode())
     assert form.count(said) == 2, "beside each of the gates"
+    choices = request_choices(release.version, world.ada).environments
+    foretold = next(row.foretold for row in choices if row.environment.name == "production")
+    assert [gate.state for gate in foretold] == [gate["state"] for gate in release.gates]
+    for name in ("/", "/inbox/"):
+        shown = text_of(factories.browser(ada).get(name).content.decode())
+        assert said in shown, "on the rows of their own requests"
+    olga = User.objects.get(name="Olga")
+    assert said in text_of(factories.browser(olga).get("/inbox/").content.decode())
+    (task,) = factories.api(olga).get("/inbox/tasks").json()["items"]
+    assert said in task["detail"]
     answer = factories.api(factories.token_for(ada)).get(f"/releases/{release.pk}")
     assert answer.json()["too_few_people"] == said
     members = text_of(factories.browser(ada).get("/projects/risk/members/").content.decode())
@@ -117,6 +129,7 @@ def test_who_alone_holds_two_roles_that_are_asked_is_said_to_be_one_too_few(
     assert "people who are enough here may be too few for a release, whose page" in members
     pia = holding(world, "Pia", "product-reviewer")
     assert release_view(release.pk, world.ada).too_few_people == ""
+    assert said not in text_of(factories.browser(ada).get("/").content.decode())
     world.decide(release, pia)
     assert release_view(release.pk, world.ada).too_few_people == ""
 

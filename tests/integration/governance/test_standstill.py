@@ -4,7 +4,7 @@ import pytest
 
 from apps.governance.queries.standstill import standstill
 from apps.identity.actions import revoke_role
-from apps.identity.models import RoleBinding
+from apps.identity.models import RoleBinding, User
 from placet.kernel.actor import SYSTEM, Actor
 from tests.support import factories
 from tests.support.factories import actor_of, browser
@@ -18,6 +18,10 @@ def told(reader: Actor) -> list[tuple[str, int, tuple[str, ...]]]:
     return [(row.environment.name, row.releases, row.roles) for row in standstill(reader).stuck]
 
 
+def page(reader: User) -> str:
+    return browser(reader).get("/").content.decode()
+
+
 def take(world: World, *names: str) -> None:
     """Take their roles from people of the project."""
     for binding in RoleBinding.objects.filter(person__in=[world.people[n] for n in names]):
@@ -26,7 +30,7 @@ def take(world: World, *names: str) -> None:
 
 def test_a_release_that_lost_its_last_approver_is_told_to_who_sees_access(world: World) -> None:
     ann = factories.person("Ann", {"admin": None})
-    world.request("production")
+    release = world.request("production")
     assert "you're all caught up" in text_of(browser(ann).get("/").content.decode())
     take(world, "Vera")
     assert told(actor_of(ann)) == [], "Vito is left"
@@ -35,6 +39,10 @@ def test_a_release_that_lost_its_last_approver_is_told_to_who_sees_access(world:
     home = text_of(browser(ann).get("/").content.decode())
     assert "1 release waits that nobody can approve" in home
     assert "1 release waits for an approval as approver" in home
+    assert f'href="/releases/{release.pk}/"' not in page(ann), "who sees access and no releases"
+    factories.grant(ann, {"viewer": world.project})
+    assert f'href="/releases/{release.pk}/"' in page(ann)
+    assert f"churn:1, release {release.number}" in text_of(page(ann))
     assert told(world.rex) == [], "who sees releases and no access"
     other = factories.project("other")
     assert told(actor_of(factories.person("Otis", {"admin": other}))) == []

@@ -33,7 +33,9 @@ from placet.kernel.config import config
 from placet.kernel.problems import InvalidInput
 from tests.integration.integrations.conftest import Hooks
 from tests.integration.integrations.test_webhooks_reach import SAID, ears, heard, last, talking
+from tests.support import factories
 from tests.support.certificates import Authority
+from tests.support.factories import browser
 from tests.support.names import names
 from tests.support.receivers import Receiver, https
 from tests.support.replay import assert_log_rebuilds_every_row
@@ -112,6 +114,31 @@ def test_a_message_is_a_sentence_of_the_event_and_a_link_to_its_page(
     hooks.feed.log(1, Project.objects.create(name="Other", slug="other"))
     hooks.go()
     assert texts(chat) == [sentence(hooks.feed.project)]
+
+
+def test_who_reads_the_log_is_shown_the_message(hooks: Hooks, chat: Receiver) -> None:
+    hook = channel(hooks, "mattermost")
+    hooks.feed.log(1)
+    hooks.go()
+    ann, aude = (
+        factories.person("Ann", {"admin": None}),
+        factories.person("Aude", {"auditor": None}),
+    )
+    path = f"/webhooks/{hook.pk}/deliveries/{last().pk}/"
+    told, _, link = sentence(hooks.feed.project).partition("\n\n")
+    shown = browser(aude).get(path).content.decode()
+    assert told in shown
+    assert f'href="{link.partition("(")[2].removesuffix(")")}"' in shown
+    shown = browser(ann).get(path).content.decode()
+    assert told not in shown
+    assert "The message tells of the event" in shown
+    test = actions.ask_for_webhook_test(hook, actor=SYSTEM)
+    hooks.run_jobs("control")
+    path = f"/webhooks/{hook.pk}/deliveries/{test.pk}/"
+    assert (
+        "This is a test: messages from Placet arrive here"
+        in browser(ann).get(path).content.decode()
+    )
 
 
 def test_a_channel_of_the_instance_is_told_what_is_of_no_project_too(

@@ -24,6 +24,7 @@ from placet.kernel.keystore import keys_document, root_public
 from tests.integration.integrations.conftest import Feed
 from tests.support import factories
 from tests.support.certificates import Authority, encrypted
+from tests.support.factories import api, browser
 from tests.support.processes import until
 from tests.support.receivers import Receiver, frames, https, parse, syslog
 from tests.support.replay import assert_log_rebuilds_every_row
@@ -208,6 +209,9 @@ def test_one_that_is_down_is_tried_again_and_misses_nothing(feed: Feed, receiver
     receiver.always = (503, {"Retry-After": "77"}, b"<html>sorry</html>")
     stream = feed.go(stream)
     assert (stream.state, stream.failures, stream.cursor) == ("running", 1, 0)
+    aude = factories.person("Aude", {"auditor": None})
+    assert api(aude).get(f"/streams/{stream.pk}").json()["state"] == "retrying"
+    assert "Retrying" in browser(aude).get(f"/streams/{stream.pk}/").content.decode()
     assert stream.error == "It answers 503: <html>sorry</html>"
     assert stream.retry_at is not None
     assert 70 < (stream.retry_at - now()).total_seconds() <= 77
@@ -215,6 +219,8 @@ def test_one_that_is_down_is_tried_again_and_misses_nothing(feed: Feed, receiver
     for _ in range(3):
         stream = feed.go(stream)
     assert (stream.state, stream.failures) == ("failing", 4)
+    assert api(aude).get(f"/streams/{stream.pk}").json()["state"] == "retrying"
+    assert "Retrying" in browser(aude).get(f"/streams/{stream.pk}/").content.decode()
     receiver.always = (200, {}, b"")
     stream = feed.go(stream)
     assert (stream.state, stream.failures, stream.error) == ("running", 0, "")

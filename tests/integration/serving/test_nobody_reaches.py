@@ -16,7 +16,7 @@ from apps.monitoring.models import Alert
 from apps.monitoring.reconciler import watch_endpoints
 from apps.serving.actions import start_endpoint, stop_endpoint
 from apps.serving.models import Node
-from placet.kernel.clock import now
+from placet.kernel.clock import now, rfc3339
 from placet_agent.front import Front
 from placet_agent.haproxy import process
 from placet_agent.haproxy.config import Settings
@@ -173,6 +173,28 @@ def test_after_a_minute_replicas_fail_and_the_alert_names_the_port(
     gate.tell()
     watch_endpoints()
     assert set(Alert.objects.values_list("state", flat=True)) == {"resolved"}
+
+
+def test_at_a_past_date_it_is_said_that_an_alert_was_open(
+    story: Story, first_release: Release, gate: Gate
+) -> None:
+    begin = now()
+
+    def then(seconds: int) -> str:
+        return page(story, f"/deployments/?at={rfc3339(begin + timedelta(seconds=seconds))}")
+
+    with taken(gate), time_machine.travel(begin + timedelta(seconds=70), tick=False):
+        gate.tell()
+        watch_endpoints()
+    gate.front._retry_at = 0.0
+    with time_machine.travel(begin + timedelta(seconds=120), tick=False):
+        gate.tell()
+        watch_endpoints()
+        said = "An alert was open then: churn:1 on local: nobody can reach it: port"
+        assert said in " ".join(then(90).split())
+        for other in (60, 120):
+            assert "100%" in then(other) and "An alert was open then" not in then(other)
+            assert "Whether requests got an answer then is not in the log" in then(other)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,7 +7,6 @@ import pytest
 
 from apps.console.queries.targets import (
     TargetForm,
-    TargetListPage,
     TargetPage,
     TargetRow,
     UseRow,
@@ -92,9 +91,6 @@ def test_an_entry_says_where_and_by_whom() -> None:
 
 
 def test_an_empty_page_says_what_it_means() -> None:
-    assert TargetListPage([], may_manage=True).empty_title == "No target yet"
-    nothing = TargetListPage([], may_manage=False).empty_title
-    assert nothing == "No target that you may see. Operators see all of them"
     found = [TargetPage(target(None, others=n), [], "", True, []) for n in (0, 1)]
     assert [v.empty_title for v in found] == ["No project yet", "Projects that you do not see"]
     assert all(view.may_join for view in found)
