@@ -10,6 +10,7 @@ TEXT_LIMIT, ANCHOR_LIMIT = 4000, 120  # characters
 MOST_THREADS, MOST_COMMENTS = 200, 500  # of one object, of one thread; deleted ones count
 MOST_MENTIONS = 20  # of one comment
 RATE, RATE_SPAN = 30, timedelta(minutes=10)  # comments of one person
+MOST_SENT = 30  # forms of one person in a minute, those too that were sent before
 SHARES, LEAST_SHARE = 4, 10_000_000  # of a project's files for one person; what one comment takes
 # What the scanner says of a file, and what people read then.
 SCANNED = {

@@ -186,6 +186,25 @@ def test_a_form_that_is_sent_twice_keeps_its_files_once(world: World, subject: S
     assert Comment.objects.count() == 2
 
 
+def test_a_form_that_is_sent_again_and_again_is_refused_before_anything_is_read(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(
+        "apps.discussions.actions.saying.are_those_of", lambda *_: not read.append(1)
+    )
+    monkeypatch.setattr("apps.discussions.actions.locking.MOST_SENT", 3)
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE", 1)
+    for _ in range(2):
+        sent(subject, world.rex, once="form-1")
+    with pytest.raises(errors.TooFast, match="At most 3 forms a minute, repeats too: wait"):
+        for _ in range(6):  # a minute may end between them
+            sent(subject, world.rex, once="form-1")
+    assert len(read) < 7
+    actions.reply(CommentFile.objects.get().comment.thread, text="Hm", once="a", actor=world.ada)
+    assert Comment.objects.count() == 2
+
+
 def test_a_project_has_a_quota_and_deleted_files_give_room(
     world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
