@@ -1,24 +1,52 @@
 """What a file of a comment may run once its reader opens it, beyond what the scanner of models
 looks for: that asks what a loader of models does with it."""
 
+import codecs
 import re
+from functools import lru_cache
 
 from apps.discussions.contents import ending_of, type_of
 
 TYPES = frozenset(("HTML", "SVG image", "XML", "Script"))
-_ENDINGS = """
-    .app .applescript .bas .bash .bat .chm .cmd .com .command .cpl .csh .desktop .docm .dotm .exe
-    .hta .htm .html .inf .jar .js .jse .ksh .lnk .mht .mhtml .mjs .msi .php .pif .pl .potm .ppam
-    .ppsm .pptm .ps1 .psm1 .py .pyw .rb .reg .scf .scr .sh .svg .svgz .url .vb .vba .vbe .vbs .wsf
-    .wsh .xhtml .xlam .xll .xlsm .xltm .xml .zsh
-"""
-ENDINGS = frozenset(_ENDINGS.split())
-_TABLES = frozenset((".csv", ".tsv"))
-# A cell that a spreadsheet takes for a formula: no number, no dash that stands for nothing.
-_FORMULA = re.compile(
-    rb"""(?:^|[,;\t\r\n])[ "']{0,3}(?:=|@|[+-](?:(?!inf|nan)[a-z(]|[^,;\t\r\n]{0,200}[|!(]))""",
-    re.IGNORECASE,
+# What systems act on when somebody opens it. Certificates (.cer) and fonts (.fon) are not here:
+# they are shown, and run nothing.
+_ENDINGS = (
+    # programs, installers and packages
+    """.app .appinstaller .appx .appxbundle .cmd .com .cpl .deb .dmg .exe .msi .msix .msixbundle
+    .msp .mst .msu .pif .pkg .rpm .run .scr .xbap"""
+    # scripts, and what an interpreter runs
+    """ .applescript .bas .bash .bat .cdxml .command .csh .fish .hta .jar .js .jse .ksh .mjs
+    .php .pl .ps1 .ps1xml .ps2 .psc1 .psd1 .psm1 .py .pyc .pyo .pyw .pyz .pyzw .rb .sct .sh
+    .terminal .vb .vba .vbe .vbs .workflow .ws .wsc .wsf .wsh .zsh"""
+    # what leads to a program, a server or a setting: shortcuts, searches, remote desktops
+    """ .application .appref-ms .desktop .diagcab .fileloc .inetloc .inf .jnlp .library-ms .lnk .msc
+    .rdp .reg .scf .search-ms .searchconnector-ms .settingcontent-ms .theme .themepack .url .webloc
+    .website"""
+    # what is drawn with its scripts, and help that runs some
+    " .chm .gadget .hlp .htm .html .mht .mhtml .svg .svgz .xhtml .xml"
+    # Office: macros, add-ins, databases, queries that fetch or start what they name
+    """ .accda .accdb .accde .accdr .ade .adp .docm .dotm .dqy .iqy .mda .mdb .mde .odc .oqy .potm
+    .ppa .ppam .ppsm .pptm .rqy .sldm .slk .wll .xla .xlam .xll .xlm .xlsm .xltm .xlw"""
+    # disks that are mounted: what lies in them is marked no longer as having come from elsewhere
+    " .img .iso .vhd .vhdx"
 )
+ENDINGS = frozenset(_ENDINGS.split())
+_TABLES = frozenset((".csv", ".dif", ".prn", ".psv", ".tab", ".tsv"))
+# Documents that Office opens as whatever their bytes are: a page, a table, macros of old.
+_DOCUMENTS = frozenset((".doc", ".dot", ".pot", ".pps", ".ppt", ".xls", ".xlt"))
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how they begin
+_SEPARATORS = ",;\t|"
+_MARKS = (  # at the beginning of a text; the longer first
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+_WIDE = str.maketrans("\uff1d\uff0b\uff0d\uff20", "=+-@")  # which spreadsheets take for these
+_OWN_SEPARATOR = re.compile(r"""[\s"']{0,20}sep=(.)""", re.IGNORECASE)
+# A table by its first letters, in which a cell's expression stands behind E, whatever its ending.
+_SYLK = re.compile(r"ID;(?s:.*?)[\r\n]C;(?:[XY]\d|K)[^\r\n]*?;E")
 
 
 def may_run(name: str, content: bytes) -> str:
@@ -28,6 +56,55 @@ def may_run(name: str, content: bytes) -> str:
         return f"{kind}, which may run scripts"
     if ending in ENDINGS:
         return f"is called {ending}, which systems run or draw"
-    if ending in _TABLES and _FORMULA.search(content):
+    if ending in _DOCUMENTS and not content.startswith(_COMPOUND) and kind != "ZIP archive":
+        return f"is called {ending} and is something else, which Office opens as what it is"
+    if ending in _TABLES and _has_formula(_text_of(content)):
         return "has cells that a spreadsheet takes for formulas"
     return ""
+
+
+def _text_of(content: bytes) -> str:
+    """Return a table as a spreadsheet reads it. One whose encoding nothing tells is read without
+    its NULs, whichever of two bytes they are."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            text = content[len(mark) :].decode(encoding, "replace")
+            break
+    else:
+        text = content.decode("utf-8", "replace")
+    return text.replace("\0", "").translate(_WIDE)
+
+
+def _has_formula(text: str) -> bool:
+    own = _OWN_SEPARATOR.match(text)
+    separators = "".join(sorted({*_SEPARATORS, *(own[1] if own else "")}))
+    return bool(_formula(separators).search(text) or _SYLK.match(text))
+
+
+@lru_cache(maxsize=64)
+def _formula(separators: str) -> re.Pattern[str]:
+    """Return what finds a cell that is taken for a formula: none that is a number, or a dash that
+    stands for nothing.
+
+    Whatever a file holds is looked at once: no part of the pattern gives back what it took, and
+    none goes on into the next cell, but behind the comma of a decimal.
+    """
+    ends = re.escape(separators) + r"\r\n"
+    return re.compile(
+        rf"""
+        (?:^|[{ends}])
+        (?:(?![{ends}])[\s"'\x00-\x1f\u200b-\u200f\u2060\ufeff])*+  # blanks and quotes
+        (?:
+            [=@]
+            | [+-]
+            (?:
+                (?!(?:inf(?:inity)?|nan)\b)[a-z]
+                # a call or what belongs to another file, or, of a program, letters before a |
+                | (?!(?:inf(?:inity)?|nan|[\d.,]++e[+-]?\d++)[ "']*+(?:[{ends}]|$))
+                (?:[^{ends}(!a-z]|,(?=\d))*+
+                (?:[(!]|[a-z](?:[^{ends}(!]|,(?=\d))*+[(!|])
+            )
+        )
+        """,
+        re.IGNORECASE | re.VERBOSE,
+    )

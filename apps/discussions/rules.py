@@ -10,6 +10,8 @@ TEXT_LIMIT, ANCHOR_LIMIT = 4000, 120  # characters
 MOST_THREADS, MOST_COMMENTS = 200, 500  # of one object, of one thread; deleted ones count
 MOST_MENTIONS = 20  # of one comment
 RATE, RATE_SPAN = 30, timedelta(minutes=10)  # comments of one person
+MOST_SENT = 30  # forms of one person in a minute, those too that were sent before
+SHARES, LEAST_SHARE = 4, 10_000_000  # of a project's files for one person; what one comment takes
 # What the scanner says of a file, and what people read then.
 SCANNED = {
     "": "Being scanned",
@@ -29,6 +31,11 @@ def handles_in(texts: Collection[str]) -> list[str]:
     """Return whom ``texts`` mention, as they typed it without the ``@``, each once."""
     found = (name.rstrip(".+%-") for text in texts for name in _MENTION.findall(text))
     return list(dict.fromkeys(found))
+
+
+def share_of(quota: int) -> int:
+    """Return how many bytes of the ``quota`` of a project's files one person may fill."""
+    return min(quota, max(quota // SHARES, LEAST_SHARE))
 
 
 def anchor_fault(anchor: str, parts: Collection[str]) -> str:

@@ -79,7 +79,7 @@ def call(to: OpenedWebhook, what: Call) -> Called:
         time.monotonic() - began,
         kept,
         answer.status,
-        hidden(_plain(text), to.url)[:KEPT_ANSWER],
+        _plain(hidden(text, to.url))[:KEPT_ANSWER],
         "" if 200 <= answer.status < 300 else WebhookFault.ANSWERED,
         wished=wished(answer.headers.get("retry-after", ""), at),
     )
@@ -99,4 +99,6 @@ def _request(to: OpenedWebhook, what: Call, at: datetime) -> tuple[str, dict[str
 
 
 def _plain(text: str) -> str:
+    """Return a text as pages show it: of one of two bytes each what they tell without the NULs."""
+    text = text.replace("\0", "")
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

@@ -55,12 +55,15 @@ class _Secrets:
 
 def hidden(text: str, url: str) -> str:
     """Return ``text``, in which whoever answers may repeat the address, without what is secret
-    of ``url``: its parts in whatever case, and escaped for a URL, HTML or JSON. The text may end
-    anywhere: a part that is only begun there is none to see either."""
+    of ``url``: its parts in whatever case, escaped for a URL, HTML or JSON, and with whatever
+    blanks or letters that nobody sees between theirs. The text may end anywhere: a part that is
+    only begun there is none to see either."""
     parts = _parts(url.removeprefix(origin_of(url)))
     if not parts:
         return text
-    covered = _covered(text, _Secrets.of(parts))
+    secrets = _Secrets.of(parts)
+    covered = _covered(text, secrets)
+    _cover_apart(covered, text, secrets)
     runs = groupby(zip(text, covered, strict=True), key=lambda one: one[1])
     return "".join("…" if secret else "".join(one for one, _ in run) for secret, run in runs)
 
@@ -91,6 +94,23 @@ def _covered(text: str, secrets: _Secrets) -> list[bool]:
             if leads & (reached[at] << 1 | secrets.first):
                 covered[at:end] = [True] * (end - at)
     return covered
+
+
+def _cover_apart(covered: list[bool], text: str, secrets: _Secrets) -> None:
+    """Cover the secrets whose letters stand apart too, as those of two bytes do that are read byte
+    by byte, with what stands between."""
+    seen = [at for at, letter in enumerate(text) if _is_seen(letter)]
+    together = _covered("".join(text[at] for at in seen), secrets)
+    before: int | None = None  # the last letter, where that is of a secret too
+    for at, secret in zip(seen, together, strict=True):
+        if secret and not covered[at]:
+            begin = at if before is None else before
+            covered[begin : at + 1] = [True] * (at + 1 - begin)
+        before = at if secret else None
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() and letter not in " \ufffd"
 
 
 def _reached(steps: list[list[tuple[int, int]]], secrets: _Secrets) -> list[int]:

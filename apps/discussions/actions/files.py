@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from apps.audit.actions import fresh_salt, record, seal, seal_bytes
 from apps.audit.queries import unseal_many
@@ -14,7 +14,7 @@ from apps.discussions.errors import OthersComment
 from apps.discussions.events import DISCUSSION_FILE_DELETED, DISCUSSION_FILE_SCANNED, VERDICTS
 from apps.discussions.models import Comment, CommentFile, FileContent
 from apps.discussions.queries import content_of, may_delete, place_of
-from apps.discussions.rules import DANGEROUS
+from apps.discussions.rules import DANGEROUS, share_of
 from apps.identity.models import User
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob
@@ -33,26 +33,38 @@ def attach(comment: Comment, files: Sequence[Checked]) -> list[CommentFile]:
     if not files:
         return []
     project = comment.thread.project
-    _refuse_over_quota(project, files)
+    _refuse_over_quota(project, comment.person, files)
     rows = [_keep(comment, file, project) for file in files]
     for row in rows:
         _have_scanned(row)
     return rows
 
 
-def _refuse_over_quota(project: str, files: Sequence[Checked]) -> None:
-    """Count bytes under a lock of the project: two cannot share room."""
+def _refuse_over_quota(project: str, person: str, files: Sequence[Checked]) -> None:
+    """Count bytes under a lock of the project: two cannot share room. One person fills no more than
+    their share of it: nobody else could make room again."""
     key = int.from_bytes(hashlib.sha256(project.encode()).digest()[:4], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, key])
-    kept = FileContent.objects.filter(project=project).aggregate(size=Sum("size"))["size"] or 0
-    wanted, most = sum(len(file.content) for file in files), config().max_discussion_file_bytes
+    own = Sum("size", filter=Q(file__person=person), default=0)
+    rows = FileContent.objects.filter(project=project)
+    kept = rows.aggregate(own=own, all=Sum("size", default=0))
+    most = config().max_discussion_file_bytes
+    _refuse_over(
+        share_of(most), "Files of you and your programs", kept["own"], files, "delete some of yours"
+    )
+    _refuse_over(most, "Files", kept["all"], files, "delete files that are settled")
+
+
+def _refuse_over(most: int, whose: str, kept: int, files: Sequence[Checked], remedy: str) -> None:
+    wanted = sum(len(file.content) for file in files)
     if kept + wanted > most:
         names = ", ".join(file.name for file in files)
         raise QuotaReached(
-            f"Files in discussions have {kept:,} bytes, {names} would add {wanted:,}",
+            f"{whose} in this project's discussions have {kept:,} bytes, {names} would add "
+            f"{wanted:,}",
             most,
-            remedy="say where the file lies, or delete files that are settled",
+            remedy=f"say where the file lies, or {remedy}",
             setting="PLACET_MAX_DISCUSSION_FILE_BYTES",
         )
 

@@ -10,12 +10,13 @@ from apps.discussions.events import DISCUSSION_EDITED, DISCUSSION_REOPENED, DISC
 from apps.discussions.hooks import kinds
 from apps.discussions.models import Comment, Thread
 from apps.discussions.queries import may_write
-from apps.discussions.rules import RATE, RATE_SPAN
+from apps.discussions.rules import MOST_SENT, RATE, RATE_SPAN
 from apps.identity.models import User
 from apps.identity.queries import sees_in
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.problems import NeedsPermission, NotFound
+from placet.kernel.quota import meter
 
 CHANGES = tuple(e.name for e in (DISCUSSION_EDITED, DISCUSSION_RESOLVED, DISCUSSION_REOPENED))
 LOCK = 0x74687264  # any number that no other pair of advisory locks begins with
@@ -38,6 +39,20 @@ def refuse_too_fast(actor: Actor) -> None:
         minutes = int(RATE_SPAN.total_seconds() // 60)
         raise TooFast(
             f"At most {RATE} comments and changes in {minutes} minutes: wait a little, then go on"
+        )
+
+
+def refuse_often_sent(once: str, actor: Actor) -> None:
+    """Refuse who sends form after form, such as the same again and again: a repeat says nothing and
+    so counts for nothing in :func:`refuse_too_fast`, but what it brings is held against what was
+    said. Call it outside any transaction, before that is read."""
+    if not once:
+        return
+    usage = meter().count(f"said:{actor.accountable}", MOST_SENT)
+    if usage.exceeded:
+        raise TooFast(
+            f"At most {MOST_SENT} forms a minute, repeats too: wait {usage.resets_in} seconds, "
+            "then go on"
         )
 
 

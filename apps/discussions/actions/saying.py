@@ -16,6 +16,7 @@ from apps.discussions.actions.locking import (
     hold_thread,
     hold_writer,
     refuse_gone,
+    refuse_often_sent,
     refuse_too_fast,
 )
 from apps.discussions.actions.mentions import Unmentioned, handles_of, mention
@@ -65,6 +66,7 @@ def open_thread(
     What was sent ``once`` already is answered as it was, and opens no second thread; another text
     that a form sends after that, or other files, is said as well.
     """
+    refuse_often_sent(once, actor)
     words = _checked(text, once, files)
     if anchor and (fault := anchor_fault(anchor, subject.kind.parts)):
         raise InvalidInput(errors=[FieldError("/anchor", fault)])
@@ -90,6 +92,7 @@ def reply(
     thread: Thread, *, text: str, once: str = "", files: Sequence[SentFile] = (), actor: Actor
 ) -> Said:
     """Say something in an open thread."""
+    refuse_often_sent(once, actor)
     words = _checked(text, once, files)
     with record(actor) as log:
         hold_writer(actor)

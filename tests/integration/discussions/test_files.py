@@ -5,8 +5,8 @@ import pytest
 from apps.audit.actions import erase_texts, write_checkpoint
 from apps.audit.models import Event
 from apps.audit.queries.fsck import fsck
-from apps.discussions import actions, errors, queries
-from apps.discussions.contents import SentFile
+from apps.discussions import actions, errors, queries, rules
+from apps.discussions.contents import FILES_BYTES, SentFile
 from apps.discussions.hooks import Subject
 from apps.discussions.models import Comment, CommentFile, FileContent, Thread
 from apps.discussions.queries import FileView
@@ -186,6 +186,25 @@ def test_a_form_that_is_sent_twice_keeps_its_files_once(world: World, subject: S
     assert Comment.objects.count() == 2
 
 
+def test_a_form_that_is_sent_again_and_again_is_refused_before_anything_is_read(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(
+        "apps.discussions.actions.saying.are_those_of", lambda *_: not read.append(1)
+    )
+    monkeypatch.setattr("apps.discussions.actions.locking.MOST_SENT", 3)
+    monkeypatch.setattr("apps.discussions.actions.locking.RATE", 1)
+    for _ in range(2):
+        sent(subject, world.rex, once="form-1")
+    with pytest.raises(errors.TooFast, match="At most 3 forms a minute, repeats too: wait"):
+        for _ in range(6):  # a minute may end between them
+            sent(subject, world.rex, once="form-1")
+    assert len(read) < 7
+    actions.reply(CommentFile.objects.get().comment.thread, text="Hm", once="a", actor=world.ada)
+    assert Comment.objects.count() == 2
+
+
 def test_a_project_has_a_quota_and_deleted_files_give_room(
     world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +216,30 @@ def test_a_project_has_a_quota_and_deleted_files_give_room(
     assert Comment.objects.count() == 1, "nothing half-done"
     actions.delete_file(file, actor=world.rex)
     sent(subject, world.ada, SentFile("b.csv", b"0123456789"))
+
+
+def test_one_person_with_their_programs_fills_a_share_of_the_quota_and_leaves_room(
+    world: World, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config(), "max_discussion_file_bytes", 120)
+    monkeypatch.setattr("apps.discussions.rules.LEAST_SHARE", 0)
+    bot = factories.service_account("bot", world.people["Rex"], {"contributor": world.project})
+    (file,) = sent(subject, factories.actor_of(bot))
+    small = SentFile("b.csv", b"0123456789")
+    said = (
+        r"Files of you and your programs .* have 25 bytes, b\.csv would add 10, and 30 are .*yours"
+    )
+    with pytest.raises(QuotaReached, match=said):
+        sent(subject, world.rex, small)
+    sent(subject, world.ada)
+    actions.delete_file(file, actor=world.rex)
+    sent(subject, world.rex, small)
+
+
+def test_a_share_takes_the_files_of_a_comment_at_least() -> None:
+    shares = {quota: rules.share_of(quota) for quota in (0, 9_000_000, 20_000_000, 1_000_000_000)}
+    assert list(shares.values()) == [0, 9_000_000, 10_000_000, 250_000_000]
+    assert rules.LEAST_SHARE == FILES_BYTES
 
 
 def test_a_refused_file_keeps_its_comment_from_being_said(world: World, subject: Subject) -> None:

@@ -130,6 +130,30 @@ def test_an_answer_that_repeats_the_address_often_shows_none_of_it(
         assert "Zx9Sec" not in answer and answer.startswith("." * before + "… … ")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_an_answer_of_more_bytes_a_letter_is_read_and_shows_no_part_of_the_address(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    to = OpenedWebhook("https://hooks.example/hooks/Zx9Secret0123", (), "standard")
+    answered = OutboundResponse(200, {}, "No Zx9Secret0123 here".encode(encoding), 0.1)
+    monkeypatch.setattr(calling, "post", lambda *_, **__: answered)
+    answer = calling.call(to, calling.Call("x", b"{}", test=True)).answer
+    assert answer.lstrip("\ufffd") == "No … here"
+
+
+@pytest.mark.parametrize(
+    "between", ["\0", "\x01", "\t", " ", "\n", "\u200b", "\u00a0", "\ufffd", "\0\0\0"]
+)
+@pytest.mark.parametrize("written", ["s3cretword", "s3cret%77ord", "S3CRET&#x77;ord"])
+def test_letters_that_stand_apart_are_hidden_wherever_the_answer_ends(
+    between: str, written: str
+) -> None:
+    url, apart = "https://hooks.example/in/s3cretword", between.join(written)
+    assert hidden(f"No {apart} here, none at all", url) == "No … here, none at all"
+    for end in range(len(apart)):
+        assert "s3cret" not in hidden(f"No {apart[:end]}", url).lower().replace(between, "")
+
+
 @pytest.mark.parametrize(
     ("target", "told"),
     [
