@@ -21,7 +21,7 @@ from apps.console.queries.way_back import WayBack, way_back_then
 from apps.console.templatetags.placet import state_word, words
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import Decision, Release
-from apps.governance.queries.decision_detail import DecisionView, decision_view, kept_with
+from apps.governance.queries.decision_detail import DecisionView, decision_view, is_kept, kept_with
 from apps.governance.queries.records import LiveThen, PinnedThen, ReleaseRecord
 from apps.governance.queries.release_detail import DecisionRow
 from apps.registry.models import EvidenceSource
@@ -77,7 +77,8 @@ class ShownRecord:
     release: Release
     decision: DecisionRow
     results: Sequence[GateResult]
-    record: ReleaseRecord | None  # None of a decision from before it was kept
+    record: ReleaseRecord | None  # None where there is none that can be read
+    is_kept: bool  # not of a decision from before that was done
     today: Today | None = None
 
     @property
@@ -202,7 +203,8 @@ class DecisionPage:
     def shown(self) -> ShownRecord:
         """What its page showed then, and what differs today."""
         view, today = self.view, Today(self.view.gates_now, self.view.record_now)
-        return ShownRecord(view.release, view.decision, view.gates, view.record, today)
+        decision, record = view.decision, view.record
+        return ShownRecord(view.release, decision, view.gates, record, view.is_kept, today)
 
     @property
     def live_now(self) -> Link:
@@ -218,7 +220,7 @@ class DecisionPage:
     def sign(self) -> Sign | None:
         """Whether the record is the one that the log has; ``None`` where there is none."""
         logged = self.view.logged
-        if self.view.record is None:
+        if not self.view.is_kept:
             return None
         if logged.leaf is None:
             return Sign("wait", ICONS["wait"], "The log has no event of it any more", wrap=True)
@@ -235,7 +237,7 @@ class DecisionPage:
 
 def kept_record(release: Release, row: DecisionRow, made: Decision) -> ShownRecord:
     """Return what was kept with a decision that was read with its record."""
-    return ShownRecord(release, row, made.gates, kept_with(made))
+    return ShownRecord(release, row, made.gates, kept_with(made), is_kept(made))
 
 
 def decision_page(release_id: str, decision_id: str, actor: Actor) -> DecisionPage:

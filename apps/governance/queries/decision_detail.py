@@ -39,7 +39,8 @@ class DecisionView(ComparedRelease):
 
     decision: DecisionRow
     gates: tuple[GateResult, ...]  # as they stood
-    record: ReleaseRecord | None  # as it stood; None of a decision from before it was kept
+    record: ReleaseRecord | None  # as it stood; None where there is none that can be read
+    is_kept: bool  # not of a decision from before that was done
     gates_now: tuple[GateResult, ...]
     record_now: ReleaseRecord
     logged: LoggedRecord
@@ -47,9 +48,14 @@ class DecisionView(ComparedRelease):
 
 def kept_with(decision: Decision) -> ReleaseRecord | None:
     """Return what was kept with a decision, which was read with its ``record``; ``None`` of one
-    from before that was done."""
+    from before that was done, and of a record of a version that has no reader here."""
     row: DecisionRecord | None = getattr(decision, "record", None)
     return read(row.document) if row else None
+
+
+def is_kept(decision: Decision) -> bool:
+    """Tell whether anything was kept with a decision that was read with its ``record``."""
+    return getattr(decision, "record", None) is not None
 
 
 def decision_as_made(decision_id: str, actor: Actor) -> dict[str, Any]:
@@ -85,6 +91,7 @@ def decision_view(
         decision=said,
         gates=tuple(decision.gates),
         record=kept_with(decision),
+        is_kept=is_kept(decision),
         gates_now=tuple(answers(row, facts) if row.state in UNFINISHED_STATES else row.gates),
         record_now=record_of(row, found.live, facts),
         logged=_logged(row, decision),

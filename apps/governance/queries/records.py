@@ -3,7 +3,7 @@ for the page and for what is kept of it with each decision, as one document."""
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from apps.governance.summaries import LETTERS, summary_of
 from apps.serving.rules import EndpointState
 from placet_verify import canonical
 
-VERSION = 1  # of the document
+VERSION = 1  # of the document: with another one its reader here stays, for what was kept before
 MAX_BYTES = 64 << 10  # of one that is kept
 MOST = (200, 60, 20, 5, 0)  # rows of a list: the first of these with which it is no larger
 LARGEST = 4 << 10  # bytes of one value of the serving configuration
@@ -112,12 +112,19 @@ def written(record: ReleaseRecord) -> str:
     return text.decode()
 
 
-def read(document: str) -> ReleaseRecord:
-    """Return what was :func:`written`."""
+def read(document: str) -> ReleaseRecord | None:
+    """Return what was :func:`written`, as the reader of its version reads it; ``None`` of a version
+    that has none here."""
     kept = canonical.loads(document)
+    version = kept.get("v") if isinstance(kept, dict) else None
+    reader = READERS.get(version) if type(version) is int else None  # neither true nor 1.0 is 1
+    return reader(kept) if reader else None
+
+
+def _read_1(kept: Mapping[str, Any]) -> ReleaseRecord:
     live = kept["live"]
     return ReleaseRecord(
-        changes=_changes(kept["changes"]),
+        changes=_changes_1(kept["changes"]),
         live=LiveThen(**live) if live else None,
         is_stopped=kept["is_stopped"],
         inputs=kept["inputs"],
@@ -127,7 +134,7 @@ def read(document: str) -> ReleaseRecord:
     )
 
 
-def _changes(kept: Mapping[str, Any]) -> Changes:
+def _changes_1(kept: Mapping[str, Any]) -> Changes:
     metrics = (
         metric_row(name, _number(live), _number(proposed), kept["source"])
         for name, live, proposed in kept["metrics"]
@@ -146,6 +153,9 @@ def _changes(kept: Mapping[str, Any]) -> Changes:
 
 def _number(value: float | None) -> float | None:
     return None if value is None else float(value)
+
+
+READERS: Mapping[int, Callable[[Mapping[str, Any]], ReleaseRecord]] = {1: _read_1}
 
 
 def _document(record: ReleaseRecord) -> dict[str, Any]:

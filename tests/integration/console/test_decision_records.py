@@ -231,6 +231,23 @@ def test_a_decision_from_before_records_were_kept_shows_its_gates_and_says_so(
     assert found["gates"] == decision.gates
 
 
+def test_a_record_of_a_version_that_nobody_here_reads_is_said_to_be_unread(
+    story: Story, decision: Decision
+) -> None:
+    """And not that none was kept, nor is anything guessed: as after going back to an older one."""
+    row = DecisionRecord.objects.get(pk=decision.pk)
+    row.document = row.document.replace('"v":1', '"v":99')
+    row.save()
+    said = " | ".join(lines(story.world, decision))
+    unread = "in a format that this version of Placet cannot read. A newer version can."
+    assert unread in said and "not kept before" not in said
+    assert "Gates | " in said and decision.gates[0]["title"] in said
+    assert "Not what was logged" in text_of(html(story.world, place(decision)))
+    assert unread in " ".join(printed(story.world, decision))
+    found = answered(story.world, decision)
+    assert found["record"] is None and found["record_digest"] == row.digest
+
+
 def test_who_may_not_see_the_release_sees_no_record_of_it(story: Story, decision: Decision) -> None:
     other = story.world.request("staging", endpoint="other")
     stranger = factories.person("Sten", roles={"reviewer": World("other").project})
