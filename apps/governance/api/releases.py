@@ -49,9 +49,7 @@ ABOUT = {
     "endpoint": "Only this endpoint",
 }
 FILTERS = tuple(ABOUT)
-PARAMETERS = [
-    OpenApiParameter(name, OpenApiTypes.STR, description=what) for name, what in ABOUT.items()
-]
+PARAMETERS = [OpenApiParameter(name, OpenApiTypes.STR, description=ABOUT[name]) for name in ABOUT]
 
 
 class PinnedSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from apps.governance.models import Decision, Environment, PolicyRevision, Releas
 from apps.governance.queries.deciders import RoleHolders, deciders, holding, with_deciders
 from apps.governance.queries.visible_rows import INBOX_LIMIT, followed_drafts, publishable_drafts
 from apps.governance.rules import ReleaseState
-from apps.governance.seats import Seat, Shortage, shortages
+from apps.governance.seats import PARTIES, Seat, Shortage, shortages
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of, visible
 from placet.kernel.actor import Actor
@@ -230,9 +230,13 @@ def _too_few(release: Mapping[str, Any], holders: Mapping[str, RoleHolders]) -> 
         held = (one.id for one in holders[role].able if one.id not in release["decided"])
         return tuple(pk for pk in held if Decider(pk, policy, parties).admitted([role]))
 
+    def excluded(role: str) -> tuple[str, ...]:
+        gates = [gate for gate in release["policy"] if gate["role"] == role]
+        return tuple(who for who in PARTIES if any(g.get(f"exclude_{who}", True) for g in gates))
+
     return shortages(
         [
-            Seat(role, able(role))
+            Seat(role, able(role), excluded(role))
             for role, missing in rules.missing_people(release["gates"]).items()
             if role in holders and not holders[role].is_cut
             for _ in range(missing)

@@ -100,10 +100,28 @@ def test_what_systems_act_on_by_its_name_says_so(name: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     [
-        b"-", b"+1", b",-1", b",-a", b"-a|", b" ", b"\n", b"\n ", b", '", b"-1,1", b",1", b"-,",
-        b"-1e", b"\xff\xfe", b"ID;\nC;K", b"-inf", b"-1.1.", b"-a,1", b"\x00-", b"sep=-",
+        b"-",
+        b"+1",
+        b",-1",
+        b",-a",
+        b"-a|",
+        b" ",
+        b"\n",
+        b"\n ",
+        b", '",
+        b"-1,1",
+        b",1",
+        b"-,",
+        b"-1e",
+        b"\xff\xfe",
+        b"ID;\nC;K",
+        b"-inf",
+        b"-1.1.",
+        b"-a,1",
+        b"\x00-",
+        b"sep=-",
     ],
-)  # fmt: skip
+)
 def test_whatever_a_table_holds_it_is_looked_through_in_no_time(piece: bytes) -> None:
     for begin in (b"", b",-", b"ID;", b"\xff\xfe"):
         content = begin + piece * (1_000_000 // len(piece))
