@@ -2,12 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from apps.governance.gates.approvals import people as in_words
 
 NAMED = 8  # people by name, then how many more
 # whose approval does not count for a seat, whatever role they hold: who they are, in words
 PARTIES = {"requester": "requests the release", "author": "made its version"}
+
+
+def excluded_by(gates: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return whose approval does not count for one of the ``gates`` of a policy that ask people."""
+    return tuple(who for who in PARTIES if any(g.get(f"exclude_{who}", True) for g in gates))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from apps.governance.gates import GateResult
 from apps.governance.independence import RECALLED, WHY, sentence
 from apps.governance.models import Release
 from apps.governance.queries.standing import Standings
-from apps.governance.seats import PARTIES, Seat
+from apps.governance.seats import Seat, excluded_by
 from apps.identity.models import RoleBinding, ServiceAccount, TeamMember, User
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import (
@@ -254,7 +254,7 @@ def seats_of(
     strict = tuple(pk for pk, held, one in able if one.opens(gate, held, strict=True))
     anybody = tuple(pk for pk, _, _ in able)
     role = str(gate["role"])
-    excluded = tuple(who for who in PARTIES if gate.get(f"exclude_{who}", True))
+    excluded = excluded_by([gate])
     ordinary = Seat(role, anybody, excluded)
     return [Seat(role, strict, excluded)] * second + [ordinary] * (missing - second)
 

@@ -17,7 +17,7 @@ from apps.governance.models import Decision, Environment, PolicyRevision, Releas
 from apps.governance.queries.deciders import RoleHolders, deciders, holding, with_deciders
 from apps.governance.queries.visible_rows import INBOX_LIMIT, followed_drafts, publishable_drafts
 from apps.governance.rules import ReleaseState
-from apps.governance.seats import PARTIES, Seat, Shortage, shortages
+from apps.governance.seats import Seat, Shortage, excluded_by, shortages
 from apps.identity.models import RoleBinding
 from apps.identity.queries import scope_of, visible
 from placet.kernel.actor import Actor
@@ -231,8 +231,7 @@ def _too_few(release: Mapping[str, Any], holders: Mapping[str, RoleHolders]) -> 
         return tuple(pk for pk in held if Decider(pk, policy, parties).admitted([role]))
 
     def excluded(role: str) -> tuple[str, ...]:
-        gates = [gate for gate in release["policy"] if gate["role"] == role]
-        return tuple(who for who in PARTIES if any(g.get(f"exclude_{who}", True) for g in gates))
+        return excluded_by([gate for gate in release["policy"] if gate["role"] == role])
 
     return shortages(
         [
