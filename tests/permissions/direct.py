@@ -140,7 +140,7 @@ from apps.integrations.queries import (
 from apps.integrations.rules import StreamTerms, WebhookTerms
 from apps.jobs.actions import enqueue
 from apps.jobs.queries import jobs_visible
-from apps.monitoring.actions import open_alert, set_objective
+from apps.monitoring.actions import open_alert, remove_objective, set_objective
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import Alert, AlertKind, Objective
 from apps.monitoring.rules import ObjectiveTerms
@@ -158,13 +158,14 @@ from apps.registry.models import (
     Upload,
 )
 from apps.registry.provenance import declarations
-from apps.rollouts.actions import promote, ship
+from apps.rollouts.actions import promote, ship, unschedule_drills
 from apps.rollouts.attempts import Attempt, attempts_before, with_attempts
 from apps.rollouts.models import Rollout
 from apps.rollouts.queries import awaiting_person, may_ship
 from apps.serving.actions import (
     allow_use,
     create_endpoint,
+    delete_endpoint,
     issue_endpoint_key,
     issue_join_token,
     require_api_key,
@@ -1303,6 +1304,24 @@ QUESTIONS = [
         "operator",
         InvalidInput,
         lambda t, who: t.told_of_an_objective(t.world.people["stranger"], who),
+    ),
+    Direct(
+        "hold an endpoint to nothing",
+        "approver",
+        Forbidden,
+        lambda t, who: remove_objective(t.held.endpoint, if_generation=0, actor=who),
+    ),
+    Direct(
+        "have no more drills run",
+        "approver",
+        Forbidden,
+        lambda t, who: unschedule_drills(t.held.endpoint, if_generation=0, actor=who),
+    ),
+    Direct(
+        "end an endpoint",
+        "approver",
+        Forbidden,
+        lambda t, who: delete_endpoint(t.held.endpoint, if_generation=0, actor=who),
     ),
     # streams of the log
     Direct(
