@@ -239,7 +239,7 @@ gates:
     assert "There is no fairness evidence" in said
     assert "Can decide: Rex risk, Rita risk" in said
     assert "only Vera risk could decide as approver" in said
-    assert said.count("Failed") == 5
+    assert (said.count("Failed"), said.count("Waiting")) == (4, 2)  # people may yet decide
     assert "◆" in said  # what the form does not know before it is sent
     set_freeze(world.environment("staging"), reason="Audit", actor=world.otto)
     world.live("development", bento)
