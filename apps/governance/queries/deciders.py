@@ -77,12 +77,15 @@ def holding(*, without: str = "") -> QuerySet[RoleBinding, Any]:
             let_in_again=Coalesce(
                 "person__reactivated_at", "team__memberships__person__reactivated_at"
             ),
+            # of the member whom the row names: a condition on it would join another one
+            active=Coalesce("person__is_active", "team__memberships__person__is_active"),
         )
     )
-    active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
     lacks = without_factor("holder"), has_passkey("holder"), never_came("holder"), "let_in_again"
     asked = *lacks, keeper().uncounts(OuterRef("holder"))
-    named = held.filter(active).annotate(named=JSONArray("role", "holder_name", "holder", *asked))
+    named = held.filter(active=True).annotate(
+        named=JSONArray("role", "holder_name", "holder", *asked)
+    )
     # by a role of their own and by a team's somebody has one place alone
     place = Window(DenseRank(), partition_by="role", order_by="named")
     first = named.annotate(place=place).filter(place__lte=MOST + 1)
