@@ -8,7 +8,6 @@ from apps.console.queries.page_parts import in_a_row
 from apps.console.queries.policy_trial import (
     AskedPolicy,
     lacking,
-    lacks_publisher,
     no_publisher,
     outdated,
     short_roles,
@@ -16,7 +15,7 @@ from apps.console.queries.policy_trial import (
     with_remedy,
 )
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.deciders import deciders, with_deciders
+from apps.governance.queries.deciders import deciders, lacks_publisher, with_deciders
 from apps.governance.queries.visible_rows import policies
 from apps.governance.rules import APPROVER, PolicyState
 from placet.kernel.actor import Actor

@@ -145,13 +145,18 @@ class StuckRow:
     @property
     def sentence(self) -> str:
         """What waits there, and for what."""
+        return f"{self.clause}."
+
+    @property
+    def clause(self) -> str:
+        """The same without its end, to go on behind where that is."""
         waits = "waits" if self.stuck.releases == 1 else "wait"
         roles = " and ".join(self.stuck.roles)
         what, none_left = "an approval", "nobody is left who could give it"
         if self.stuck.some_could:
             what, none_left = "approvals", "too few people are left, each of whom decides once"
         count = counted(self.stuck.releases, "release")
-        return f"{count} {waits} for {what} as {roles}, and {none_left}.{self._failed}"
+        return f"{count} {waits} for {what} as {roles}, and {none_left}{self._failed}"
 
     @property
     def _failed(self) -> str:
@@ -159,9 +164,9 @@ class StuckRow:
         if not self.stuck.failed:
             return ""
         if self.stuck.releases == 1:
-            return " A gate has failed too: unless it passes, an approval does not help."
+            return ". A gate has failed too: unless it passes, an approval does not help"
         of_them = f"{self.stuck.failed} of them"
-        return f" A gate of {of_them} has failed too: unless it passes, no approval helps there."
+        return f". A gate of {of_them} has failed too: unless it passes, no approval helps there"
 
 
 def stuck_row(stuck: Stuck, actor: Actor) -> StuckRow:

@@ -12,10 +12,16 @@ from apps.governance.approvals import ApprovalPolicy
 from apps.governance.duties import DECIDES_AS, Account, Branch, EnvironmentAccess
 from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Environment, PolicyRevision
-from apps.governance.queries.deciders import RoleHolders, deciders
+from apps.governance.queries.deciders import (
+    RoleHolders,
+    deciders,
+    lacks_publisher,
+    publishers,
+    seats_there,
+)
 from apps.governance.queries.dry_run import DryRunRow, dry_run
-from apps.governance.rules import APPROVER, PolicyState
-from apps.governance.seats import Seat, Shortage
+from apps.governance.rules import PolicyState
+from apps.governance.seats import Shortage
 from apps.governance.seats import shortages as seats_short
 from apps.identity.trust.positions import Positions, positions
 from placet.kernel.actor import Actor
@@ -145,18 +151,10 @@ def lacking(policies: Sequence[AskedPolicy], place: Environment, actor: Actor) -
     return found
 
 
-def lacks_publisher(author: str, holders: Sequence[RoleHolders]) -> bool:
-    """Tell whether nobody could publish a draft but ``author``, who may not."""
-    row = _publishers(holders)
-    if not author or row is None or row.is_cut:
-        return False
-    return all(person.id == author for person in row.able)
-
-
 def no_publisher(author: str, holders: Sequence[RoleHolders]) -> list[str]:
     """Say that nobody could publish a draft but its ``author``, who may not, and who mends that;
     nothing of a policy that nobody has to publish, or where others could."""
-    row = _publishers(holders)
+    row = publishers(holders)
     if row is None or not lacks_publisher(author, holders):
         return []
     if any(person.id != author for person in row.people):
@@ -167,10 +165,6 @@ def no_publisher(author: str, holders: Sequence[RoleHolders]) -> list[str]:
             f"only {row.names}, who wrote it, holds it here" if row.people else "nobody has it here"
         )
     return [f"Publishing needs an approver who did not write the draft, and {who}: {GIVE_ANOTHER}"]
-
-
-def _publishers(holders: Sequence[RoleHolders]) -> RoleHolders | None:
-    return next((row for row in holders if row.role == APPROVER), None)
 
 
 def with_remedy(found: Sequence[str]) -> list[str]:
@@ -214,7 +208,7 @@ def shortages(
     with what follows (``so``). Publishing also looks at passkeys and at where people stand: see
     :func:`lacking`."""
     there = {row.role: row for row in holders}
-    seats = _seats(policy, there)
+    seats = seats_there(policy, holders)
     for short in seats_short(seats):
         rows = [there[role] for role in short.roles]
         asks = Counter(seat.role for seat in seats if seat.role in short.roles)
@@ -227,17 +221,7 @@ def short_roles(
     policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders]
 ) -> list[tuple[str, ...]]:
     """Return the roles alone that :func:`shortages` speaks of, those of a sentence together."""
-    return [short.roles for short in seats_short(_seats(policy, {r.role: r for r in holders}))]
-
-
-def _seats(policy: Iterable[Mapping[str, Any]], there: Mapping[str, RoleHolders]) -> list[Seat]:
-    asking = [gate for gate in policy if gate["gate"] == "approvals" and gate["role"] in there]
-    return [
-        Seat(gate["role"], tuple(person.id for person in there[gate["role"]].able))
-        for gate in asking
-        for _ in range(gate["count"])
-        if not there[gate["role"]].is_cut
-    ]
+    return [short.roles for short in seats_short(seats_there(policy, holders))]
 
 
 def _held_together(rows: Sequence[RoleHolders], short: Shortage) -> str:

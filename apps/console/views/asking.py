@@ -1,5 +1,5 @@
-"""Asks before a role is taken away, and before a change of access that leaves nobody who could
-approve, or request."""
+"""Asks before a role is taken away, before something stands still without a person, and before a
+change of access that leaves nobody who could approve, or request."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,14 @@ from django.http import HttpResponse
 
 from apps.console.addresses import page_of
 from apps.console.queries.members import subject_of
-from apps.console.queries.removed_roles import after_it, what_removing_does
+from apps.console.queries.removed_roles import (
+    after_it,
+    what_deactivating_does,
+    what_removing_does,
+)
 from apps.console.views.base import PageRequest, show
 from apps.governance.queries.lockouts import Lockouts
-from apps.identity.models import RoleBinding
+from apps.identity.models import RoleBinding, User
 from apps.identity.queries import Scoped, scope_of
 
 SURE = "sure"
@@ -23,6 +27,14 @@ def ask_before_removing(request: PageRequest, row: RoleBinding) -> HttpResponse 
         return None
     title = f"Remove {row.role} from {subject_of(row)}?"
     return _asked(request, title, "Remove", what_removing_does(row, request.actor))
+
+
+def ask_before_deactivating(request: PageRequest, person: User) -> HttpResponse | None:
+    """Return the page that says what stands still without a person, and asks whether to deactivate
+    them all the same; ``None`` where nothing does, or nothing is to be asked."""
+    said = what_deactivating_does(person, request.actor) if is_to_ask(request, None) else ""
+    title, submit = f"Deactivate {person}?", "Deactivate all the same"
+    return _asked(request, title, submit, said) if said else None
 
 
 def ask_first(

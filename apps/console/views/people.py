@@ -5,9 +5,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from apps.console.queries.person_page import person_page
-from apps.console.views.asking import ask_before_removing, ask_first
+from apps.console.views.asking import ask_before_deactivating, ask_before_removing
 from apps.console.views.base import PageRequest, action, back, page, show
-from apps.governance.queries.lockouts import after_deactivating
 from apps.identity.actions import (
     deactivate_person,
     end_sessions,
@@ -96,12 +95,7 @@ def sign_out(request: PageRequest, person_id: str) -> HttpResponse:
 def deactivate(request: PageRequest, person_id: str) -> HttpResponse:
     """End a person's access."""
     row = seen_person(person_id, request.actor)
-    if asked := ask_first(
-        request,
-        lambda: after_deactivating(row),
-        title=f"Deactivate {row}?",
-        submit="Deactivate all the same",
-    ):
+    if asked := ask_before_deactivating(request, row):
         return asked
     row = deactivate_person(row, actor=request.actor)
     messages.success(request, f"{row} is deactivated.")

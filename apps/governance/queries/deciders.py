@@ -1,7 +1,7 @@
 """Who holds a role that decides in an environment, for those who may see its releases or who has
 access there."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ from apps.governance import rules
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.people import NamedPerson
 from apps.governance.rules import PolicyState
-from apps.identity.models import NAMELESS, RoleBinding
+from apps.governance.seats import Seat
+from apps.identity.models import NAMELESS, RoleBinding, User
 from apps.identity.queries import scope_of
 from apps.identity.trust.second_factor import (
     has_passkey,
@@ -60,29 +61,30 @@ def with_deciders(environments: QuerySet[Environment]) -> QuerySet[Environment, 
     )
 
 
-def holding(*, without: str = "") -> QuerySet[RoleBinding, Any]:
-    """Return who holds a deciding role in an environment that a query reads; ``without`` is the id
-    of one that does not count."""
-    held = (
-        RoleBinding.objects.exclude(pk=without)
-        .filter(
-            Q(project__isnull=True)
-            | Q(project=OuterRef("project"), environment="")
-            | Q(project=OuterRef("project"), environment=OuterRef("name")),
-            role__in=rules.ROLE_OF.values(),
-        )
-        .annotate(
-            holder=Coalesce("person", "team__memberships__person"),
-            holder_name=Coalesce("person__name", "team__memberships__person__name"),
-            let_in_again=Coalesce(
-                "person__reactivated_at", "team__memberships__person__reactivated_at"
-            ),
-        )
+def holding(*, without: RoleBinding | User | None = None) -> QuerySet[RoleBinding, Any]:
+    """Return who holds a deciding role in an environment that a query reads: ``without`` a role, or
+    a person, that does not count."""
+    held = RoleBinding.objects.filter(
+        Q(project__isnull=True)
+        | Q(project=OuterRef("project"), environment="")
+        | Q(project=OuterRef("project"), environment=OuterRef("name")),
+        role__in=rules.ROLE_OF.values(),
+    ).annotate(
+        holder=Coalesce("person", "team__memberships__person"),
+        holder_name=Coalesce("person__name", "team__memberships__person__name"),
+        let_in_again=Coalesce(
+            "person__reactivated_at", "team__memberships__person__reactivated_at"
+        ),
+        # of the member whom the row names: a condition on it would join another one
+        active=Coalesce("person__is_active", "team__memberships__person__is_active"),
     )
-    active = Q(person__is_active=True) | Q(team__memberships__person__is_active=True)
     lacks = without_factor("holder"), has_passkey("holder"), never_came("holder"), "let_in_again"
     asked = *lacks, keeper().uncounts(OuterRef("holder"))
-    named = held.filter(active).annotate(named=JSONArray("role", "holder_name", "holder", *asked))
+    left = held.filter(active=True)
+    if without is not None:
+        gone = Q(holder=without.pk) if isinstance(without, User) else Q(pk=without.pk)
+        left = left.exclude(gone)
+    named = left.annotate(named=JSONArray("role", "holder_name", "holder", *asked))
     # by a role of their own and by a team's somebody has one place alone
     place = Window(DenseRank(), partition_by="role", order_by="named")
     first = named.annotate(place=place).filter(place__lte=MOST + 1)
@@ -116,6 +118,32 @@ def asked_deciders(environment: Any, actor: Actor) -> list[RoleHolders]:
     gates = environment.gates_in_force or ()
     asked = {gate["role"] for gate in gates if gate["gate"] == "approvals"}
     return [row for row in deciders(environment, actor) if row.role in asked]
+
+
+def seats_there(gates: Iterable[Mapping[str, Any]], holders: Iterable[RoleHolders]) -> list[Seat]:
+    """Return the seats of approvals gates, each with who of ``holders`` could take it; none of a
+    role of which not everybody was read."""
+    there = {row.role: row for row in holders}
+    return [
+        Seat(gate["role"], tuple(person.id for person in there[gate["role"]].able))
+        for gate in gates
+        if gate["gate"] == "approvals" and gate["role"] in there
+        for _ in range(gate["count"])
+        if not there[gate["role"]].is_cut
+    ]
+
+
+def publishers(holders: Iterable[RoleHolders]) -> RoleHolders | None:
+    """Return who of ``holders`` could publish a policy draft, besides who wrote it."""
+    return next((row for row in holders if row.role == rules.APPROVER), None)
+
+
+def lacks_publisher(author: str, holders: Iterable[RoleHolders]) -> bool:
+    """Tell whether nobody could publish a draft but ``author``, who may not."""
+    row = publishers(holders)
+    if not author or row is None or row.is_cut:
+        return False
+    return all(person.id == author for person in row.able)
 
 
 def _named(row: Sequence[Any]) -> NamedPerson:

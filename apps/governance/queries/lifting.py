@@ -21,6 +21,7 @@ from placet_verify.statements import REQUEST_CHANGES
 
 # what who asked for changes can still do about it: the last nothing, unless they get a role again
 DECIDES, WITHDRAWS, NOT_YET, NO_ROLE = "decides", "withdraws", "not_yet", "no_role"
+GONE = ("", NO_ROLE)  # who lifts it no more: the first was deactivated
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +95,32 @@ def _of(names: Sequence[str], one: str, several: str) -> str:
     return f"{' and '.join(names)}{said}" if names else ""
 
 
-def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
-    """Have each request for changes bring what its person can still do about it (``lifts``): decide
-    again with a role that decides there, take it back as long as they see the release, either once
-    they have the second factor that their roles wait for, or nothing before they get a role there
-    again; '' of who was deactivated, and of other decisions. And the name of who requested the
-    release, where they can withdraw that (``withdrawer``)."""
+def lifts(*, without: str = "") -> Case:
+    """Return the expression for what the person of a standing request for changes can still do
+    about it: decide again with a role that decides there, take it back as long as they see the
+    release, either once they have the second factor that their roles wait for, or nothing before
+    they get a role there again; '' of who was deactivated, and of other decisions. ``without`` is
+    the id of a role that does not count."""
     sees = Q(role__in=roles_with("release.view"))
     active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
-    able = (
+    return Case(
         When(~Q(verdict=REQUEST_CHANGES) | ~active, then=Value("")),
-        When(deciding_now(), then=Value(DECIDES)),
-        When(Exists(given_there().filter(sees)), then=Value(WITHDRAWS)),
-        When(Exists(roles_there().filter(sees)), then=Value(NOT_YET)),
+        When(deciding_now(without=without), then=Value(DECIDES)),
+        When(Exists(given_there(without=without).filter(sees)), then=Value(WITHDRAWS)),
+        When(Exists(roles_there(without=without).filter(sees)), then=Value(NOT_YET)),
+        default=Value(NO_ROLE),
     )
+
+
+def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
+    """Have each request for changes bring what its person can still do about it (:func:`lifts`),
+    and the name of who requested the release, where they can withdraw that (``withdrawer``)."""
     requester = "release__requester"
     there = Exists(User.objects.filter(pk=OuterRef(requester), is_active=True))
     takes = given_there(requester).filter(role__in=roles_with("release.withdraw"))
     withdraws = When(Q(there, Exists(takes), verdict=REQUEST_CHANGES), then=name_in(requester))
     return decisions.annotate(
-        lifts=Case(*able, default=Value(NO_ROLE)),
+        lifts=lifts(),
         withdrawer=Case(withdraws, default=Value(""), output_field=CharField()),
     )
 

@@ -1,6 +1,6 @@
 """What stands still in environments: policy drafts that the reader may publish, and releases that
 wait for an approval that nobody can give, for those who see who has access; of releases that a page
-lists, that too few people could decide."""
+lists, that too few people could decide. And what would stand still without a role, or a person."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,38 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, Exists, F, Func, JSONField, OuterRef, Q, QuerySet
+from django.db.models import (
+    BooleanField,
+    Case,
+    Exists,
+    F,
+    Func,
+    JSONField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import JSONArray, JSONObject
 
 from apps.governance import rules
 from apps.governance.approvals import ApprovalPolicy, Decider, Parties
 from apps.governance.models import Decision, Environment, PolicyRevision, Release
-from apps.governance.queries.deciders import RoleHolders, deciders, holding, with_deciders
+from apps.governance.queries.deciders import (
+    RoleHolders,
+    deciders,
+    holding,
+    lacks_publisher,
+    seats_there,
+    with_deciders,
+)
+from apps.governance.queries.lifting import DECIDES, GONE, WITHDRAWS, lifts
 from apps.governance.queries.visible_rows import INBOX_LIMIT, followed_drafts, publishable_drafts
 from apps.governance.rules import ReleaseState
 from apps.governance.seats import Seat, Shortage, excluded_by, shortages
-from apps.identity.models import RoleBinding
+from apps.identity.models import RoleBinding, TeamMember, User
 from apps.identity.queries import scope_of, visible
+from apps.identity.rules.permissions import roles_with
 from placet.kernel.actor import Actor
 from placet_verify.statements import REQUEST_CHANGES
 
@@ -54,6 +74,20 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class Without:
+    """What would stand still in an environment without a role or a person, and does not now."""
+
+    environment: Environment
+    stuck: Stuck | None
+    drafts: tuple[PolicyRevision, ...]  # that nobody could publish
+    unliftable: int  # releases on which changes are requested that nobody could lift
+    withdrawable: int  # and where who requested them could withdraw that, and not decide again
+
+    def __bool__(self) -> bool:
+        return bool(self.stuck or self.drafts or self.unliftable or self.withdrawable)
+
+
+@dataclass(frozen=True, slots=True)
 class Standstill:
     """What stands still in the environments that a reader sees."""
 
@@ -83,7 +117,7 @@ def standstill(actor: Actor, listed: Iterable[Release] = ()) -> Standstill:
         waiting=ArraySubquery(_waiting_as_json()), followed=ArraySubquery(_told(followed))
     )
     rows = list(told.order_by("project__name", "name"))
-    lacking = [(place, _lacking(place, actor)) for place in rows]
+    lacking = [(place, _lacking(place, deciders(place, actor))) for place in rows]
     there = [one for one in lacking if actor.can("access.view", scope_of(one[0]))]
     stuck = [row for place, short in there if (row := _stuck(place, short))]
     mine = _oldest(rows)
@@ -94,25 +128,64 @@ def standstill(actor: Actor, listed: Iterable[Release] = ()) -> Standstill:
     return Standstill(mine, stuck, others, few)
 
 
-def stuck_without(role: RoleBinding, actor: Actor) -> list[Stuck]:
-    """Return where more releases than now would wait for what nobody can give, were ``role`` taken
-    away: those alone, of what ``actor`` sees (one query, none for a role that does not decide)."""
-    if role.role not in rules.ROLE_OF.values():
-        return []
-    places = Environment.objects.filter(Exists(_waiting())).select_related("project")
-    if role.project_id:
-        places = places.filter(project=role.project_id)
-    if role.environment:
-        places = places.filter(name=role.environment)
-    left = ArraySubquery(holding(without=role.pk))
-    told = with_deciders(places).annotate(waiting=ArraySubquery(_waiting_as_json()), left=left)
-    found = []
-    for place in told.order_by("project__name", "name"):
-        now = [row["id"] for row, _ in _lacking(place, actor)]
-        place.deciding = place.left
-        then = [one for one in _lacking(place, actor) if one[0]["id"] not in now]
-        found.append(_stuck(place, then))
-    return [stuck for stuck in found if stuck]
+def still_without(gone: RoleBinding | User, actor: Actor) -> list[Without]:
+    """Return where more than now would stand still were a role taken away, or a person deactivated,
+    and that alone; in the environments where ``actor`` sees who decides (one query)."""
+    places = Environment.objects.filter(Exists(_reaching(gone))).select_related("project")
+    drafts = _here(followed_drafts(actor))
+    told = with_deciders(places.filter(Exists(_waiting()) | Exists(drafts))).annotate(
+        waiting=ArraySubquery(_waiting_as_json()),
+        followed=ArraySubquery(_told(drafts)),
+        left=ArraySubquery(holding(without=gone)),
+        asking=ArraySubquery(_asking(gone)),
+    )
+    found = (_without(place, actor) for place in told.order_by("project__name", "name"))
+    return [one for one in found if one]
+
+
+def _without(place: Any, actor: Actor) -> Without | None:
+    now = deciders(place, actor)
+    if not now:
+        return None
+    place.deciding = place.left
+    then = deciders(place, actor)
+    known = [row["id"] for row, _ in _lacking(place, now)]
+    stuck = [one for one in _lacking(place, then) if one[0]["id"] not in known]
+    drafts = _drafts_in(place, place.followed)
+    lost = [d for d in drafts if _unpublishable(d, then) and not _unpublishable(d, now)]
+    held = {row for row, before, after in place.asking if after in GONE and before not in GONE}
+    back = {row for row, *both in place.asking if both == [DECIDES, WITHDRAWS]}
+    found = Without(place, _stuck(place, stuck), tuple(lost), len(held), len(back - held))
+    return found or None
+
+
+def _reaching(gone: RoleBinding | User) -> QuerySet[RoleBinding]:
+    """Return the role that is ``gone``, or those of the person, where it reaches an environment
+    that a query reads and shows its releases."""
+    own = Q(pk=gone.pk)
+    if isinstance(gone, User):
+        own = Q(person=gone) | Q(team__memberships__person=gone)
+    here = Q(environment="") | Q(environment=OuterRef("name"))
+    reaches = Q(project=None) | here & Q(project=OuterRef("project"))
+    return RoleBinding.objects.filter(own, reaches, role__in=roles_with("release.view"))
+
+
+def _asking(gone: RoleBinding | User) -> QuerySet[Decision, Any]:
+    """Return of each standing request for changes in an environment that a query reads, by those
+    who lose something, its release, and what they can do about it now and then."""
+    then: Case | Value = Value("")  # what it is of who was deactivated
+    whose = Q(person=gone.pk)
+    if isinstance(gone, RoleBinding):
+        members = TeamMember.objects.filter(team=gone.team_id).values("person")
+        whose, then = Q(person=gone.person_id) | Q(person__in=members), lifts(without=gone.pk)
+    waits = {"release__environment": OuterRef("pk"), "release__state": ReleaseState.REQUESTED}
+    asked = Decision.objects.filter(whose, **waits, voided_reason="", verdict=REQUEST_CHANGES)
+    return asked.values(json=JSONArray("release", lifts(), then))
+
+
+def _unpublishable(draft: PolicyRevision, holders: Sequence[RoleHolders]) -> bool:
+    short = shortages(seats_there(draft.document["gates"], holders))
+    return bool(short) or lacks_publisher(draft.drafted_by, holders)
 
 
 def _drafts(actor: Actor) -> QuerySet[PolicyRevision]:
@@ -155,10 +228,10 @@ def _drafts_in(place: Any, told: Any) -> Iterator[PolicyRevision]:
         )
 
 
-def _lacking(place: Any, actor: Actor) -> list[Lacking]:
-    holders = {row.role: row for row in deciders(place, actor)}
-    here = place.waiting if holders else ()
-    return [(row, short) for row in here if (short := _too_few(row, holders))]
+def _lacking(place: Any, holders: Iterable[RoleHolders]) -> list[Lacking]:
+    there = {row.role: row for row in holders}
+    here = place.waiting if there else ()
+    return [(row, short) for row in here if (short := _too_few(row, there))]
 
 
 def _said(lacking: Iterable[Lacking], holders: Iterable[RoleHolders]) -> Iterator[tuple[str, str]]:

@@ -25,10 +25,10 @@ def still_deciding() -> Q:
     return _deciding(roles_there())
 
 
-def deciding_now() -> Q:
+def deciding_now(*, without: str = "") -> Q:
     """Return the condition of :func:`still_deciding`, and that no such role waits for a second
-    factor of theirs; of a decision too."""
-    return _deciding(given_there())
+    factor of theirs; of a decision too. ``without`` is the id of a role that does not count."""
+    return _deciding(given_there(without=without))
 
 
 def _deciding(held: QuerySet[RoleBinding]) -> Q:
@@ -44,17 +44,18 @@ def _asked(held: QuerySet[RoleBinding]) -> QuerySet[RoleBinding]:
     return deciding.alias(gates=gates).filter(gates__contains=gate)
 
 
-def roles_there(person: str = "person") -> QuerySet[RoleBinding]:
+def roles_there(person: str = "person", *, without: str = "") -> QuerySet[RoleBinding]:
     """Return the roles that the person of a decision, or of a review request, holds where its
     release goes, by themselves or in a team: for a query of either, where that column names them.
-    """
+    ``without`` is the id of one that does not count."""
     members = TeamMember.objects.filter(person=OuterRef(OuterRef(person)))
     own = Q(person=OuterRef(person)) | Q(team__in=members.values("team"))
     environment = Q(environment="") | Q(environment=OuterRef("release__environment__name"))
     here = Q(project=None) | environment & Q(project=OuterRef("project"))
-    return RoleBinding.objects.filter(own, here)
+    held = RoleBinding.objects.filter(own, here)
+    return held.exclude(pk=without) if without else held
 
 
-def given_there(person: str = "person") -> QuerySet[RoleBinding]:
+def given_there(person: str = "person", *, without: str = "") -> QuerySet[RoleBinding]:
     """Return those of :func:`roles_there` that do not wait for a second factor of theirs."""
-    return roles_there(person).exclude(withheld(OuterRef(OuterRef(person))))
+    return roles_there(person, without=without).exclude(withheld(OuterRef(OuterRef(person))))

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.governance.actions import draft_policy
 from apps.governance.queries.organisation import OrganisationView
 from apps.identity.actions import revoke_role
 from apps.identity.models import RoleBinding, SecondFactorDemand, Team, TeamMember, User
@@ -71,6 +72,85 @@ def test_who_takes_a_role_away_reads_which_releases_nobody_can_approve_then(
         assert waits in said and "Risk / staging then" not in said
         assert ("nobody is left who could give it" in said) is bool(waits)
         sent(desk, path, sure="1")
+
+
+def test_who_takes_a_role_away_reads_which_requests_for_changes_nobody_could_lift_then(
+    world: World, desk: Client
+) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rita, "request_changes")
+    lifts = "In Risk / staging then nobody can lift the changes requested on 1 release"
+    back = "then who requested changes on 1 release can only withdraw that, not decide again"
+    rita = world.people["Rita"]
+    take = f"/people/{rita.pk}/roles/{role_of(world, 'Rita').pk}/take"
+    said = sent(desk, take)
+    assert lifts in said and "can only withdraw" not in said
+    assert lifts not in sent(desk, f"/projects/risk/members/{role_of(world, 'Rex').pk}/remove")
+    factories.grant(rita, {"viewer": None})
+    viewer = RoleBinding.objects.get(person=rita, role="viewer")
+    said = sent(desk, take)
+    assert f"In Risk / staging {back}." in said and lifts not in said
+    sent(desk, take, sure="1")
+    take = f"/people/{rita.pk}/roles/{viewer.pk}/take"
+    assert f"{lifts}." in sent(desk, take)
+    sent(desk, take, sure="1")
+    page = text_of(browser(world.people["Vera"]).get(f"/releases/{release.pk}/").content.decode())
+    assert "Nobody can lift that request for changes now: Rita risk has no access here" in page
+
+
+def test_who_takes_a_role_from_a_team_reads_what_its_members_can_only_withdraw_then(
+    world: World, desk: Client
+) -> None:
+    bob = person("Bob", {"viewer": world.project})
+    crew = team("Crew", bob, roles={"reviewer": (world.project, "staging")})
+    world.decide(world.request("staging"), factories.actor_of(bob), "request_changes")
+    bound = RoleBinding.objects.get(team=crew)
+    said = sent(desk, f"/administration/teams/{crew.pk}/roles/{bound.pk}/take")
+    assert "then who requested changes on 1 release can only withdraw that" in said
+    RoleBinding.objects.get(person=bob).delete()
+    said = sent(desk, f"/administration/teams/{crew.pk}/roles/{bound.pk}/take")
+    assert "In Risk / staging then nobody can lift the changes requested on 1 release." in said
+
+
+def test_who_takes_a_role_away_reads_which_draft_nobody_could_publish_then(
+    world: World, desk: Client
+) -> None:
+    asks = "version: 1\ngates: [{gate: approvals, role: reviewer, count: 2}]\n"
+    draft = draft_policy(world.environment("production"), source=asks, actor=world.vera)
+    nobody = f"In Risk / production then nobody can publish draft r{draft.number} of its policy"
+    said = {
+        name: sent(desk, f"/projects/risk/members/{role_of(world, name).pk}/remove")
+        for name in ("Vera", "Vito", "Rex", "Ada")
+    }
+    # Vera wrote it; of two reviewers that it asks for Rex is one
+    assert [name for name, page in said.items() if nobody in page] == ["Vito", "Rex"]
+    path = f"/people/{world.people['Vito'].pk}/deactivate"
+    assert nobody in sent(desk, path)
+    sent(desk, path, sure="1")
+    home = text_of(desk.get("/").content.decode())
+    assert f"Draft r{draft.number} of its policy cannot be published" in home
+
+
+def test_who_deactivates_somebody_reads_what_waits_for_them_alone(
+    world: World, desk: Client
+) -> None:
+    world.request("production")
+    world.decide(world.request("staging"), world.rita, "request_changes")
+    said = sent(desk, f"/people/{world.people['Rita'].pk}/deactivate")
+    lifts = "In Risk / staging then nobody can lift the changes requested on 1 release."
+    assert said.count(lifts) == 1 and "After this" not in said
+    sent(desk, f"/people/{world.people['Vera'].pk}/deactivate")
+    vito = world.people["Vito"]
+    said = sent(desk, f"/people/{vito.pk}/deactivate")
+    waits = "In Risk / production then 1 release waits for an approval as approver, and nobody"
+    assert f"{NOBODY} {UNDER}. {waits} is left who could give it." in said
+    assert lifts not in said
+    bob, bea = person("Bob"), person("Bea")
+    team("Crew", bob, bea, roles={"approver": world.project})
+    for one in (vito, bob, bea):
+        assert User.objects.get(pk=one.pk).is_active
+        said = sent(desk, f"/people/{one.pk}/deactivate")
+        assert (waits in said) is User.objects.get(pk=one.pk).is_active is (one == bea), one
 
 
 def test_who_alone_would_hold_two_roles_that_are_asked_is_too_few_then(

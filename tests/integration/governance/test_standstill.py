@@ -3,7 +3,7 @@
 import pytest
 
 from apps.governance.queries.standstill import standstill
-from apps.identity.actions import revoke_role
+from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding, User
 from placet.kernel.actor import SYSTEM, Actor
 from tests.support import factories
@@ -58,6 +58,17 @@ def test_who_requested_it_or_has_decided_is_nobody_who_could(world: World) -> No
     assert told(ann) == [("production", 1, ("approver",))]
     factories.person("Vic", {"approver": (world.project, "production")})
     assert told(ann) == []
+
+
+def test_who_was_deactivated_counts_no_more_beside_others_of_their_team(world: World) -> None:
+    ann = actor_of(factories.person("Ann", {"admin": None}))
+    world.request("production")
+    take(world, "Vera", "Vito")
+    bob = factories.person("Bob")
+    factories.team("Crew", bob, world.people["Ada"], roles={"approver": world.project})
+    assert told(ann) == [], "Bob could, and not Ada, who requested it"
+    deactivate_person(bob, actor=SYSTEM)
+    assert told(ann) == [("production", 1, ("approver",))]
 
 
 def test_who_alone_holds_two_roles_that_are_asked_is_one_too_few(world: World) -> None:
