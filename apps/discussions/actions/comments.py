@@ -2,7 +2,7 @@
 
 from apps.audit.actions import record, seal
 from apps.discussions.actions.files import drop_files
-from apps.discussions.actions.locking import hold_comment, refuse_too_fast
+from apps.discussions.actions.locking import hold_comment, hold_to_delete, refuse_too_fast
 from apps.discussions.actions.mentions import handles_of, mention
 from apps.discussions.actions.saying import Said
 from apps.discussions.errors import CommentDeleted, OthersComment, ThreadResolved
@@ -44,9 +44,9 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
 
 def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
     """Take one's own text off the thread, or that of a program one answers for, and delete its
-    files; that something stood there stays. A repeat does nothing."""
+    files, as long as one sees it; that something stood there stays. A repeat does nothing."""
     with record(actor) as log:
-        row = hold_comment(comment, actor)
+        row = hold_to_delete(comment, actor)
         if not may_delete(row, actor):
             raise OthersComment
         if row.deleted_at:

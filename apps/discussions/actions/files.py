@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, Sum
 
 from apps.audit.actions import fresh_salt, record, seal, seal_bytes
 from apps.audit.queries import unseal_many
-from apps.discussions.actions.locking import hold_comment
+from apps.discussions.actions.locking import hold_to_delete
 from apps.discussions.contents import Checked
 from apps.discussions.errors import OthersComment
 from apps.discussions.events import DISCUSSION_FILE_DELETED, DISCUSSION_FILE_SCANNED, VERDICTS
@@ -148,10 +148,10 @@ def forget_files(person: User) -> None:
 
 
 def delete_file(file: CommentFile, *, actor: Actor) -> None:
-    """Delete a file of one's own comment, or of a program one answers for, with its bytes. A repeat
-    does nothing."""
+    """Delete a file of one's own comment, or of a program one answers for, with its bytes, as long
+    as one sees it. A repeat does nothing."""
     with record(actor) as log:
-        comment = hold_comment(file.comment, actor)
+        comment = hold_to_delete(file.comment, actor)
         if not may_delete(comment, actor):
             raise OthersComment
         rows = drop_files(comment, only=file.pk)

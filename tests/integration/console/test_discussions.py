@@ -11,13 +11,16 @@ from django.test.utils import CaptureQueriesContext
 from apps.audit.actions import erase_texts
 from apps.console.queries.activity import SHOWN, activity_page
 from apps.discussions import actions
+from apps.discussions.contents import SentFile
 from apps.discussions.hooks import kinds
 from apps.discussions.models import Comment, Mention, Thread
 from apps.discussions.queries import get_subject
 from apps.governance.models import Release
+from apps.identity.models import RoleBinding
 from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
+from apps.registry.actions import create_version, discard_draft
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support import factories
@@ -208,6 +211,41 @@ def test_a_refused_edit_is_shown_where_its_comment_stands(world: World, release:
     url = f"/threads/{thread.pk}/comments/{first.pk}/edit"
     page = browser(world.people["Ada"]).post(url, {"text": "Hm", "was": "other"}).content.decode()
     assert "Hm</textarea>" in page and "Page 1 of 2" in page
+
+
+def test_what_was_said_of_a_discarded_draft_is_still_read_and_taken_back(world: World) -> None:
+    draft = create_version(world.version().model, actor=world.ada)
+    about = get_subject("version", draft.pk, SYSTEM)
+    first = actions.open_thread(about, text="Why?", anchor="card", actor=world.ada).comment
+    actions.reply(first.thread, text="Well", actor=world.rex)
+    discard_draft(draft, actor=world.ada)
+    url, ada = f"/threads/{first.thread_id}/", browser(world.people["Ada"])
+    page = ada.get(url).content.decode()
+    assert "There is no such version any more: nobody can write here" in " ".join(page.split())
+    assert f"delete-{first.pk}" in page and f"edit-{first.pk}" not in page
+    assert "/reply" not in page and 'href=""' not in page and "All discussions" not in page
+    assert ada.post(f"{url}reply", {"text": "More", "once": "b"}).status_code == 404
+    ada.post(f"{url}comments/{first.pk}/delete", {"next": url})
+    assert "Deleted by its author. Rex" in said(world, "Ada", url)
+    assert browser(factories.person("Sam")).get(url).status_code == 404
+
+
+def test_a_viewer_is_offered_to_delete_their_own_words_and_files_alone(
+    world: World, release: Release
+) -> None:
+    sam = factories.person("Sam", {"contributor": world.project})
+    thread = opened(world, release)
+    file = SentFile("auc.csv", b"a,b")
+    own = actions.reply(thread, text="Hm", files=[file], actor=factories.actor_of(sam))
+    RoleBinding.objects.filter(person=sam).update(role="viewer")
+    url, reader = f"/threads/{thread.pk}/", browser(sam)
+    page = reader.get(url).content.decode()
+    assert page.count("Delete…") == 2 and "Edit…" not in page
+    of = f"{url}comments/{own.comment.pk}"
+    reader.post(f"{of}/files/{own.files[0].pk}/delete", {"next": url})
+    assert "auc.csv" not in shown(world, "Rex", url)
+    reader.post(f"{of}/delete", {"next": url})
+    assert "Deleted by its author." in said(world, "Rex", url)
 
 
 def test_an_erased_author_leaves_a_page_that_can_be_read(world: World, release: Release) -> None:
