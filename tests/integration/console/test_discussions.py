@@ -2,17 +2,14 @@
 
 import html
 import re
-from dataclasses import replace
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.actions import erase_texts
-from apps.console.queries.activity import SHOWN, activity_page
 from apps.discussions import actions
 from apps.discussions.contents import SentFile
-from apps.discussions.hooks import kinds
 from apps.discussions.models import Comment, Mention, Thread
 from apps.discussions.queries import get_subject
 from apps.governance.models import Release
@@ -352,23 +349,3 @@ def test_who_answers_for_a_program_may_delete_what_it_said_and_not_edit_it(
     for name, offered in (("Ada", ["Delete…"]), ("Rex", [])):
         page = shown(world, name, url)
         assert [word for word in ("Edit…", "Delete…") if word in page] == offered
-
-
-def test_the_activity_of_a_project_tells_of_discussions_who_sees_what_they_may_be_about(
-    world: World, release: Release
-) -> None:
-    opened(world, release)
-    path = "/projects/risk/activity/"
-    for narrowed in ("", "?group=discussions"):
-        assert "Opened discussion 1" in said(world, "Ada", path + narrowed)
-    assert "Requested release" not in said(world, "Ada", f"{path}?group=discussions")
-    grants = frozenset(one for one in world.ada.grants if one.permission != "alert.view")
-    asked = activity_page(world.project, replace(world.ada, grants=grants))
-    assert "discussions" in asked.hidden and "discussions" not in asked.about
-    assert not [line for line in asked.lines if line.kind.startswith("discussion.")]
-    assert "discussions" not in [name for name, _ in asked.groups]
-
-
-def test_kinds_of_things_that_are_discussed_are_all_asked_for_by_the_activity() -> None:
-    (told,) = (shown for shown in SHOWN if "discussion" in shown.families)
-    assert {told.permission, *told.besides} == {kind.view for kind in kinds().values()}
