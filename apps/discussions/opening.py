@@ -5,6 +5,7 @@ import codecs
 import re
 from functools import lru_cache
 
+from apps.discussions import compound
 from apps.discussions.contents import ending_of, type_of
 
 TYPES = frozenset(("HTML", "SVG image", "XML", "Script"))
@@ -34,7 +35,7 @@ ENDINGS = frozenset(_ENDINGS.split())
 _TABLES = frozenset((".csv", ".dif", ".prn", ".psv", ".tab", ".tsv"))
 # Documents that Office opens as whatever their bytes are: a page, a table, macros of old.
 _DOCUMENTS = frozenset((".doc", ".dot", ".pot", ".pps", ".ppt", ".xls", ".xlt"))
-_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how they begin
+_ZIPPED_MACROS = b"vbaproject.bin"  # what it is called in a newer document, whose names lie open
 _SEPARATORS = ",;\t|"
 _MARKS = (  # at the beginning of a text; the longer first
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -56,8 +57,10 @@ def may_run(name: str, content: bytes) -> str:
         return f"{kind}, which may run scripts"
     if ending in ENDINGS:
         return f"is called {ending}, which systems run or draw"
-    if ending in _DOCUMENTS and not content.startswith(_COMPOUND) and kind != "ZIP archive":
+    if ending in _DOCUMENTS and not content.startswith(compound.BEGIN) and kind != "ZIP archive":
         return f"is called {ending} and is something else, which Office opens as what it is"
+    if compound.has_macros(content) or kind == "ZIP archive" and _ZIPPED_MACROS in content.lower():
+        return "has macros"
     if ending in _TABLES and _has_formula(_text_of(content)):
         return "has cells that a spreadsheet takes for formulas"
     return ""

@@ -24,14 +24,14 @@ IN_EVIDENCE = {"metrics": "#kind-metrics", "evidence": "", "card": "#kind-model_
 class Thing:
     """What is discussed: its page, and the pages above that."""
 
-    url: str
+    url: str  # '' where it is gone
     above: Sequence[Link] = ()
     tabs: Sequence[Tab] = ()
     release: Any = None  # where it is one, with all that its heading says
     evidence_url: str = ""
 
     def part_url(self, anchor: str) -> str:
-        """Return where the part stands that an anchor names."""
+        """Return where the part stands that an anchor names; '' for one of a thing that is gone."""
         part = anchor.partition("/")[0]
         if self.evidence_url and part in IN_EVIDENCE:
             return self.evidence_url + IN_EVIDENCE[part]
@@ -50,6 +50,15 @@ def thing(kind: str, subject: str, actor: Actor) -> Thing:
     if kind not in THINGS:
         raise NotFound
     return THINGS[kind](subject, actor)
+
+
+def thing_or_gone(kind: str, subject: str, actor: Actor) -> Thing:
+    """Return what a thread is about that ``actor`` sees, as pages name it; without a page where it
+    is gone, such as a draft that was discarded (one query)."""
+    try:
+        return thing(kind, subject, actor)
+    except NotFound:
+        return Thing("")
 
 
 def _release(subject: str, actor: Actor) -> Thing:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.audit.queries import ERASED, unseal_many
-from apps.console.queries.discussed import Thing, discussion_url, thing
+from apps.console.queries.discussed import Thing, discussion_url, thing, thing_or_gone
 from apps.console.queries.evidence_words import cut
 from apps.console.queries.page_parts import counted
 from apps.discussions.contents import FILE_BYTES, FILES_BYTES, MOST_FILES
@@ -166,8 +166,8 @@ class Shown:
 
     @property
     def may_delete(self) -> bool:
-        """Whether the reader may take it off."""
-        return self.may_write and not self.gone and may_delete(self.view.comment, self.reader)
+        """Whether the reader may take it off, though they may say nothing here any more."""
+        return not self.gone and may_delete(self.view.comment, self.reader)
 
     @property
     def mentioned(self) -> str:
@@ -196,8 +196,15 @@ class ThreadPage:
 
     @property
     def back_url(self) -> str:
-        """Where the other threads are."""
+        """Where the other threads are; '' where what they are about is gone."""
+        if self.gone:
+            return ""
         return discussion_url(self.thread.kind, self.thread.subject)
+
+    @property
+    def gone(self) -> str:
+        """What the thread is about, where there is no such thing any more; '' where there is."""
+        return "" if self.thing.url else kinds()[self.thread.kind].noun
 
     @property
     def part_url(self) -> str:
@@ -227,16 +234,18 @@ def discussion_page(
 def thread_page(
     thread: str, actor: Actor, *, asked: str = "", typed: Typed = NOTHING
 ) -> ThreadPage:
-    """Return one page of a thread, the newest unless another is asked for, in five queries."""
+    """Return one page of a thread, the newest unless another is asked for, in five queries. Who saw
+    a thing that is gone reads on what was said, and takes back what they said themselves."""
     row = get_thread(thread, actor)
     pages = _pages(asked, row.size, COMMENTS, default=ceil(row.size / COMMENTS))
     views = comment_views(_cut(comments_of(row).order_by("pk"), pages, COMMENTS))
     scope = Scope(row.project_scope(), row.environment_scope())
-    may = may_write(kinds()[row.kind], scope, actor)
+    about = thing_or_gone(row.kind, row.subject, actor)
+    may = bool(about.url) and may_write(kinds()[row.kind], scope, actor)
     unseen = unseen_in(row, actor, views[-1].comment.pk if views else "")
     return ThreadPage(
         thread=row,
-        thing=thing(row.kind, row.subject, actor),
+        thing=about,
         comments=[Shown(view, actor, may, not row.is_resolved) for view in views],
         pages=pages,
         may_write=may,

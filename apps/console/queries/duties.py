@@ -7,8 +7,6 @@ from apps.console.queries.page_parts import Sign, counted, in_a_row
 from apps.governance.duties import ShortestPath
 from apps.governance.models import Environment
 from apps.governance.queries.duties import BreakGlassDuty, Duty
-from apps.identity.queries import sees_in
-from placet.kernel.actor import Actor
 from placet.kernel.words import a_few
 
 STATES = {
@@ -65,7 +63,6 @@ class DutyRow:
     """One environment: whom its policy demands, and how few could do."""
 
     duty: Duty
-    knows_all: bool = False  # whether the reader may know who has a role in every project
 
     @property
     def environment(self) -> Environment:
@@ -138,8 +135,7 @@ class DutyRow:
 
     @property
     def _giver(self) -> str:
-        everywhere = self.duty.givers_everywhere if self.knows_all else ()
-        names = a_few(sorted({*self.duty.givers, *everywhere}))
+        names = a_few(self.duty.role_givers)
         return f"{GIVER}, {names}," if names else GIVER
 
     @property
@@ -201,8 +197,6 @@ def could(*, fewer: bool) -> str:
     return "could do it, fewer than required:" if fewer else "could do it:"
 
 
-def duty_rows(duties: Sequence[Duty], actor: Actor) -> list[DutyRow]:
-    """Return environments with how few people could have a release approved, and who gives roles
-    there, as far as ``actor``, who sees who has access there, may know."""
-    knows_all = sees_in(None, "access.view", actor)
-    return [DutyRow(duty, knows_all) for duty in duties]
+def duty_rows(duties: Sequence[Duty]) -> list[DutyRow]:
+    """Return environments with how few people could have a release approved."""
+    return [DutyRow(duty) for duty in duties]

@@ -229,8 +229,9 @@ def told(entries: Sequence[TimelineEntry], actor: Actor) -> Iterator[Told]:
 
 def _page(entry: TimelineEntry, names: Mapping[str, Named]) -> str:
     """Return the path of the page of what an event is about: of the nearest that has one."""
-    if entry.subject.startswith("thr_"):
-        return reverse("thread", args=[entry.subject])
+    for one in entry.about:
+        if one.startswith("thr_"):  # the subject, or what the event says besides
+            return reverse("thread", args=[one])
     if entry.subject.startswith("alr_"):
         return reverse("alerts")
     pages = (names[one].url for one in entry.about if one in names)

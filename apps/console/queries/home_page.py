@@ -34,6 +34,7 @@ from apps.governance.queries.break_glass import glasses_told
 from apps.governance.queries.standstill import Standstill, Stuck, standstill
 from apps.governance.queries.visible_rows import Waiting
 from apps.governance.rules import BreakGlassState
+from apps.identity.queries import scope_of
 from apps.rollouts.queries import awaiting_person
 from placet.kernel.actor import Actor
 
@@ -132,10 +133,12 @@ def glass_tasks(inbox: Waiting, actor: Actor) -> list[GlassTask]:
 @dataclass(frozen=True, slots=True)
 class StuckRow:
     """An environment in which nobody can give the approvals that releases wait for; ``links`` lead
-    to the oldest of them, for who sees releases."""
+    to the oldest of them, for who sees releases. ``is_giver`` says that the reader gives roles
+    there."""
 
     stuck: Stuck
     links: Sequence[Link] = ()
+    is_giver: bool = False
 
     @property
     def more(self) -> int:
@@ -159,6 +162,14 @@ class StuckRow:
         return f"{count} {waits} for {what} as {roles}, and {none_left}{self._failed}"
 
     @property
+    def remedy(self) -> str:
+        """Who gives the roles."""
+        roles = "this role" if len(self.stuck.roles) == 1 else "these roles"
+        if self.is_giver:
+            return f"You can give {roles} to others, and nobody to themselves."
+        return f"An access administrator can give {roles} to others."
+
+    @property
     def _failed(self) -> str:
         """That an approval alone would not help, where gates have failed as well; '' else."""
         if not self.stuck.failed:
@@ -178,6 +189,7 @@ def stuck_row(stuck: Stuck, actor: Actor) -> StuckRow:
             Link(f"{row.version}, release {row.number}", reverse("release", args=[row.id]))
             for row in named
         ],
+        actor.can("access.manage", scope_of(stuck.environment)),
     )
 
 

@@ -2,9 +2,10 @@
 
 from apps.audit.actions import record, seal
 from apps.discussions.actions.files import drop_files
-from apps.discussions.actions.locking import hold_comment, refuse_too_fast
+from apps.discussions.actions.locking import hold_comment, hold_to_delete, refuse_too_fast
 from apps.discussions.actions.mentions import handles_of, mention
 from apps.discussions.actions.saying import Said
+from apps.discussions.actions.telling import tell
 from apps.discussions.errors import CommentDeleted, OthersComment, ThreadResolved
 from apps.discussions.events import DISCUSSION_EDITED, DISCUSSION_REMOVED
 from apps.discussions.models import Comment
@@ -38,15 +39,15 @@ def edit_comment(comment: Comment, *, text: str, actor: Actor) -> Said:
         row.text_sealed = seal(words, person=row.person)
         row.edited_at = now()
         row.save(update_fields=["text_sealed", "edited_at"])
-        log.add(DISCUSSION_EDITED, row, subject=row.thread_id, data={"number": row.thread.number})
+        tell(log, DISCUSSION_EDITED, row.thread, row)
         return Said(row, mention(row, handles, actor))
 
 
 def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
     """Take one's own text off the thread, or that of a program one answers for, and delete its
-    files; that something stood there stays. A repeat does nothing."""
+    files, as long as one sees it; that something stood there stays. A repeat does nothing."""
     with record(actor) as log:
-        row = hold_comment(comment, actor)
+        row = hold_to_delete(comment, actor)
         if not may_delete(row, actor):
             raise OthersComment
         if row.deleted_at:
@@ -54,6 +55,5 @@ def delete_comment(comment: Comment, *, actor: Actor) -> Comment:
         row.text_sealed, row.deleted_at = "", now()
         row.save(update_fields=["text_sealed", "deleted_at"])
         row.mentions.all().delete()
-        data = {"number": row.thread.number}
-        log.add(DISCUSSION_REMOVED, row, *drop_files(row), subject=row.thread_id, data=data)
+        tell(log, DISCUSSION_REMOVED, row.thread, row, *drop_files(row))
         return row

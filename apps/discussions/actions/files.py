@@ -8,11 +8,12 @@ from django.db.models import Exists, OuterRef, Q, Sum
 
 from apps.audit.actions import fresh_salt, record, seal, seal_bytes
 from apps.audit.queries import unseal_many
-from apps.discussions.actions.locking import hold_comment
+from apps.discussions.actions.locking import hold_to_delete
+from apps.discussions.actions.telling import tell
 from apps.discussions.contents import Checked
 from apps.discussions.errors import OthersComment
 from apps.discussions.events import DISCUSSION_FILE_DELETED, DISCUSSION_FILE_SCANNED, VERDICTS
-from apps.discussions.models import Comment, CommentFile, FileContent
+from apps.discussions.models import Comment, CommentFile, FileContent, Thread
 from apps.discussions.queries import content_of, may_delete, place_of
 from apps.discussions.rules import DANGEROUS, share_of
 from apps.identity.models import User
@@ -108,9 +109,11 @@ def settle_scan(file: str, *, verdict: str, found: str = "", job: LeasedJob) -> 
         raise ValueError(f"the scanner has no verdict {verdict}")
     with record(SYSTEM) as log:
         job.fence()
+        threads = Thread.objects.select_for_update(no_key=True)
+        thread = threads.filter(comments__files=file).first()
         rows = CommentFile.objects.select_for_update(of=("self",), no_key=True)
         row = rows.select_related("comment__thread").filter(pk=file).first()
-        if row is None or row.verdict or row.deleted_at:
+        if thread is None or row is None or row.verdict or row.deleted_at:
             return
         row.verdict = verdict
         row.save(update_fields=["verdict"])
@@ -118,9 +121,7 @@ def settle_scan(file: str, *, verdict: str, found: str = "", job: LeasedJob) -> 
         kept = {"found": sealed if found else b""}
         gone = {"ciphertext": b"", "size": 0} if verdict in DANGEROUS else {}
         FileContent.objects.filter(file=row).update(**kept, **gone)
-        thread = row.comment.thread
-        data = {"number": thread.number, "verdict": verdict}
-        log.add(DISCUSSION_FILE_SCANNED, row, subject=thread.pk, data=data)
+        tell(log, DISCUSSION_FILE_SCANNED, thread, row, verdict=verdict)
 
 
 def scan_again(*, most: int = 100) -> int:
@@ -148,18 +149,17 @@ def forget_files(person: User) -> None:
 
 
 def delete_file(file: CommentFile, *, actor: Actor) -> None:
-    """Delete a file of one's own comment, or of a program one answers for, with its bytes. A repeat
-    does nothing."""
+    """Delete a file of one's own comment, or of a program one answers for, with its bytes, as long
+    as one sees it. A repeat does nothing."""
     with record(actor) as log:
-        comment = hold_comment(file.comment, actor)
+        comment = hold_to_delete(file.comment, actor)
         if not may_delete(comment, actor):
             raise OthersComment
         rows = drop_files(comment, only=file.pk)
         if not rows and not comment.files.filter(pk=file.pk).exists():
             raise NotFound
         if rows:
-            data = {"number": comment.thread.number}
-            log.add(DISCUSSION_FILE_DELETED, *rows, subject=comment.thread_id, data=data)
+            tell(log, DISCUSSION_FILE_DELETED, comment.thread, *rows)
 
 
 def drop_files(comment: Comment, *, only: str = "") -> list[CommentFile]:

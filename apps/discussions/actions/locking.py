@@ -9,7 +9,7 @@ from apps.discussions.errors import TooFast
 from apps.discussions.events import DISCUSSION_EDITED, DISCUSSION_REOPENED, DISCUSSION_RESOLVED
 from apps.discussions.hooks import kinds
 from apps.discussions.models import Comment, Thread
-from apps.discussions.queries import may_write
+from apps.discussions.queries import may_write, sees_thread
 from apps.discussions.rules import MOST_SENT, RATE, RATE_SPAN
 from apps.identity.models import User
 from apps.identity.queries import sees_in
@@ -93,7 +93,23 @@ def hold_thread(thread: Thread, actor: Actor) -> Thread:
 def hold_comment(comment: Comment, actor: Actor) -> Comment:
     """Hold a comment in a thread where ``actor`` may still write."""
     hold_writer(actor)
-    thread = hold_thread(comment.thread, actor)
+    return _held(comment, hold_thread(comment.thread, actor))
+
+
+def hold_to_delete(comment: Comment, actor: Actor) -> Comment:
+    """Hold a comment that may be taken back: by whoever still sees it, though they may say nothing
+    there any more, or the thing is gone that it is about. A token does that where its holder may
+    say something with it, for one that only reads deletes nothing."""
+    hold_writer(actor)
+    thread = Thread.objects.select_for_update(no_key=True).filter(pk=comment.thread_id).first()
+    if thread is None or not sees_thread(thread, actor):
+        raise NotFound
+    if not actor.in_session:
+        allow(thread.kind, Scope(thread.project_scope(), thread.environment_scope()), actor)
+    return _held(comment, thread)
+
+
+def _held(comment: Comment, thread: Thread) -> Comment:
     row = Comment.objects.select_for_update(no_key=True).filter(pk=comment.pk).first()
     if row is None:
         raise NotFound

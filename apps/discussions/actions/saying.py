@@ -20,6 +20,7 @@ from apps.discussions.actions.locking import (
     refuse_too_fast,
 )
 from apps.discussions.actions.mentions import Unmentioned, handles_of, mention
+from apps.discussions.actions.telling import tell
 from apps.discussions.contents import Checked, SentFile, checked
 from apps.discussions.errors import ThreadFull, ThreadResolved, TooManyThreads
 from apps.discussions.events import DISCUSSION_OPENED, DISCUSSION_REPLIED
@@ -83,8 +84,7 @@ def open_thread(
         refuse_gone(subject.kind.name, subject.id)
         thread = _new_thread(subject, anchor, actor)
         said = _say(thread, words, once, actor)
-        rows = thread, said.comment, *said.files
-        log.add(DISCUSSION_OPENED, *rows, subject=subject.id, data=_data(said))
+        tell(log, DISCUSSION_OPENED, thread, said.comment, *said.files, **_counted(said))
         return said
 
 
@@ -106,14 +106,13 @@ def reply(
         if row.size >= MOST_COMMENTS:
             raise ThreadFull(f"It has {row.size} comments, the most there may be: open another")
         said = _say(row, words, once, actor)
-        log.add(DISCUSSION_REPLIED, row, said.comment, *said.files, data=_data(said))
+        tell(log, DISCUSSION_REPLIED, row, said.comment, *said.files, **_counted(said))
         return said
 
 
-def _data(said: Said) -> dict[str, int]:
-    """Return what the log says in its sentence: how many files came along, never their names."""
-    data = {"number": said.comment.thread.number}
-    return data | {"files": len(said.files)} if said.files else data
+def _counted(said: Said) -> dict[str, int]:
+    """Return what the log says of files that came along: how many, never their names."""
+    return {"files": len(said.files)} if said.files else {}
 
 
 def _refuse_unknown(subject: Subject, anchor: str) -> None:

@@ -8,6 +8,7 @@ from apps.discussions.actions.locking import (
     hold_writer,
     refuse_too_fast,
 )
+from apps.discussions.actions.telling import tell
 from apps.discussions.events import DISCUSSION_REOPENED, DISCUSSION_RESOLVED
 from apps.discussions.models import FileContent, Mention, Thread
 from apps.discussions.queries import unseen_in
@@ -24,7 +25,7 @@ def resolve_thread(thread: Thread, *, actor: Actor) -> Thread:
             refuse_too_fast(actor)
             row.resolved_at, row.resolved_by = now(), actor.id
             row.save(update_fields=["resolved_at", "resolved_by"])
-            log.add(DISCUSSION_RESOLVED, row, subject=row.subject, data={"number": row.number})
+            tell(log, DISCUSSION_RESOLVED, row)
         return row
 
 
@@ -37,7 +38,7 @@ def reopen_thread(thread: Thread, *, actor: Actor) -> Thread:
             refuse_too_fast(actor)
             row.resolved_at, row.resolved_by = None, ""
             row.save(update_fields=["resolved_at", "resolved_by"])
-            log.add(DISCUSSION_REOPENED, row, subject=row.subject, data={"number": row.number})
+            tell(log, DISCUSSION_REOPENED, row)
         return row
 
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.governance.queries.duties import duties_of, visible_duties
+from apps.governance.queries.duties import told_duties, visible_duties
 from placet.kernel.api.lists import ListView, many, page_of
 
 
@@ -42,6 +42,14 @@ class DutySerializer(serializers.Serializer[Any]):
     path = serializers.ListField(child=serializers.CharField())
     hired = serializers.IntegerField(source="hired.people", allow_null=True)
     hired_path = serializers.ListField(child=serializers.CharField())
+    missing_roles = serializers.ListField(
+        source="lacking",
+        child=serializers.CharField(),
+        help_text="The roles as which too few people could decide whoever takes part; empty: none",
+    )
+    role_givers = serializers.ListField(
+        child=serializers.CharField(), help_text="Who gives roles there, by name, as far as you see"
+    )
     break_glass = GlassDutySerializer(allow_null=True)
 
 
@@ -53,4 +61,5 @@ class DutyList(ListView):
         """List the environments whose access you administer or audit, with how few people could
         have a release approved there, and by which steps."""
         render = many(DutySerializer)
-        return self.page(visible_duties(self.actor), lambda page: render(duties_of(page)))
+        rows = visible_duties(self.actor)
+        return self.page(rows, lambda page: render(told_duties(page, self.actor)))

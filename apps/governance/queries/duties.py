@@ -10,7 +10,7 @@ from apps.governance import duties
 from apps.governance.duties import EnvironmentAccess, ShortestPath
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.organisation import OrganisationView, look
-from apps.identity.queries import visible
+from apps.identity.queries import sees_in, visible
 from placet.kernel.actor import Actor
 
 
@@ -51,6 +51,11 @@ class Duty:
     lacking: tuple[str, ...] = ()
     givers: tuple[str, ...] = ()
     givers_everywhere: tuple[str, ...] = ()
+
+    @property
+    def role_givers(self) -> tuple[str, ...]:
+        """Who gives roles there, by name."""
+        return tuple(sorted({*self.givers, *self.givers_everywhere}))
 
     @property
     def state(self) -> str:
@@ -100,6 +105,15 @@ def duties_of(environments: Iterable[Environment]) -> list[Duty]:
     seen = look()
     views = (seen, seen.as_counted(), seen.as_ready())  # once, for all
     return [_duty(environment, *views) for environment in rows]
+
+
+def told_duties(environments: Iterable[Environment], actor: Actor) -> list[Duty]:
+    """Return :func:`duties_of` environments as ``actor``, who sees who has access there, may know
+    them: who gives roles everywhere is named to who sees that alone."""
+    found = duties_of(environments)
+    if sees_in(None, "access.view", actor):
+        return found
+    return [replace(duty, givers_everywhere=()) for duty in found]
 
 
 def visible_duties(actor: Actor, *, project: str = "") -> QuerySet[Environment]:

@@ -75,6 +75,9 @@ class Duty(Record):
     path: tuple[str, ...]
     hired: int | None
     hired_path: tuple[str, ...]
+    # The roles as which too few people could decide whoever takes part; empty: none
+    missing_roles: tuple[str, ...]
+    role_givers: tuple[str, ...]  # Who gives roles there, by name, as far as you see
     break_glass: GlassDuty | None
 
 

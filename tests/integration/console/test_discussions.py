@@ -2,22 +2,22 @@
 
 import html
 import re
-from dataclasses import replace
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.actions import erase_texts
-from apps.console.queries.activity import SHOWN, activity_page
 from apps.discussions import actions
-from apps.discussions.hooks import kinds
+from apps.discussions.contents import SentFile
 from apps.discussions.models import Comment, Mention, Thread
 from apps.discussions.queries import get_subject
 from apps.governance.models import Release
+from apps.identity.models import RoleBinding
 from apps.monitoring.actions import open_alert
 from apps.monitoring.actions.alerts import AlertFinding
 from apps.monitoring.models import AlertKind
+from apps.registry.actions import create_version, discard_draft
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
 from tests.support import factories
@@ -210,6 +210,41 @@ def test_a_refused_edit_is_shown_where_its_comment_stands(world: World, release:
     assert "Hm</textarea>" in page and "Page 1 of 2" in page
 
 
+def test_what_was_said_of_a_discarded_draft_is_still_read_and_taken_back(world: World) -> None:
+    draft = create_version(world.version().model, actor=world.ada)
+    about = get_subject("version", draft.pk, SYSTEM)
+    first = actions.open_thread(about, text="Why?", anchor="card", actor=world.ada).comment
+    actions.reply(first.thread, text="Well", actor=world.rex)
+    discard_draft(draft, actor=world.ada)
+    url, ada = f"/threads/{first.thread_id}/", browser(world.people["Ada"])
+    page = ada.get(url).content.decode()
+    assert "There is no such version any more: nobody can write here" in " ".join(page.split())
+    assert f"delete-{first.pk}" in page and f"edit-{first.pk}" not in page
+    assert "/reply" not in page and 'href=""' not in page and "All discussions" not in page
+    assert ada.post(f"{url}reply", {"text": "More", "once": "b"}).status_code == 404
+    ada.post(f"{url}comments/{first.pk}/delete", {"next": url})
+    assert "Deleted by its author. Rex" in said(world, "Ada", url)
+    assert browser(factories.person("Sam")).get(url).status_code == 404
+
+
+def test_a_viewer_is_offered_to_delete_their_own_words_and_files_alone(
+    world: World, release: Release
+) -> None:
+    sam = factories.person("Sam", {"contributor": world.project})
+    thread = opened(world, release)
+    file = SentFile("auc.csv", b"a,b")
+    own = actions.reply(thread, text="Hm", files=[file], actor=factories.actor_of(sam))
+    RoleBinding.objects.filter(person=sam).update(role="viewer")
+    url, reader = f"/threads/{thread.pk}/", browser(sam)
+    page = reader.get(url).content.decode()
+    assert page.count("Delete…") == 2 and "Edit…" not in page
+    of = f"{url}comments/{own.comment.pk}"
+    reader.post(f"{of}/files/{own.files[0].pk}/delete", {"next": url})
+    assert "auc.csv" not in shown(world, "Rex", url)
+    reader.post(f"{of}/delete", {"next": url})
+    assert "Deleted by its author." in said(world, "Rex", url)
+
+
 def test_an_erased_author_leaves_a_page_that_can_be_read(world: World, release: Release) -> None:
     thread = opened(world, release)
     actions.reply(thread, text="Well", actor=world.rex)
@@ -314,23 +349,3 @@ def test_who_answers_for_a_program_may_delete_what_it_said_and_not_edit_it(
     for name, offered in (("Ada", ["Delete…"]), ("Rex", [])):
         page = shown(world, name, url)
         assert [word for word in ("Edit…", "Delete…") if word in page] == offered
-
-
-def test_the_activity_of_a_project_tells_of_discussions_who_sees_what_they_may_be_about(
-    world: World, release: Release
-) -> None:
-    opened(world, release)
-    path = "/projects/risk/activity/"
-    for narrowed in ("", "?group=discussions"):
-        assert "Opened discussion 1" in said(world, "Ada", path + narrowed)
-    assert "Requested release" not in said(world, "Ada", f"{path}?group=discussions")
-    grants = frozenset(one for one in world.ada.grants if one.permission != "alert.view")
-    asked = activity_page(world.project, replace(world.ada, grants=grants))
-    assert "discussions" in asked.hidden and "discussions" not in asked.about
-    assert not [line for line in asked.lines if line.kind.startswith("discussion.")]
-    assert "discussions" not in [name for name, _ in asked.groups]
-
-
-def test_kinds_of_things_that_are_discussed_are_all_asked_for_by_the_activity() -> None:
-    (told,) = (shown for shown in SHOWN if "discussion" in shown.families)
-    assert {told.permission, *told.besides} == {kind.view for kind in kinds().values()}

@@ -6,6 +6,7 @@ import pytest
 
 from apps.discussions.hooks import Subject
 from apps.discussions.models import Comment, Thread
+from apps.identity.models import RoleBinding
 from tests.support.factories import ApiClient, api, person, project, token_for
 from tests.support.world import World
 
@@ -139,3 +140,33 @@ def test_a_token_that_only_reads_empties_nobodys_inbox(
 def test_a_comment_is_of_its_thread(rex: ApiClient, threads: str) -> None:
     one, other = opened(rex, threads), opened(rex, threads)
     assert rex.get(f"/threads/{other['id']}/comments/{one['comment']}").status_code == 404
+
+
+def test_a_viewer_takes_back_what_they_wrote_and_says_nothing_more(
+    world: World, rex: ApiClient, threads: str
+) -> None:
+    sam = person("Sam", {"contributor": world.project})
+    thread = opened(rex, threads)["id"]
+    at = f"/threads/{thread}/comments"
+    own = f"{at}/{api(sam).post(at, {'text': 'Hm'}).json()['id']}"
+    RoleBinding.objects.filter(person=sam).update(role="viewer")
+    reader = api(sam)
+    tag = reader.get(own)["ETag"]
+    assert reader.patch(own, {"text": "Ha"}, if_match=tag).json()["code"] == "forbidden"
+    by_token = api(token_for(sam)).delete(own, if_match=tag)
+    assert by_token.json()["code"] == "forbidden"
+    assert reader.delete(own, if_match=tag).status_code == 204
+    assert reader.get(own).json()["state"] == "deleted"
+
+
+def test_who_sees_the_thing_no_more_reads_nothing_there(
+    world: World, rex: ApiClient, threads: str
+) -> None:
+    sam = person("Sam", {"contributor": world.project})
+    at = f"/threads/{opened(rex, threads)['id']}"
+    own = api(sam).post(f"{at}/comments", {"text": "Hm"}).json()["id"]
+    RoleBinding.objects.filter(person=sam).delete()
+    gone = api(sam)
+    for path in (at, f"{at}/comments", f"{at}/comments/{own}"):
+        assert gone.get(path).status_code == 404
+    assert gone.delete(f"{at}/comments/{own}").status_code == 404

@@ -18,6 +18,7 @@ from apps.jobs.actions.lease import claim, end
 from apps.jobs.models import Job, JobState
 from placet.kernel.actor import SYSTEM
 from tests.support.comment_files import lease_of
+from tests.support.compound_files import compound_file
 from tests.support.world import World
 from workers import build_job, file_scan
 from workers.builder import scanner
@@ -46,6 +47,8 @@ def zipped(name: str, raw: bytes) -> bytes:
         ("rows.zip", zipped("inside/rows.pkl", EVIL), "malicious"),
         ("MLmodel", b"flavors: {}", "safe"),
         ("page.txt", b"<!doctype html><script>alert(1)</script>", "code-carrying"),
+        ("note.doc", compound_file("Macros"), "code-carrying"),
+        ("note.doc", compound_file("ObjectPool"), "unknown"),
     ],
 )
 def test_what_the_scanner_says_of_a_file_decides(

@@ -307,6 +307,10 @@ def test_which_role_is_missing_and_who_gives_it_is_named_to_who_may_know(
     missing = "Too few people can decide as approver: an access administrator, {}, gives this role"
     assert missing.format("Ann and Pam") in said(eve)
     assert missing.format("Pam") in said(pam), "who has a role everywhere is not for Pam to know"
+    for who, givers in ((eve, ["Ann", "Pam"]), (pam, ["Pam"])):
+        items = factories.api(who).get("/duties").json()["items"]
+        [row] = [r for r in items if (r["project"], r["environment"]) == ("risk", "production")]
+        assert (row["missing_roles"], row["role_givers"]) == (["approver"], givers)
     actions.deactivate_person(pam, actor=ann)
     assert missing.format("Ann") in said(eve)
 

@@ -135,6 +135,7 @@ def test_home_and_inbox_say_once_that_who_was_recalled_decides_on_nothing(world:
     alone(world)
     factories.grant(world.people["Vera"], {"auditor": world.project})
     home, box = shown(world, "Vera", "/"), shown(world, "Vera", "/inbox/")
+    assert "An access administrator can give this role to others." in home
     assert "Nobody can approve" in home and f"You cannot count: {WHY}" in home
     assert "other reviewers" not in home, "there are none"
     assert "No releases need your review." in box and "all caught up" not in box

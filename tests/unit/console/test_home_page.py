@@ -167,6 +167,21 @@ def test_what_an_approval_would_not_help_is_said_too(
 
 
 @pytest.mark.parametrize(
+    ("roles", "is_giver", "said"),
+    [
+        (("approver",), False, "An access administrator can give this role to others."),
+        (("approver", "reviewer"), False, "An access administrator can give these roles to"),
+        (("approver",), True, "You can give this role to others, and nobody to themselves."),
+    ],
+)
+def test_who_gives_what_nobody_can_approve_as_is_said(
+    roles: tuple[str, ...], is_giver: bool, said: str
+) -> None:
+    place: Any = None
+    assert StuckRow(Stuck(place, 1, roles), is_giver=is_giver).remedy.startswith(said)
+
+
+@pytest.mark.parametrize(
     ("can", "projects", "advice", "first"),
     [
         (("project.view",), 0, "There is no project yet: an access administrator makes one", ""),

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from apps.discussions.opening import may_run
+from tests.support.compound_files import compound_file
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,11 @@ from apps.discussions.opening import may_run
         ("book.xls", b"\x09\x08\x08\x00\x00\x05", "is called .xls and is something else"),
         ("note.doc", b"MIME-Version: 1.0\n", "is called .doc and is something else"),
         ("book.xls", b"<table><tr><td>=1", "HTML, which may run scripts"),
+        ("note.doc", compound_file("Macros"), "has macros"),
+        ("book.xls", compound_file("Styles", "_VBA_PROJECT_CUR"), "has macros"),
+        ("book.xls", compound_file("One", "Two", "Three", "Four", "Five", "VBA"), "has macros"),
+        ("without an ending", compound_file("MACROS"), "has macros"),
+        ("note.doc", b"PK\x03\x04 word/vbaProject.bin", "has macros"),
     ],
 )
 def test_what_may_run_says_why(name: str, raw: bytes, why: str) -> None:
@@ -59,6 +65,9 @@ def test_what_may_run_says_why(name: str, raw: bytes, why: str) -> None:
         ("rows.csv", b"\xef\xbb\xbfx,y\n-1.5,+3 kg\n2026-01-02,a=b,a@b"),
         ("rows.csv", b"ID;Name;Class\nC;Emil;Eve\n"),
         ("book.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        ("book.xls", compound_file("ObjectPool", "Macros of mine")),
+        ("book.xls", compound_file()),
+        ("notes.txt", b"Macros stand in vbaProject.bin"),
         ("notes.txt", b"= a headline"),
         ("chart.png", b"\x89PNG\r\n\x1a\n"),
         ("report.pdf", b"%PDF-1.7"),
