@@ -30,3 +30,14 @@ DISCUSSION_FILE_DELETED = event_kind(
 )
 DISCUSSION_RESOLVED = event_kind("discussion.resolved", "Resolved discussion {number}")
 DISCUSSION_REOPENED = event_kind("discussion.reopened", "Reopened discussion {number}")
+# What a page of the thing leaves to the thread and to the log: a long talk would push all else out.
+TALK = tuple(
+    kind.name
+    for kind in (
+        DISCUSSION_REPLIED,
+        DISCUSSION_EDITED,
+        DISCUSSION_REMOVED,
+        DISCUSSION_FILE_SCANNED,
+        DISCUSSION_FILE_DELETED,
+    )
+)

@@ -59,7 +59,9 @@ def may_run(name: str, content: bytes) -> str:
         return f"is called {ending}, which systems run or draw"
     if ending in _DOCUMENTS and not content.startswith(compound.BEGIN) and kind != "ZIP archive":
         return f"is called {ending} and is something else, which Office opens as what it is"
-    if compound.has_macros(content) or kind == "ZIP archive" and _ZIPPED_MACROS in content.lower():
+    if compound.has_macros(content) or (
+        kind == "ZIP archive" and _ZIPPED_MACROS in content.lower()
+    ):
         return "has macros"
     if ending in _TABLES and _has_formula(_text_of(content)):
         return "has cells that a spreadsheet takes for formulas"

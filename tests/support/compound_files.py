@@ -8,7 +8,7 @@ SECTOR = 512
 
 
 def compound_file(*folders: str) -> bytes:
-    """Return a compound file with these folders at its root (each the right sibling of the last)."""
+    """Return a compound file with these folders at its root, each the right sibling of the last."""
     entries = [_entry("Root Entry", 5, child=1 if folders else NONE)]
     for number, name in enumerate(folders, start=1):
         entries.append(_entry(name, 1, right=number + 1 if number < len(folders) else NONE))

@@ -221,9 +221,15 @@ def _states_before(index: int, keys: set[str]) -> dict[str, Any]:
 
 
 def timeline(
-    subject_ids: Iterable[str], actor: Actor, *, limit: int = 100, kinds: tuple[str, ...] = ()
+    subject_ids: Iterable[str],
+    actor: Actor,
+    *,
+    limit: int = 100,
+    kinds: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
 ) -> list[TimelineEntry]:
-    """Return what happened to these objects, the newest first; with ``kinds`` only events of those.
+    """Return what happened to these objects, the newest first; with ``kinds`` only events of those,
+    and of none in ``without``.
 
     For pages of objects that the caller has already found visible: whoever sees an object sees
     its timeline. Events of projects that ``actor`` does not see are left out all the same.
@@ -233,6 +239,7 @@ def timeline(
         return []
     events = touching(Event.objects.all(), wanted)
     events = events.filter(kind__in=kinds) if kinds else events
+    events = events.exclude(kind__in=without) if without else events
     projects = actor.projects_with("project.view")
     if projects is not None:
         events = events.filter(Q(project__isnull=True) | Q(project__in=projects))

@@ -25,6 +25,7 @@ from apps.console.queries.event_sentences import in_names, in_words
 from apps.console.queries.object_names import Named, object_names
 from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import number
+from apps.discussions.events import TALK
 from apps.rollouts.rules.facts import NO_REASON
 from placet.kernel.actor import INSTANCE, Actor, Scope
 
@@ -159,12 +160,12 @@ def story(
     kinds: tuple[str, ...] = (),
 ) -> tuple[list[EventLine], dict[str, str]]:
     """Return what happened to these objects, newest first, and the names of everybody in it; with
-    ``kinds`` only events of those.
+    ``kinds`` only events of those. What people say to each other stands in their discussions.
 
     The page is about the first of them, at ``place``. ``people`` are actor ids that it names
     besides, so that names are looked up once.
     """
-    entries = timeline(ids, actor, limit=limit, kinds=kinds)
+    entries = timeline(ids, actor, limit=limit, kinds=kinds, without=TALK)
     names = _names(entries, actor, place, people)
     lines = [_line(entry, names, actor, place, but=ids[0]) for entry in entries]
     return lines, {one: one for one in people} | {pk: one.name for pk, one in names.items()}

@@ -11,6 +11,7 @@ from apps.audit.models import Event
 from apps.audit.queries import unseal_many
 from apps.audit.queries.bodies import body_of, states_of
 from apps.audit.queries.events import line_of
+from apps.discussions.events import TALK
 from apps.governance import gates
 from apps.governance.events import (
     RELEASE_ABORTED,
@@ -176,7 +177,8 @@ def release_view(release_id: str, actor: Actor, read_along: ReadAlong | None = N
     facts = gather([row], clock.now(), served=served)[row.pk]
     results = answers(row, facts) if row.state in UNFINISHED_STATES else row.gates
     decisions = _made_on(row)
-    events = list(Event.objects.filter(subject=row.pk).order_by("-index")[:SHOWN_EVENTS])
+    logged = Event.objects.filter(subject=row.pk).exclude(kind__in=TALK)
+    events = list(logged.order_by("-index")[:SHOWN_EVENTS])
     bodies = [body_of(e.body) for e in reversed(events)]
     people = people_around(row, _ids(row, decisions, bodies))
     more: Any = row  # with what was read along

@@ -90,6 +90,18 @@ def test_the_log_of_a_release_has_all_that_is_done_in_its_discussions(
             assert done in text, (asked, done)
 
 
+def test_a_long_talk_pushes_nothing_out_of_what_happened_to_the_thing(
+    world: World, release: Release
+) -> None:
+    thread, version = opened(release, world), release.version
+    for number in range(3):
+        actions.reply(thread, text=f"Well {number}", actor=world.rex)
+    model = f"/models/risk/{version.model.name}/{version.number}/"
+    for path in (f"/releases/{release.pk}/", model):
+        text = said(world, "Ada", path)
+        assert "Opened discussion 1" in text and "Replied in" not in text, path
+
+
 def test_an_event_of_an_earlier_release_leads_to_its_discussion_too(
     world: World, release: Release
 ) -> None:
