@@ -83,6 +83,7 @@ class Bento(Audited):
     accelerated = models.BooleanField(
         default=False, db_default=False
     )  # answers with the model's ONNX form
+    slim = models.BooleanField(default=False, db_default=False)  # can be served without BentoML
     provenance = models.TextField()  # DSSE envelope, signed by the build key
     sbom = models.CharField(max_length=64)  # SHA-256 of the CycloneDX document in the store
     model_signature = models.TextField(blank=True)  # OpenSSF model.sig over the version's files

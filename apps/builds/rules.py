@@ -60,6 +60,7 @@ class SmokeReport:
     isolation: str
     seconds: float
     detail: str
+    slim: bool = False  # whether it answered the same without BentoML
 
     def data(self) -> dict[str, Any]:
         """Return the evidence."""

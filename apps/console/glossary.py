@@ -33,6 +33,7 @@ TERMS = {
     "separation-of-duties": "What is separation of duties?",
     "signature": "What is a signature?",
     "signing-passkey": "What is a signing passkey?",
+    "slim": "What is slim?",
     "smoke-test": "What is a smoke test?",
     "sticky-routing": "What is sticky routing?",
     "version": "What is a version?",

@@ -17,6 +17,7 @@ from placet_verify.permit.serving import (
     Destination,
     check,
     egress_of,
+    is_slim,
 )
 from placet_verify.units import UnitSource, unit_source
 
@@ -90,6 +91,7 @@ class ServingConfig:
     unit: UnitSource | None = None  # None: the split is per request
     capture: Capture | None = None  # None: no prediction is written down
     egress: tuple[Destination, ...] | None = None  # None: approved under earlier rules
+    slim: bool = False  # served without BentoML
 
     @property
     def total_mb(self) -> int:
@@ -132,6 +134,7 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         unit=unit,
         capture=capture,
         egress=egress_of(document),
+        slim=is_slim(document),
     )
 
 

@@ -1,6 +1,7 @@
 """Runs inside a replica, by the runtime's own Python: serves the Bento at ``/bento``.
 
     inside.py BENTO --fd N       on the socket that was handed over
+    inside.py BENTO --slim N     on it too, without BentoML around what the build wrote
     inside.py BENTO --port P     on a port of the replica's own loopback, where a link leads to it
 
 All that is used of BentoML beyond its command line stands here: the worker that ``bentoml serve``
@@ -12,16 +13,18 @@ starts it anew with a port. Standard library only, and nothing of the agent: it 
 """
 
 import importlib.metadata
+import logging
 import os
 import random
+import socket
 import sys
 import tempfile
 from typing import Any
 
 TRIED = frozenset({"1.4.40"})  # versions of BentoML whose worker was tried on a socket
 NOT_ON_A_SOCKET = 78  # the status that asks for a port
-KEEP_ALIVE = str(10 * 365 * 24 * 3600)  # seconds: who asks closes a connection, never the replica
-BACKLOG = "4096"  # as the socket was made: listening again with less would shrink it
+KEEP_ALIVE = 10 * 365 * 24 * 3600  # seconds: who asks closes a connection, never the replica
+BACKLOG = 4096  # as the socket was made: listening again with less would shrink it
 
 
 def on_socket(bento: str, fd: str) -> None:
@@ -40,8 +43,31 @@ def on_socket(bento: str, fd: str) -> None:
     if not alone(service):
         sys.exit(NOT_ON_A_SOCKET)
     words = [bento, "--fd", fd, "--service-name", service.name]
-    words += ["--worker-id", "1", "--backlog", BACKLOG, "--timeout-keep-alive", KEEP_ALIVE]
+    words += ["--worker-id", "1", "--backlog", str(BACKLOG)]
+    words += ["--timeout-keep-alive", str(KEEP_ALIVE)]
     worker(words)
+
+
+def slim(bento: str, fd: str) -> None:
+    """Serve the application that the build wrote, and nothing else: it stands in ``placet_slim``
+    of the Bento. BentoML is not imported."""
+    source = f"{bento}/src"
+    os.chdir(source)  # where BentoML serves it, too
+    sys.path.insert(0, source)
+    logging.basicConfig(level=logging.INFO)
+    import uvicorn
+    from placet_slim import application  # type: ignore[import-not-found]
+
+    config = uvicorn.Config(
+        application(),
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        server_header=False,
+        access_log=False,
+        lifespan="off",
+        log_config=None,
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(fd))])
 
 
 def leave_out_what_is_done_twice() -> None:
@@ -139,4 +165,4 @@ def on_port(bento: str, port: str) -> None:
 
 
 if __name__ == "__main__":
-    {"--fd": on_socket, "--port": on_port}[sys.argv[2]](sys.argv[1], sys.argv[3])
+    {"--fd": on_socket, "--slim": slim, "--port": on_port}[sys.argv[2]](sys.argv[1], sys.argv[3])

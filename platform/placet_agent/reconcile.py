@@ -202,7 +202,7 @@ class Reconciler:
                 verdict, wave = self._verdict(revision), crashes.begin()
                 for _ in range(plan.start):
                     started = self.replicas.start(
-                        endpoint.id, revision, verdict.capture, verdict.egress
+                        endpoint.id, revision, verdict.capture, verdict.egress, slim=verdict.slim
                     )
                     started.wave = wave
         since = [r.ready_at for r in mine if r.id in self._answered and not r.stopping]

@@ -22,7 +22,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
 from placet_agent import __version__
-from placet_protocol.report import PlatformInfo
+from placet_protocol.report import FEATURES, PlatformInfo
 from placet_protocol.signing import sign_request
 from placet_verify import recalls
 from placet_verify.signing import dsse
@@ -40,7 +40,7 @@ PLATFORM = PlatformInfo(
     haproxy="2.8",
     port=8080,
     agent_version=__version__,
-    features=["unit", "header_route", "mirror", "capture", "guard", "receipts", "apart"],
+    features=list(FEATURES),
 )
 
 

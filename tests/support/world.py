@@ -102,9 +102,8 @@ class World:
             number=number,
             author=person,
             created_by=person,
-            format="sklearn",
             artifact_digest=digest_of(f"artifact {self.slug} {model} {number}"),
-            **{"state": "finalised", "signature": SIGNATURE, **fields},
+            **{"format": "sklearn", "state": "finalised", "signature": SIGNATURE, **fields},
         )
 
     def bento(
@@ -115,6 +114,7 @@ class World:
         result: str = "equal",
         verdict: str = "safe",
         metrics: dict[str, Any] | None = None,
+        slim: bool = True,
     ) -> Bento:
         """Build a Bento of ``version`` with the evidence that a build leaves."""
         count = version.builds.count()
@@ -138,6 +138,7 @@ class World:
             build=build,
             runtime=runtime,
             size=1000,
+            slim=slim,
             provenance="{}",
         )
         scanned = {"verdict": verdict, "findings": [], "scanner": {"name": "placet"}}

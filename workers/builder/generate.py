@@ -18,6 +18,7 @@ from workers.builder.spec import BuildSpec, Column, SourceFile
 TEMPLATES = Path(__file__).parent / "templates"
 COMMON = (
     "service.py",
+    "placet_slim.py",
     "placet_http.py",
     "placet_inputs.py",
     "placet_values.py",

@@ -57,34 +57,42 @@ def wait_ready(server: subprocess.Popen[bytes], port: int, seconds: float) -> bo
     return False
 
 
-def main(questions: Path, answers: Path, bento: str, seconds: float) -> int:
-    """Serve ``bento`` and put every question to it."""
-    port, started = free_port(), time.monotonic()
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bentoml",
-            "serve",
-            bento,
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ],
-        env={**os.environ, "PLACET_RELEASE": "smoke-test"},
-    )
+def served(words: list[str], port: int, seconds: float, requests: list[Any], **more: Any) -> Any:
+    """Start a server, put every question to it and end it; report when it was ready."""
+    started = time.monotonic()
+    environment = {**os.environ, "PLACET_RELEASE": "smoke-test"}
+    server = subprocess.Popen([sys.executable, *words], env=environment, **more)
     try:
         ready = wait_ready(server, port, seconds)
         report = {"ready": ready, "seconds": time.monotonic() - started, "answers": []}
         if ready:
-            requests = json.loads(questions.read_text("utf-8"))
             report["answers"] = [ask(port, path, body) for path, body in requests]
-        answers.write_text(json.dumps(report), encoding="utf-8")
+        return report
     finally:
         server.kill()
+        server.wait()
+
+
+def slim(inside: str, bento: str, seconds: float, requests: list[Any]) -> Any:
+    """Do the same without BentoML, as a node would."""
+    with socket.create_server(("127.0.0.1", free_port())) as listener:
+        handle, port = listener.fileno(), listener.getsockname()[1]
+        words = ["-P", inside, bento, "--slim", str(handle)]
+        return served(words, port, seconds, requests, pass_fds=[handle])
+
+
+def main(questions: Path, answers: Path, bento: str, seconds: float, inside: str = "") -> int:
+    """Serve ``bento`` and put every question to it; with ``inside`` once more without BentoML."""
+    port, requests = free_port(), json.loads(questions.read_text("utf-8"))
+    words = ["-m", "bentoml", "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+    report = served(words, port, seconds, requests)
+    if inside and report["ready"]:
+        report["slim"] = slim(inside, bento, seconds, requests)
+    answers.write_text(json.dumps(report), encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])))
+    sys.exit(
+        main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]), *sys.argv[5:])
+    )

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import placet_agent
 from placet_agent.downloads.leftovers import remove
 from workers.builder.bento import Workplace, environment
 from workers.builder.causes import cause
@@ -17,6 +18,7 @@ from workers.builder.spec import BuildSpec, Smoke
 from workers.builder.untrusted_files import read_json
 
 PROBE = Path(__file__).parent / "probe.py"
+SERVER = Path(placet_agent.__file__).with_name("inside.py")  # by which a node serves
 READY_SECONDS = 120.0
 MAX_ROWS = 100
 MAX_ANSWERS_FILE = 64 * 1024 * 1024
@@ -51,18 +53,17 @@ def run(
 ) -> Smoke:
     """Serve the Bento in the sandbox and judge its answers."""
     folder = _emptied(workplace.root / "smoke")
-    questions_file, answers_file = folder / "questions.json", folder / "answers.json"
-    questions_file.write_text(json.dumps(questions(spec)), encoding="utf-8")
-    bento, python = workplace.bento, runtimes.python(runtime)
-    command = (python, PROBE, questions_file, answers_file, bento, ready_seconds)
+    (folder / "questions.json").write_text(json.dumps(questions(spec)), encoding="utf-8")
+    files, bento = (folder / "questions.json", folder / "answers.json"), workplace.bento
+    command = [runtimes.python(runtime), PROBE, *files, bento, ready_seconds]
+    command += [] if spec.own else [SERVER]  # nothing but BentoML knows a service of its own
     watcher = _Watcher(log, cancelled)
-    limits = Limits(memory_mb=spec.memory_mb, seconds=ready_seconds + 120, disk_mb=1024)
     result = runtimes.sandbox.run(
         [str(word) for word in command],
-        binds_ro=[runtimes.folder(runtime), bento, PROBE],
+        binds_ro=[runtimes.folder(runtime), bento, PROBE, SERVER],
         binds_rw=[folder],
         env={**environment(workplace), "BENTOML_HOME": str(folder)},
-        limits=limits,
+        limits=Limits(memory_mb=spec.memory_mb, seconds=2 * ready_seconds + 120, disk_mb=1024),
         cancelled=watcher.stop,
         on_line=watcher.line,
         cwd=folder,
@@ -70,14 +71,14 @@ def run(
     )
     if result.reason == "cancelled" and not watcher.broken:
         raise BuildCancelled
-    report = _read(answers_file)
+    report = read(files[1])
+    isolation, seconds = runtimes.sandbox.isolation, round(result.seconds, 3)
     if report is None or not report.ready:
-        detail = f"The service never became ready: {_last_words(result)}"
-        return Smoke("failed", 0, 0, runtimes.sandbox.isolation, result.seconds, detail[:1000])
+        return Smoke("failed", 0, 0, isolation, seconds, _last_words(result)[:1000])
     log(f"Ready after {report.seconds:.1f} s")
     tolerance = ACCELERATED if accelerated else EXACT
-    seconds, why = round(result.seconds, 3), cause(result.tail)
-    return judge(spec, report.answers, runtimes.sandbox.isolation, seconds, tolerance, why)
+    found = judge(spec, report.answers, isolation, seconds, tolerance, cause(result.tail))
+    return found if spec.own else _with_slim(found, report, log)
 
 
 def _emptied(folder: Path) -> Path:
@@ -105,28 +106,53 @@ class _Watcher:
 
 
 def _last_words(result: RunResult) -> str:
-    """Return the last error that the log names, else how the run ended."""
-    if error := cause(result.tail):
-        return error
-    return result.sentence("serving it") if not result.ok else "it did not say why"
+    """Say why it was not ready: the last error that the log names, else how the run ended."""
+    said = result.sentence("serving it") if not result.ok else "it did not say why"
+    return f"The service never became ready: {cause(result.tail) or said}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
+    """What the service answered, in the order of the questions."""
+
     ready: bool
     seconds: float
     answers: list[tuple[int, str]]
+    slim: "Found | None" = None  # the same without BentoML
+
+    @property
+    def answers_slim(self) -> bool:
+        """Whether it answers without BentoML what it answers with it."""
+        return self.slim is not None and self.slim.ready and self.slim.answers == self.answers
+
+    @property
+    def says_of_slim(self) -> str:
+        """What to say of that."""
+        if self.slim is None or not self.slim.ready:
+            return "Without BentoML it never became ready: it cannot be served slim"
+        if not self.answers_slim:
+            return "Without BentoML it answers otherwise: it cannot be served slim"
+        return f"Slim, without BentoML: the same answers, ready after {self.slim.seconds:.1f} s"
 
 
-def _read(path: Path) -> _Found | None:
+def _with_slim(found: Smoke, report: Found, log: Callable[[str], None]) -> Smoke:
+    log(report.says_of_slim)
+    return replace(found, slim=report.answers_slim)
+
+
+def read(path: Path) -> Found | None:
     """Read what the sandbox left, which is not trusted: ``None`` when it is not of the form."""
     try:
-        match read_json(path, MAX_ANSWERS_FILE):
-            case {"ready": bool(ready), "seconds": float(seconds), "answers": list(answers)}:
-                pairs = [(int(status), str(body)) for status, body in answers]
-                return _Found(ready, seconds, pairs)
+        return _found(read_json(path, MAX_ANSWERS_FILE))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _found(report: Any) -> Found | None:
+    match report:
+        case {"ready": bool(ready), "seconds": float(seconds), "answers": list(answers)}:
+            pairs = [(int(status), str(body)) for status, body in answers]
+            return Found(ready, seconds, pairs, _found(report.get("slim")))
     return None
 
 

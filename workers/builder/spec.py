@@ -111,6 +111,7 @@ class Smoke:
     isolation: str
     seconds: float
     detail: str = ""
+    slim: bool = False  # whether it answered the same, byte for byte, without BentoML
 
 
 @dataclass(frozen=True, slots=True)

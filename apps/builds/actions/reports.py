@@ -131,6 +131,7 @@ def succeed(build: Build, built: Built, *, job: LeasedJob, actor: Actor = SYSTEM
             runtime_id=built.runtime.digest,
             size=built.bento_size,
             accelerated=built.accelerated,
+            slim=built.smoke.slim,
             provenance=built.provenance,
             sbom=built.sbom_sha256,
             model_signature=built.model_signature,

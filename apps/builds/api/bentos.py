@@ -35,6 +35,7 @@ class BentoSerializer(serializers.Serializer[Any]):
     sbom_sha256 = serializers.CharField(source="sbom")
     has_model_signature = serializers.SerializerMethodField()
     accelerated = serializers.BooleanField(help_text="answers with the model's ONNX form")
+    slim = serializers.BooleanField(help_text="can be served without BentoML")
     created_at = serializers.DateTimeField()
 
     def get_has_model_signature(self, bento: Any) -> bool:

@@ -1,6 +1,6 @@
 """The card of what a release changes, as of one moment, and beside it what its page shows today."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,19 @@ from apps.governance.queries.records import LiveThen, ReleaseRecord
 
 PACKAGES = 6
 SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
-SAID = {"unit": unit, "capture": capture, "egress": reaches}  # how a value is said; else a number
+
+
+def server_word(name: str | None) -> str:
+    """Show what answers requests around the model."""
+    return name or "BentoML"
+
+
+SAID: dict[str, Callable[[Any], str]] = {  # how a value is said; else a number
+    "unit": unit,
+    "capture": capture,
+    "egress": reaches,
+    "server": server_word,
+}
 LEFT_OUT = {"metrics": "metric", "schema": "column", "serving": "serving value"}
 
 

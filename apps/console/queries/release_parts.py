@@ -82,6 +82,8 @@ def replicas(serving: Mapping[str, Any], between: str) -> str:
 def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a serving configuration says that is not said elsewhere on the page."""
     yield replicas(serving, " · ")
+    if serving.get("server"):
+        yield "slim, without BentoML"
     if serving.get("unit"):
         yield f"routed by {unit(serving['unit'])}"
     if serving.get("capture"):

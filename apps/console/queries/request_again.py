@@ -151,6 +151,7 @@ def as_requested(release: Release) -> dict[str, Any]:
         "reason": release.reason,
         "egress": "\n".join(serving.get("egress") or ()),
         "capture": (serving.get("capture") or {}).get("percent", ""),
+        "server": serving.get("server", ""),
         **{name: serving.get(name, "") for name in ("replicas", "max_replicas", "memory_mb")},
         **_unit(serving.get("unit") or {}),
         **{f"variable.{name}": value for name, value in (serving.get("variables") or {}).items()},

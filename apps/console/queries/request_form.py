@@ -32,6 +32,7 @@ USUAL = {
     "max_replicas": "2",
     "memory_mb": "1024",
     "capture": "0",
+    "server": "bentoml",
 }
 INPUTS = (
     "environment",
@@ -47,6 +48,7 @@ INPUTS = (
     *USUAL,
 )
 UNITS = (("", "Off"), ("header", "Header"), ("cookie", "Cookie"), ("json", "JSON field"))
+SERVERS = (("bentoml", "BentoML"), ("slim", "Slim, without BentoML"))
 STARTS = (("on_approval", "Roll out immediately"), ("manual", "Wait for an operator"))
 LABELS = {
     "bento": "Build",
@@ -58,6 +60,7 @@ LABELS = {
     "replicas": "Replicas",
     "max_replicas": "Max replicas",
     "memory_mb": "Memory per replica (MB)",
+    "server": "Server",
     "unit_source": "Sticky routing by",
     "unit_name": "Sticky routing key",
     "capture": "Prediction log (%)",
@@ -214,6 +217,11 @@ class RequestForm:
     def starts(self) -> list[Option]:
         """What happens when it is approved."""
         return options(STARTS, self.filled["start"])
+
+    @property
+    def servers(self) -> list[Option]:
+        """What answers requests around the model."""
+        return options(SERVERS, self.filled["server"])
 
     @property
     def units(self) -> list[Option]:

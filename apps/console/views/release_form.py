@@ -35,6 +35,8 @@ def serving_of(typed: QueryDict) -> dict[str, Any]:
         for name in ("replicas", "max_replicas", "memory_mb")
         if (text := typed.get(name, "").strip())
     }
+    if server := typed.get("server"):
+        serving["server"] = server
     if source := typed.get("unit_source"):
         serving["unit"] = {source: typed.get("unit_name", "").strip()}
     if destinations := [text for _, text in lines_of(typed)]:

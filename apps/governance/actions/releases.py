@@ -118,6 +118,7 @@ def _check_documents(bento: Bento, plan: Plan, serving: Serving) -> None:
     """Refuse what this Bento cannot keep, however well it is written."""
     _check_measured(bento, plan, serving)
     _check_declared(bento, serving)
+    _check_server(bento, serving)
 
 
 def _check_measured(bento: Bento, plan: Plan, serving: Serving) -> None:
@@ -143,6 +144,18 @@ def _check_declared(bento: Bento, serving: Serving) -> None:
     """A release sets what its version says that it reads, and a short list of Placet's own."""
     if faults := serving.undeclared_faults(bento.version.variables):
         raise InvalidInput(errors=[FieldError(p, d) for p, d in faults])
+
+
+def _check_server(bento: Bento, serving: Serving) -> None:
+    """Slim is what a build wrote for it, in a service that Placet generates."""
+    if serving.server is None or bento.slim:
+        return
+    detail = (
+        "A BentoML project is served by BentoML: leave it out"
+        if bento.version.format in PROJECTS
+        else "This build is from before there was slim: build the version again, or leave it out"
+    )
+    raise InvalidInput(errors=[FieldError("/serving/server", detail)])
 
 
 def _policy(environment: Environment) -> PolicyRevision:

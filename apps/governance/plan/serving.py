@@ -19,6 +19,7 @@ from placet_verify.permit.serving import (
     MAX_MEMORY_MB,
     MAX_REPLICAS,
     MIN_MEMORY_MB,
+    SLIM,
     egress_faults,
 )
 from placet_verify.permit.variables import undeclared, variables_faults
@@ -96,6 +97,15 @@ def _read_by(read: Callable[[Any], Any]) -> ReadBy:
     return ReadBy(judge)
 
 
+def _server(value: Any, _: ValidationInfo) -> str | None:
+    """BentoML has one form, which is to leave it out: older nodes know no such member."""
+    if value in (None, "bentoml"):
+        return None
+    if value != SLIM:
+        raise wrong(((), f'must be "{SLIM}" or "bentoml"'))
+    return SLIM
+
+
 def _unit(value: Any) -> dict[str, str]:
     UnitSource.read(value)
     return dict(value)
@@ -108,7 +118,7 @@ class Serving(Part):
     split treats alike; without it the split is per request. ``capture`` says how many predictions
     are written down, and what of them; without it none is. ``egress`` names all that a replica may
     reach, as ``host:port``. Documents from before there was that member lack it: their replicas
-    keep the host's network.
+    keep the host's network. ``server`` is ``slim``, without BentoML; left out, BentoML serves.
     """
 
     AT = "/serving"
@@ -123,6 +133,7 @@ class Serving(Part):
     capture: Annotated[
         dict[str, Any] | None, _read_by(lambda value: Capture.read(value).document)
     ] = None
+    server: Annotated[str | None, ReadBy(_server)] = None
 
     def undeclared_faults(self, declared: Iterable[str]) -> Faults:
         """Return what it sets though the version does not declare that it reads it."""

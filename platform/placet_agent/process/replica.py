@@ -62,6 +62,7 @@ class ReplicaRecord:
     link: tuple[int, int] | None = None  # what leads from its socket to its port
     boot: str = ""  # which start of the host these processes are of
     keeps: bool = False  # whether it leaves a connection open for further requests
+    slim: bool = False  # whether it serves without BentoML
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ReplicaRecord":

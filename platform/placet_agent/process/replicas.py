@@ -103,13 +103,15 @@ class Replicas:
         revision: DesiredRevision,
         capture: str = "",
         egress: Iterable[str] | None = (),
+        *,
+        slim: bool = False,
     ) -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own.
 
         ``egress`` is what people approved that it may reach; ``None``: they approved it before
-        that was asked, with the host's network.
+        that was asked, with the host's network. ``slim``: they approved it without BentoML.
         """
-        record = self._record(endpoint, revision, capture, egress)
+        record = self._record(endpoint, revision, capture, egress, slim)
         replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
         replica.save()
         crash_point("agent.before_replica_start")
@@ -118,11 +120,16 @@ class Replicas:
         return replica
 
     def _record(
-        self, endpoint: str, revision: DesiredRevision, capture: str, egress: Iterable[str] | None
+        self,
+        endpoint: str,
+        revision: DesiredRevision,
+        capture: str,
+        egress: Iterable[str] | None,
+        slim: bool,
     ) -> ReplicaRecord:
         others = [r.record for r in self.all.values()]
         network = "host" if egress is None else self.starter.networks.given()
-        port = self._port(revision.bento_digest, network, others)
+        port = 0 if slim else self._port(revision.bento_digest, network, others)
         return ReplicaRecord(
             id=f"{revision.id}-{uuid4().hex[:8]}",
             revision=revision.id,
@@ -142,6 +149,7 @@ class Replicas:
             egress=None if egress is None else list(egress),
             boot=procs.boot(),
             keeps=not port,  # behind a port several processes take turns, by connections
+            slim=slim,
         )
 
     def _port(self, digest: str, network: str, others: Iterable[ReplicaRecord]) -> int:

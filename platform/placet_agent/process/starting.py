@@ -39,10 +39,14 @@ FILES = f"--fsize={sandbox.TMP_BYTES}:{sandbox.TMP_BYTES}"
 
 @dataclass(frozen=True)
 class Door:
-    """Where a replica is to serve: on the socket ``fd``, or on ``port`` of its loopback."""
+    """Where a replica is to serve: on the socket ``fd``, or on ``port`` of its loopback.
+
+    ``slim``: without BentoML, on the socket.
+    """
 
     fd: int = -1
     port: int = 0
+    slim: bool = False
 
 
 Program = Callable[[Door], list[str]]
@@ -50,7 +54,8 @@ Program = Callable[[Door], list[str]]
 
 def bento_program(door: Door) -> list[str]:
     """Return the command that serves the Bento at ``/bento``."""
-    where = ["--port", str(door.port)] if door.port else ["--fd", str(door.fd)]
+    on_socket = ["--slim" if door.slim else "--fd", str(door.fd)]
+    where = ["--port", str(door.port)] if door.port else on_socket
     return [f"{INSIDE}/bin/python", "-P", SERVER, "/bento", *where]
 
 
@@ -123,7 +128,8 @@ class Starter:
         try:
             cell = self._cell(record, facts, groups)
             try:
-                door = Door(port=record.port) if record.port else Door(fd=listener)
+                on_socket = Door(fd=listener, slim=record.slim)
+                door = Door(port=record.port) if record.port else on_socket
                 words = sandbox.command(
                     cell, self.program(door), info_fd=info_writer, block_fd=block_reader
                 )

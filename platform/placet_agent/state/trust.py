@@ -67,6 +67,7 @@ class PermitVerdict:
     unit: UnitSource | None = None
     capture: str = ""  # what its service is told to write down, as its permit says; '': nothing
     egress: tuple[str, ...] | None = None  # what it may reach; None: approved before that was asked
+    slim: bool = False  # whether it is served without BentoML
 
 
 def open_keys(answer: dict[str, Any], root: PublicKey, floor: int) -> tuple[KeyRing, str]:
@@ -362,6 +363,7 @@ def _as_approved(approved: Mapping[str, Any]) -> PermitVerdict:
         unit=unit,
         capture=capture.told(approved.get("unit")) if capture else "",
         egress=None if reach is None else tuple(map(str, reach)),
+        slim=serving.is_slim(approved),
     )
 
 

@@ -90,6 +90,7 @@ def release_request(
     egress: EgressOption = None,
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     capture: Annotated[float, typer.Option(help="percent of predictions to log")] = 0,
+    slim: Annotated[bool, typer.Option("--slim", help="serve without BentoML")] = False,
     plan: Annotated[str, typer.Option(help=PLAN)] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     reviewer: ReviewersOption = None,
@@ -105,6 +106,7 @@ def release_request(
     """
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
     serving = _serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture)
+    serving |= {"server": "slim"} if slim else {}
     where = {"environment": environment, "endpoint": endpoint or name, "target": target}
     body: dict[str, Any] = {"plan": _plan(plan, manual), "serving": serving, **where}
     body |= {"bento": bento, "reason": reason, "reviewers": reviewer, "review_days": days}

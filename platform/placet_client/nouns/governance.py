@@ -31,7 +31,8 @@ from placet_client.records.base import Json
 
 
 class Serving(TypedDict, total=False):
-    """What a release runs with. ``egress`` names all that it may reach, as ``host:port``."""
+    """What a release runs with. ``egress`` names all that it may reach, as ``host:port``;
+    ``server`` is ``slim``, or left out for BentoML."""
 
     replicas: int
     max_replicas: int
@@ -40,6 +41,7 @@ class Serving(TypedDict, total=False):
     egress: Sequence[str]
     unit: Mapping[str, str]
     capture: Json
+    server: str
 
 
 class Environments(Noun):

@@ -78,6 +78,7 @@ class Bento(Record):
     sbom_sha256: str
     has_model_signature: bool  # Tell whether ``model.sig`` can be fetched.
     accelerated: bool  # answers with the model's ONNX form
+    slim: bool  # can be served without BentoML
     created_at: datetime
 
 

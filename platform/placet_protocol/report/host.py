@@ -6,8 +6,17 @@ from typing import Any, Final, Literal, TypedDict
 from placet_protocol import bounded
 
 # What this agent can do beside what every agent could. ``apart``: it knows egress, replicas that
-# share nothing, and which variables a Bento declares.
-FEATURES: Final = ("unit", "header_route", "mirror", "capture", "guard", "receipts", "apart")
+# share nothing, and which variables a Bento declares. ``slim``: it serves without BentoML.
+FEATURES: Final = (
+    "unit",
+    "header_route",
+    "mirror",
+    "capture",
+    "guard",
+    "receipts",
+    "apart",
+    "slim",
+)
 MAX_REPLICAS: Final = 490  # on one node: so many users an agent that is root has for them
 
 Network = Literal["own", "host"]

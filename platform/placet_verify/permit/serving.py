@@ -18,8 +18,9 @@ from placet_verify.numbers import is_whole
 from placet_verify.permit.variables import variables_faults
 
 MEMBERS = frozenset(
-    {"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture", "egress"}
+    {"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture", "egress", "server"}
 )
+SLIM = "slim"  # the one server that is named: without BentoML. Where none is, BentoML serves
 MAX_EGRESS = 32
 MAX_REPLICAS = 64
 MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 1 << 20
@@ -159,6 +160,11 @@ def network(serving: Mapping[str, Any]) -> str:
     return f"may reach: {', '.join(map(str, destinations))}"
 
 
+def is_slim(serving: Mapping[str, Any]) -> bool:
+    """Tell whether a configuration that may run is served without BentoML."""
+    return serving.get("server") == SLIM
+
+
 def number_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what is wrong with replicas and memory, each with its member."""
     replicas = serving.get("replicas", 1)
@@ -183,5 +189,7 @@ def check(serving: Mapping[str, Any]) -> None:
         raise ServingRefused(f"{unknown[0][:60]!r} is no member of a serving configuration")
     for name, fault in number_faults(serving):
         raise ServingRefused(f"{name}: {fault}")
+    if "server" in serving and serving["server"] != SLIM:
+        raise ServingRefused(f"server: must be {SLIM!r}, or left out for BentoML")
     for name, fault in variables_faults(serving.get("variables", {})):
         raise ServingRefused(f"the variable {name!r}: {fault}" if name else f"variables: {fault}")

@@ -215,6 +215,7 @@ SERVING = {
     "egress": EGRESS,
     "unit": UNIT,
     "capture": CAPTURE,
+    "server": st.just("slim"),
 }
 ODD_SERVING = {
     "memory_mb": around(MIN_MEMORY_MB, MAX_MEMORY_MB),
@@ -222,6 +223,7 @@ ODD_SERVING = {
     "egress": ODD_EGRESS,
     "unit": ODD_UNIT,
     "capture": ODD_CAPTURE,
+    "server": st.sampled_from(["slim", "bentoml", "Slim", "", None, 1]),
     "replicas": around(1, MAX_REPLICAS),
     "max_replicas": around(1, MAX_REPLICAS),
 }

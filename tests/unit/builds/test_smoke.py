@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from workers.builder.smoke import judge, questions, same
+from workers.builder.smoke import judge, questions, read, same
 from workers.builder.spec import BuildSpec
 
 SPEC = BuildSpec(
@@ -71,6 +72,26 @@ def test_an_api_of_its_own_is_asked_row_by_row() -> None:
     assert result(replace(own, expected=None), [(200, "0.5"), (200, "1")]) == ("starts", 0)
     assert result(replace(own, example=None, expected=None), []) == ("starts", 0)
     assert questions(replace(own, signature=None))[0][0] == "/predict"
+
+
+@pytest.mark.parametrize(
+    ("slim", "same", "says"),
+    [
+        (None, False, "never became ready"),
+        ({"ready": False, "seconds": 9.0, "answers": []}, False, "never became ready"),
+        ({"ready": True, "seconds": 0.31, "answers": [[200, "1"]]}, True, "ready after 0.3 s"),
+        ({"ready": True, "seconds": 0.31, "answers": [[200, "1 "]]}, False, "answers otherwise"),
+        ({"ready": True, "seconds": 0.31, "answers": []}, False, "answers otherwise"),
+    ],
+)
+def test_slim_is_what_answers_the_same_byte_for_byte(
+    tmp_path: Path, slim: object, same: bool, says: str
+) -> None:
+    report = {"ready": True, "seconds": 1.0, "answers": [[200, "1"]], "slim": slim}
+    (tmp_path / "answers.json").write_text(json.dumps(report))
+    found = read(tmp_path / "answers.json")
+    assert found is not None
+    assert (found.answers_slim, says in found.says_of_slim) == (same, True)
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,8 @@ def test_a_configuration_without_egress_was_approved_under_earlier_rules() -> No
         ({"egress": ["db:1", "DB:1"]}, "egress 2: db:1 is named twice"),
         ({"egress": [f"h{n}:1" for n in range(33)]}, "at most 32"),
         ({"egress": [], "sockets": 1}, "'sockets' is no member"),
+        ({"egress": [], "server": "bentoml"}, "server: must be 'slim', or left out for BentoML"),
+        ({"egress": [], "server": None}, "server: must be 'slim'"),
         ({"egress": [], "variables": {"PATH": "/bin"}}, "'PATH': may never be set"),
         ({"egress": [], "variables": {"MODE\n": "x"}}, r"'MODE\\n': a name has"),
         ({"egress": [], "variables": {"MODE": "a\nb"}}, "must be one line"),
@@ -167,7 +169,7 @@ def test_what_no_node_would_run_is_refused_with_a_sentence(
 
 
 def test_every_member_that_is_known_passes() -> None:
-    members = {**dict.fromkeys(serving.MEMBERS, 1), "memory_mb": 64}
+    members = {**dict.fromkeys(serving.MEMBERS, 1), "memory_mb": 64, "server": "slim"}
     serving.check(members | {"egress": ["db.example.com:5432"], "variables": {"MODE": "é 😀"}})
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import bentoml
 from placet_capture import Capture
-from placet_http import Gate, PredictApp, release_headers
+from placet_http import DESCRIPTION, Gate, PredictApp, release_headers
 from placet_inputs import read_info
 from placet_model import Model
 from placet_monitor import log
@@ -16,7 +16,8 @@ APP = PredictApp(INFO, Capture(INFO["signature"], log))
 @bentoml.service(name=INFO["bento"], workers=1, traffic={"timeout": 60})
 @bentoml.asgi_app(APP, path="/")
 class PlacetService:
-    """Loads the model; requests are answered by the ASGI application mounted beside it."""
+    # Loads the model; requests are answered by the ASGI application mounted beside it.
+    __doc__ = DESCRIPTION
 
     def __init__(self) -> None:
         APP.model = Model(INFO)

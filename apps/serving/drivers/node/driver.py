@@ -22,6 +22,7 @@ LACKS = {
     "capture": "cannot capture predictions",
     "guard": "cannot apply the guard of the plan",
     "apart": "cannot keep a replica from the network and its neighbours",
+    "slim": "cannot serve without BentoML",
 }
 
 BARE = "cannot keep apart what runs on it (bubblewrap does not work there), and runs nothing"
@@ -51,6 +52,8 @@ class NodeDriver:
         serving_needs = {name for name in ("unit", "capture") if getattr(serving, name)}
         if serving.egress is not None:
             serving_needs.add("apart")
+        if serving.slim:
+            serving_needs.add("slim")
         if node.platform.get("isolation") == "none":
             problems.append(f"The node of {target.name} {BARE}")
             # which its agent does not say then, whatever its version
