@@ -1,5 +1,6 @@
 """What was tried again: the retry of a rollout that ended badly, and the newer release of the same
-version in the same environment. What was tried before is read by ``apps.rollouts.attempts``."""
+version to the same endpoint, requested after that had ended. What was tried before is read by
+``apps.rollouts.attempts``."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Banner, Link
-from apps.governance.models import Release
+from apps.governance.models import OPEN_STATES, Release
 from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
@@ -25,9 +26,9 @@ ENDED_BADLY = (
 
 
 def with_requested_again(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
-    """Have releases bring the newest one of their version in their environment that was requested
-    after them (``requested_again``)."""
-    return releases.annotate(requested_again=_newer(""))
+    """Have releases bring the newest one of their version to their endpoint that was requested
+    after they had ended (``requested_again``)."""
+    return releases.annotate(requested_again=_newer("", since="ended_at"))
 
 
 def with_tried_again(rollouts: QuerySet[Rollout]) -> QuerySet[Rollout, Any]:
@@ -37,25 +38,29 @@ def with_tried_again(rollouts: QuerySet[Rollout]) -> QuerySet[Rollout, Any]:
         release=OuterRef("release"), kind=RolloutKind.RELEASE, created_at__gt=OuterRef("created_at")
     )
     retried = Subquery(later.order_by("-created_at").values("pk")[:1])
-    return rollouts.annotate(retried=retried, requested_again=_newer("release__"))
+    return rollouts.annotate(
+        retried=retried, requested_again=_newer("release__", since="finished_at")
+    )
 
 
-def _newer(release: str) -> Subquery:
+def _newer(release: str, *, since: str) -> Subquery:
     newer = Release.objects.filter(
         version=OuterRef(f"{release}version"),
-        environment=OuterRef(f"{release}environment"),
+        endpoint=OuterRef(f"{release}endpoint"),
         number__gt=OuterRef(f"{release}number"),
+        created_at__gt=OuterRef(since),
     )
-    return Subquery(newer.order_by("-number").values(json=JSONObject(id="pk", number="number"))[:1])
+    columns = JSONObject(id="pk", number="number", state="state")
+    return Subquery(newer.order_by("-number").values(json=columns)[:1])
 
 
 def requested_again(release: Any) -> Banner | None:
     """Return which release came after one that ended badly; ``None`` where none did."""
     if release.state not in ENDED_BADLY or not release.requested_again:
         return None
-    number = release.requested_again["number"]
-    text = f"Its version was requested for {release.environment.name} again: release {number}."
-    return Banner("info", text, [Link(f"Open release {number}", _url(release.requested_again))])
+    newer = release.requested_again
+    text = f"Its version was requested for {release.environment.name} again: {_named(newer)}."
+    return Banner("info", text, [Link(f"Open release {newer['number']}", _url(newer))])
 
 
 def tried_again(rollout: Any) -> Iterator[Link]:
@@ -66,7 +71,14 @@ def tried_again(rollout: Any) -> Iterator[Link]:
     if rollout.retried:
         yield Link("Open its retry", reverse("rollout", args=[rollout.retried]))
     if newer := rollout.requested_again:
-        yield Link(f"Requested again: open release {newer['number']}", _url(newer))
+        yield Link(f"Requested again: open {_named(newer)}", _url(newer))
+
+
+def _named(newer: dict[str, Any]) -> str:
+    """Return a release by its number, with how it ended where it did."""
+    state = newer["state"]
+    ended = "" if state in (*OPEN_STATES, ReleaseState.LIVE) else f" ({state.replace('_', ' ')})"
+    return f"release {newer['number']}{ended}"
 
 
 def _url(newer: dict[str, Any]) -> str:

@@ -336,3 +336,18 @@ def test_what_was_aborted_leads_to_its_retry_and_to_the_newer_release(
         client.get(path).content.decode()
     )
     assert "again: release" not in said(story, tried), "it goes out"
+
+
+def test_only_what_was_requested_there_after_its_end_is_it_requested_again(world: World) -> None:
+    """Not for another endpoint, not before it ended; and it says how that ended itself."""
+    version = world.version()
+    first = world.request("staging", world.bento(version), endpoint="a")
+    world.request("staging", world.bento(version), endpoint="a")
+    withdraw(first, actor=world.ada)
+    world.request("staging", world.bento(version), endpoint="b")
+    assert "again: release" not in said(world, first)
+    newer = world.request("staging", world.bento(version), endpoint="a")
+    again = f"Its version was requested for staging again: release {newer.number}"
+    assert f"{again}." in said(world, first)
+    withdraw(newer, actor=world.ada)
+    assert f"{again} (withdrawn)." in said(world, first)
