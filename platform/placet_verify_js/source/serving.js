@@ -4,7 +4,16 @@
 import { isObject } from "./json.js";
 import { refuse } from "./refusal.js";
 
-const MEMBERS = ["replicas", "max_replicas", "memory_mb", "variables", "unit", "capture", "egress", "server"];
+const MEMBERS = [
+  "replicas",
+  "max_replicas",
+  "memory_mb",
+  "variables",
+  "unit",
+  "capture",
+  "egress",
+  "server",
+];
 const MOST_DESTINATIONS = 32;
 const MOST_VARIABLES = 50;
 const LONGEST_VALUE = 4096;
@@ -51,7 +60,9 @@ export function checkServing(serving) {
     if (!MEMBERS.includes(name)) no(`it has a member ${name}, which is not known`);
   }
   checkNumbers(serving);
-  if (Object.hasOwn(serving, "server") && serving.server !== "slim") no("server is slim or left out");
+  if (Object.hasOwn(serving, "server") && serving.server !== "slim") {
+    no("server is slim or left out");
+  }
   checkVariables(Object.hasOwn(serving, "variables") ? serving.variables : {});
 }
 
