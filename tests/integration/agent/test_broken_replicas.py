@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from placet_agent.haproxy import traffic
 from tests.integration.agent.keeping import Keeping, Log, asking
 from tests.integration.agent.sockets import wait
 
@@ -83,6 +84,21 @@ def test_who_waits_to_send_a_body_hears_from_haproxy_and_the_replica_is_not_aske
         pipe.sendall(b"1" * 100_000)  # more than a buffer of HAProxy's
         assert pipe.recv(65536).startswith(b"HTTP/1.1 200 ")
     assert "expect:" not in one.heads[0].lower()
+
+
+def test_who_was_asked_for_a_body_and_sends_none_is_answered_in_the_end(
+    gateway: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "BODY_SECONDS", 1)
+    one = gateway.keeping("rev_1", "one")
+    gateway.serve()
+    log = Log(gateway)
+    with gateway.pipe() as pipe:
+        pipe.sendall(asking("/none", "Expect: 100-continue", "Content-Length: 9"))
+        assert pipe.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert pipe.recv(65536).startswith(b"HTTP/1.1 408 ")
+    assert log.statuses() == [408]
+    assert not one.heard
 
 
 @pytest.mark.parametrize(
