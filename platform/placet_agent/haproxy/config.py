@@ -32,7 +32,7 @@ NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 BROKEN = "broken.lua"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 9
+LAYOUT = 10
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
@@ -156,7 +156,9 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
     if settings.uid is not None:
         yield f"  uid {settings.uid}"
         yield f"  gid {settings.uid}"
-    yield f"  lua-load {BROKEN} {quoting.word(_error_body(502))}"
+    yield f"  lua-load {BROKEN} " + " ".join(
+        quoting.word(_error_body(status)) for status in (502, 504)
+    )
     yield from traffic.prepare(table)
     yield ""
     yield "http-errors problems"
@@ -204,6 +206,7 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "  " + refuse(503, NOT_LIVE, f"{{ var(txn.be) -m str {NOBODY} }}")
     yield "  http-request set-var(txn.rev) var(txn.be),map(revisions.map)"
     yield r"  http-request replace-path ^/[^/]+/[^/]+/[^/]+/?(.*)$ /\1"
+    yield from _expected()
     yield from traffic.copy(table)
     yield from traffic.tell()
     yield from traffic.answers()
@@ -255,6 +258,16 @@ def _no_tunnels() -> Iterator[str]:
     yield "  " + refuse(502, SWITCHED, "{ status 101 }", "http-response")
 
 
+def _expected() -> Iterator[str]:
+    """Have who waits to be asked for a body asked by HAProxy, when nothing refuses the request.
+
+    So no replica has a reason for an interim answer. One byte is waited for: the rest need not fit.
+    """
+    asked = "{ req.fhdr(Expect) -m found }"
+    yield f"  http-request wait-for-body time {traffic.BODY_SECONDS}s at-least 1 if {asked}"
+    yield "  http-request del-header Expect"
+
+
 def _backend(
     name: str, servers: Mapping[int, BackendServer], count: int, settings: Settings
 ) -> Iterator[str]:
@@ -279,14 +292,18 @@ def _backend(
 
 
 def _broken(timeout: int) -> Iterator[str]:
-    """Have a request answered and logged whose replica closed the connection without an answer.
+    """Have a request answered and logged whose replica gave no answer, or an interim one.
 
-    One that had no answer in time is HAProxy's to tell.
+    After an interim answer HAProxy would take a close as it takes one of a connection at rest. A
+    101 is refused later. The clock begins with the request's head, and cannot tell a replica that
+    closed after a slow upload from one that had no answer in time: 504 is said of both.
     """
     yield "  tcp-response inspect-delay 1d"
+    yield "  tcp-response content lua.broken 502 if { status lt 200 } !{ status 101 }"
     yield "  tcp-response content accept if { status ge 100 }"
     in_time = f"{{ date(0,ms),sub(txn.began) -m int lt {timeout * 1000 - 100} }}"
-    yield f"  tcp-response content lua.broken if {in_time}"
+    yield f"  tcp-response content lua.broken 502 if {in_time}"
+    yield "  tcp-response content lua.broken 504"
 
 
 def maps(table: RoutingTable) -> dict[str, dict[str, str]]:

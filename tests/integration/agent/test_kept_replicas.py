@@ -6,100 +6,19 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from placet_agent.haproxy import config, sockets
+from placet_agent.haproxy import config
 from placet_agent.reports.metrics import parse_line
 from tests.integration.agent.conftest import PATH, NodeUnderTest
 from tests.integration.agent.control import Platform
-from tests.integration.agent.sockets import Gateway, listen, wait
-
-
-@dataclass
-class KeepingReplica:
-    """Answers with its name, over connections that it never closes by itself."""
-
-    folder: Path
-    name: str
-    heard: list[str] = field(default_factory=list)  # the path of each request
-    heads: list[str] = field(default_factory=list)
-    wires: list[socket.socket] = field(default_factory=list)  # all that were accepted
-    more: bytes = b""  # said after each answer
-    answering: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self.answering.set()
-        self._listener = listen(self.folder, self.name)
-        self._thread = threading.Thread(target=self._accept)
-        self._thread.start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                wire, _ = self._listener.accept()
-                self.wires.append(wire)
-                threading.Thread(target=self._serve, args=(wire,), daemon=True).start()
-
-    def _serve(self, wire: socket.socket) -> None:
-        body = json.dumps({"name": self.name}).encode()
-        with suppress(OSError):
-            while asked := wire.recv(65536):
-                self.heads.append(asked.decode())
-                self.heard.append(asked.split()[1].decode())
-                self.answering.wait()
-                head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
-                wire.sendall(head + body + self.more)
-                if b"connection: close" in asked:
-                    break
-        wire.close()
-
-    def die(self) -> None:
-        """Close all there is, in the middle of what is under way."""
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-        for wire in self.wires:
-            with suppress(OSError):
-                wire.shutdown(socket.SHUT_RDWR)
-        self.answering.set()
-
-
-class Keeping(Gateway):
-    """A gateway before replicas that keep connections."""
-
-    def keeping(self, revision: str, name: str) -> KeepingReplica:
-        """Start a replica and place it."""
-        made = KeepingReplica(self.folder, name)
-        self.stack.callback(made.die)
-        self.lead(revision, name)
-        return made
-
-    def lead(self, revision: str, name: str, *, keeps: bool = True) -> None:
-        """Lead requests for the revision to the replica too."""
-        address = sockets.socket_of(name)
-        self.proxy.table.ensure_server(self.entry, revision, name, address, keeps=keeps)
-
-    def drop(self, name: str) -> None:
-        """Have the replica's server be nobody's."""
-        self.proxy.table.drop_server(name)
-        self.proxy.apply()
-
-    def whos(self, count: int = 5) -> list[str]:
-        """Ask over so many new connections; return who answered."""
-        return [self.who() for _ in range(count)]
-
-    def begin(self) -> tuple[threading.Thread, list[str]]:
-        """Ask in a thread; return it, and the list that the answer will stand in."""
-        answers = list[str]()
-        thread = threading.Thread(target=lambda: answers.append(self.who()))
-        thread.start()
-        return thread, answers
+from tests.integration.agent.keeping import Keeping
+from tests.integration.agent.sockets import wait
 
 
 @pytest.fixture
