@@ -113,8 +113,16 @@ def _role_is_given(
 
 
 def _who_holds(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> str:
-    """Continue with who holds such a role at ``scope`` and could do it now, as far as ``actor`` may
-    know them; '' where that is nobody, or it may be held anywhere."""
+    told = named_holders(actor, permissions, scope, without={actor.accountable})
+    return f"; {told}" if told else ""
+
+
+def named_holders(
+    actor: Actor, permissions: Sequence[str], scope: Scope | None, *, without: Collection[str]
+) -> str:
+    """Say who holds a role at ``scope`` that gives one of ``permissions`` and could use it now, but
+    for the people ``without``, as far as ``actor`` may know them: ``Ann and Bob hold it``; '' where
+    that is nobody, or it may be held anywhere."""
     if scope is None:
         return ""
     asked = {role for p in permissions for role in roles_with(p)}
@@ -124,9 +132,9 @@ def _who_holds(actor: Actor, permissions: Sequence[str], scope: Scope | None) ->
     )
     if not here:
         return ""
-    known = holders(here, everywhere, scope, ready=True).exclude(pk=actor.accountable)
+    known = holders(here, everywhere, scope, ready=True).exclude(pk__in=without)
     named = list(known.exclude(name="").order_by("name", "pk").values_list("name", flat=True))
-    return f"; {a_few(named)} {'holds' if len(named) == 1 else 'hold'} it" if named else ""
+    return f"{a_few(named)} {'holds' if len(named) == 1 else 'hold'} it" if named else ""
 
 
 def _narrower(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> list[Grant]:

@@ -4,6 +4,7 @@ from apps.assurance.actions.recalling import targets_of
 from apps.assurance.errors import AlreadyLifted, OwnDecisions, OwnRecall
 from apps.assurance.events import RECALL_LIFTED
 from apps.assurance.models import Recall, RecallState
+from apps.assurance.queries.lifters import LIFT, ask_a_lifter
 from apps.assurance.queries.visible_recalls import whose_decisions
 from apps.audit.actions import record, seal
 from apps.identity.actions.checks import by_person
@@ -13,6 +14,7 @@ from apps.serving.desired import publish, together
 from placet.kernel import keystore
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
+from placet.kernel.problems import NeedsPermission
 from placet.kernel.states import move
 from placet.kernel.texts import clean_text
 from placet_verify.statements import LiftStatement
@@ -29,7 +31,11 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
     with record(actor) as log:
         rows = Recall.objects.select_for_update(of=("self",), no_key=True).select_related("project")
         row = rows.get(pk=recall.pk)
-        authorize(actor, "recall.lift", row, view="recall.view")
+        try:
+            authorize(actor, LIFT, row, view="recall.view")
+        except NeedsPermission:
+            _refuse_party(row, actor)  # no role would help them
+            raise
         by_person(actor)
         _refuse_party(row, actor)
         demand_fresh(actor)
@@ -60,6 +66,6 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
 
 def _refuse_party(recall: Recall, actor: Actor) -> None:
     if actor.accountable == recall.recaller:
-        raise OwnRecall
+        raise OwnRecall(ask_a_lifter(recall, actor))
     if actor.accountable in whose_decisions(recall):
-        raise OwnDecisions
+        raise OwnDecisions(ask_a_lifter(recall, actor))

@@ -20,9 +20,9 @@ from apps.assurance.queries import (
     recalls_matching,
     receipts_of,
     unanswered,
-    whose_decisions,
     with_counts,
 )
+from apps.assurance.queries.lifters import LIFT, lifters_told, parties_of, who_lifts
 from apps.assurance.queries.outcomes import DONE, earlier, outcome
 from apps.assurance.rules import CONTRADICTIONS
 from apps.audit.queries import unseal_many
@@ -44,14 +44,12 @@ from apps.console.queries.sorting import RECALLS, Sorting
 from apps.console.templatetags.placet import sees_a_part, state_word
 from apps.identity.models import ApproverPasskey, User
 from apps.identity.queries import sees_in
-from apps.identity.rules.permissions import roles_with
 from apps.serving.drivers.node.driver import is_alive
 from placet.kernel.actor import INSTANCE, Actor, Scope
 from placet.kernel.clock import now
 from placet_verify.statements import RecalledNames
 
 SHOWN = 200
-LIFTERS = " or ".join(roles_with("recall.lift"))
 NOR: dict[str, str] = {  # who does not withdraw it either
     RecallKind.PERSON: ", nor the person whose decisions it takes back",
     RecallKind.PASSKEY: ", nor the person whose passkey it is",
@@ -132,6 +130,7 @@ class RecallPage:
     may_export: bool
     outcome: str  # where the log shows what it did, '' for who may not read that
     voided: Voided = NOTHING  # what it took back of releases that waited
+    lifters: str = ""  # who could withdraw it, by name, for who cannot and may know them
     silent: bool = False  # whether a node was told of it and has not signed anything about it yet
 
     @property
@@ -190,13 +189,9 @@ class RecallPage:
     @property
     def who_lifts(self) -> str:
         """Who can withdraw it: it belongs to all projects, or to one as a whole."""
-        project = self.recall.project
-        where = f"in all of {project.name}" if project else "for all projects"
         nor = NOR.get(self.recall.kind, "")
-        return (
-            f"Who has the role {LIFTERS} {where} can withdraw the recall, but not the person who "
-            f"recalled it{nor}."
-        )
+        named = f"; {self.lifters}" if self.lifters else ""
+        return f"{who_lifts(self.recall)}, but not the person who recalled it{nor}{named}."
 
     @property
     def none_reached(self) -> str:
@@ -346,6 +341,8 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
         effects.append(EffectRow(effect, alive, node is not None, actor))
     texts = unseal_many([recall.reason_sealed, recall.lift_reason_sealed])
     scope = Scope(recall.project_id) if recall.project_id else INSTANCE
+    stands = recall.state == RecallState.STANDING
+    may_lift = stands and actor.can(LIFT, scope) and actor.accountable not in parties_of(recall)
     return RecallPage(
         recall=recall,
         title=_title(recall),
@@ -355,14 +352,13 @@ def recall_page(recall_id: str, actor: Actor) -> RecallPage:
         reason=texts.get(recall.reason_sealed, ""),
         lift_reason=texts.get(recall.lift_reason_sealed, ""),
         names=actor_names({recall.recalled_by, recall.lifted_by}),
-        may_lift=recall.state == RecallState.STANDING
-        and actor.can("recall.lift", scope)
-        and actor.accountable not in {recall.recaller, *whose_decisions(recall)},
+        may_lift=may_lift,
+        lifters=lifters_told(recall, actor) if stands and not may_lift else "",
         may_export=actor.can(
             "audit.export", Scope(recall.project_scope(), recall.environment_scope())
         ),
         voided=voided_of(recall, actor),
-        silent=recall.state == RecallState.STANDING and unanswered(recall).exists(),
+        silent=stands and unanswered(recall).exists(),
         outcome=outcome_url(recall.pk) if sees_in(recall.project_id, "audit.view", actor) else "",
     )
 

@@ -21,6 +21,7 @@ from apps.console.glossary import TERMS
 from apps.console.queries.actor_names import attributed
 from apps.console.queries.links import environment_url, person_url, project_url, recall_url
 from apps.console.queries.page_parts import Button
+from apps.console.queries.page_parts import without_role as lacks_role
 from apps.console.queries.release_words import gate_sign, listed_state
 from apps.console.templatetags.placet import ago, state
 from apps.governance.models import Release
@@ -263,6 +264,12 @@ def done_by(context: Context, kind: str, name: str, actor_id: str) -> SafeString
 def gives_roles(context: Context, project: Any) -> str:
     """Say as a sentence whom the reader asks for a role in a ``project``."""
     return whom_to_ask(context["actor"], scope_of(project))
+
+
+@register.simple_tag(takes_context=True)
+def without_role(context: Context) -> str:
+    """Say that the reader has no role that counts, and what helps; '' for who has one."""
+    return lacks_role(context["actor"])
 
 
 @register.simple_tag(takes_context=True)

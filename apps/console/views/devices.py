@@ -12,6 +12,8 @@ from apps.identity.models import DeviceLogin, DeviceLoginState
 from apps.identity.rules.devices import LIFETIME, MAX_GUESSES, read_user_code, shown_code
 from placet.kernel.problems import Problem
 
+MINUTES = LIFETIME // timedelta(minutes=1)
+
 
 @page
 def device(request: PageRequest) -> HttpResponse:
@@ -22,8 +24,7 @@ def device(request: PageRequest) -> HttpResponse:
 
 def code_form(request: PageRequest, **typed: str) -> HttpResponse:
     """Ask for the code, and say how often one may be wrong."""
-    minutes = LIFETIME // timedelta(minutes=1)
-    return show(request, "device", most=MAX_GUESSES, minutes=minutes, **typed)
+    return show(request, "device", most=MAX_GUESSES, minutes=MINUTES, **typed)
 
 
 def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpResponse:
@@ -40,6 +41,7 @@ def device_login(request: PageRequest, typed: str, fault: str = "") -> HttpRespo
         "device",
         login=login,
         code=code,
+        minutes=MINUTES,
         here=f"/device/?code={code}",
         form=form_of(request),
         name=request.POST.get("name", login.client),

@@ -33,6 +33,7 @@ class Lifting:
     rejecters: Sequence[str] = ()  # who else can reject it now, by name
     requester: str = ""  # by name, where they can withdraw it
     expires: datetime | None = None
+    can_be_rejected: bool = False  # by one of those, or by who decides again
 
     @property
     def says(self) -> str:
@@ -42,7 +43,10 @@ class Lifting:
     @property
     def until_it_ends(self) -> str:
         """Until what it is held, with how that ends otherwise."""
-        return f"{self.until}, it is rejected or withdrawn, or a newer policy is published"
+        ways = ["rejected"] if self.can_be_rejected else []
+        ways += ["withdrawn"] if self.requester else []
+        ended = f", it is {' or '.join(ways)}" if ways else ""
+        return f"{self.until}{ended}, or a newer policy is published"
 
     @property
     def until(self) -> str:
@@ -143,7 +147,9 @@ def lifting_of(
     decided = {one.person for one in standing}
     left = [person for person in people if person.id not in decided]
     rejecters = _able_to_reject(release, left, results, known)
-    return Lifting(asked, rejecters, asking[0].withdrawer, release.not_after)
+    again = release.state == ReleaseState.REQUESTED and any(can == DECIDES for _, can in asked)
+    rejectable = bool(rejecters) or again
+    return Lifting(asked, rejecters, asking[0].withdrawer, release.not_after, rejectable)
 
 
 def _able_to_reject(

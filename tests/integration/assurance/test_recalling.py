@@ -344,6 +344,21 @@ def test_another_person_lifts_it_and_the_releases_stay_revoked(world: World) -> 
     rebuilt()
 
 
+def test_who_recalled_it_is_told_who_else_withdraws_it_with_the_role_and_without(
+    world: World,
+) -> None:
+    found = taken(world, world.bento(world.version()), actor=world.otto)
+    approver = replace(world.otto, grants=world.otto.grants | world.vito.grants)
+    for recaller in (world.otto, approver):
+        with pytest.raises(OwnRecall) as refused:
+            lift(found, reason="never mind", actor=recaller)
+        can = "Who has the role approver in all of Risk can withdraw the recall, but not you"
+        assert refused.value.detail.startswith(f"{can}; Vera")
+        assert "Otto" not in refused.value.detail
+    page = factories.browser(world.people["Otto"]).get(f"/recalls/{found.pk}/").content.decode()
+    assert "but not the person who recalled it; Vera" in page
+
+
 def test_nobody_gives_their_own_decisions_back(world: World) -> None:
     own = factories.person("Vic", {"approver": None})
     found = recall(kind="person", what=own.pk, reason="x", actor=everywhere("Oda"))

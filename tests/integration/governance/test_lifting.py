@@ -63,6 +63,24 @@ def test_who_was_recalled_or_is_not_asked_only_withdraws_it(world: World) -> Non
     assert held(other, world) == f"Held until Vera risk withdraws that{ENDS}"
 
 
+def test_it_says_of_ends_only_what_somebody_can_bring_about(world: World) -> None:
+    """Approvers, of whom no approval is asked, reject as reviewers do; then nobody does."""
+    release = world.request("staging")
+    world.decide(release, world.rita, ASKS)
+    factories.grant(world.people["Rita"], {"viewer": world.project})
+    RoleBinding.objects.filter(role="reviewer").delete()
+    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
+    made = world.decide(world.request("staging", endpoint="other"), world.vera, verdict="reject")
+    assert made.release.state == "rejected"
+    RoleBinding.objects.filter(role="approver").delete()
+    lifted = "Held until Rita risk withdraws that"
+    newer = "or a newer policy is published"
+    assert held(release, world) == f"{lifted}, it is withdrawn, {newer}"
+    deactivate_person(world.people["Ada"], actor=SYSTEM)
+    said = release_view(release.pk, world.otto).lifting.says
+    assert said == f"{lifted}, {newer}"
+
+
 def test_what_nobody_can_lift_says_how_it_ends_all_the_same(world: World) -> None:
     release = world.request("staging")
     world.decide(release, world.rita, ASKS)

@@ -404,7 +404,8 @@ def test_what_no_token_may_be_is_said_beside_the_form(ada: User) -> None:
 def test_a_person_without_a_role_confirms_nothing() -> None:
     codes, client = begin(), browser(person("Nora"))
     page = client.get(f"/device/?code={codes['user_code']}").content.decode()
-    assert "no role yet" in page
+    assert "You have no project role yet: ask an access administrator for one." in page
+    assert "Deny ends the command in your terminal" in page and "10 minutes" in page
     assert ">Confirm<" not in page
     assert "none of these permissions" in confirm(client, codes).content.decode()
 
