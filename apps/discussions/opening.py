@@ -13,21 +13,22 @@ TYPES = frozenset(("HTML", "SVG image", "XML", "Script"))
 # they are shown, and run nothing.
 _ENDINGS = (
     # programs, installers and packages
-    """.app .appinstaller .appx .appxbundle .cmd .com .cpl .deb .dmg .exe .msi .msix .msixbundle
-    .msp .mst .msu .pif .pkg .rpm .run .scr .xbap"""
+    """.apk .app .appinstaller .appx .appxbundle .cmd .com .cpl .crx .deb .dmg .exe .msi .msix
+    .msixbundle .msp .mst .msu .pif .pkg .rpm .run .scr .xbap .xpi"""
     # scripts, and what an interpreter runs
     """ .applescript .bas .bash .bat .cdxml .command .csh .fish .hta .jar .js .jse .ksh .mjs
     .php .pl .ps1 .ps1xml .ps2 .psc1 .psd1 .psm1 .py .pyc .pyo .pyw .pyz .pyzw .rb .sct .sh
     .terminal .vb .vba .vbe .vbs .workflow .ws .wsc .wsf .wsh .zsh"""
     # what leads to a program, a server or a setting: shortcuts, searches, remote desktops
-    """ .application .appref-ms .desktop .diagcab .fileloc .inetloc .inf .jnlp .library-ms .lnk .msc
-    .rdp .reg .scf .search-ms .searchconnector-ms .settingcontent-ms .theme .themepack .url .webloc
-    .website"""
+    """ .application .appref-ms .desktop .diagcab .fileloc .inetloc .inf .jnlp .library-ms .lnk
+    .mobileconfig .msc .rdp .reg .scf .search-ms .searchconnector-ms .settingcontent-ms .theme
+    .themepack .url .webloc .website"""
     # what is drawn with its scripts, and help that runs some
     " .chm .gadget .hlp .htm .html .mht .mhtml .svg .svgz .xhtml .xml"
     # Office: macros, add-ins, databases, queries that fetch or start what they name
-    """ .accda .accdb .accde .accdr .ade .adp .docm .dotm .dqy .iqy .mda .mdb .mde .odc .oqy .potm
-    .ppa .ppam .ppsm .pptm .rqy .sldm .slk .wll .xla .xlam .xll .xlm .xlsm .xltm .xlw"""
+    """ .accda .accdb .accde .accdr .ade .adp .docm .dotm .dqy .iqy .mda .mdb .mde .odc .one .oqy
+    .potm .ppa .ppam .ppsm .pptm .rqy .sldm .slk .wll .xla .xlam .xll .xlm .xlsb .xlsm .xltm
+    .xlw"""
     # disks that are mounted: what lies in them is marked no longer as having come from elsewhere
     " .img .iso .vhd .vhdx"
 )
@@ -46,8 +47,12 @@ _MARKS = (  # at the beginning of a text; the longer first
 )
 _WIDE = str.maketrans("\uff1d\uff0b\uff0d\uff20", "=+-@")  # which spreadsheets take for these
 _OWN_SEPARATOR = re.compile(r"""[\s"']{0,20}sep=(.)""", re.IGNORECASE)
-# A table by its first letters, in which a cell's expression stands behind E, whatever its ending.
-_SYLK = re.compile(r"ID;(?s:.*?)[\r\n]C;(?:[XY]\d|K)[^\r\n]*?;E")
+# A table by its first letters, in which a cell's expression stands behind E, whatever its ending:
+# behind where the cell is, or without that, which the record before may have said.
+_SYLK = re.compile(
+    r"ID;(?s:.*?)[\r\n]C"
+    r"(?:;(?:[XYRC]\d|K)[^\r\n]*?;E|(?:;[^\r\n;]*+)*?;E[^\r\n;(!|]*+[(!|])"
+)
 
 
 def may_run(name: str, content: bytes) -> str:
@@ -63,7 +68,8 @@ def may_run(name: str, content: bytes) -> str:
         kind == "ZIP archive" and _ZIPPED_MACROS in content.lower()
     ):
         return "has macros"
-    if ending in _TABLES and _has_formula(_text_of(content)):
+    text = _text_of(content)
+    if _SYLK.match(text) or (ending in _TABLES and _has_formula(text)):
         return "has cells that a spreadsheet takes for formulas"
     return ""
 
@@ -83,7 +89,7 @@ def _text_of(content: bytes) -> str:
 def _has_formula(text: str) -> bool:
     own = _OWN_SEPARATOR.match(text)
     separators = "".join(sorted({*_SEPARATORS, *(own[1] if own else "")}))
-    return bool(_formula(separators).search(text) or _SYLK.match(text))
+    return bool(_formula(separators).search(text))
 
 
 @lru_cache(maxsize=64)
@@ -98,7 +104,7 @@ def _formula(separators: str) -> re.Pattern[str]:
     return re.compile(
         rf"""
         (?:^|[{ends}])
-        (?:(?![{ends}])[\s"'\x00-\x1f\u200b-\u200f\u2060\ufeff])*+  # blanks and quotes
+        (?:(?![{ends}])[\s"'\x00-\x1f\u200b-\u200f\u2060\ufeff\ufffd])*+  # blanks, quotes
         (?:
             [=@]
             | [+-]

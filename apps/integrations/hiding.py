@@ -25,6 +25,11 @@ _CODE = re.compile(r"\\u([0-9a-f]{4,6})", re.IGNORECASE)
 _ENTITY = re.compile(
     r"&(?:#([0-9]{1,13})|#x([0-9a-f]{1,12})|([0-9a-z]{1,40}));", re.IGNORECASE | re.ASCII
 )
+# What Unicode says to draw nothing of, and a blank of Braille: printable to Python all the same
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
 
 Letters = Iterator[tuple[int, str]]  # each with where it ends
 
@@ -110,7 +115,7 @@ def _cover_apart(covered: list[bool], text: str, secrets: _Secrets) -> None:
 
 
 def _is_seen(letter: str) -> bool:
-    return letter.isprintable() and letter not in " \ufffd"
+    return letter.isprintable() and letter not in " \ufffd" and not _UNSEEN.match(letter)
 
 
 def _reached(steps: list[list[tuple[int, int]]], secrets: _Secrets) -> list[int]:

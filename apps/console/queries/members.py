@@ -45,7 +45,7 @@ class HeldRole:
     @property
     def removes(self) -> str:
         """What the button beside it does, for who does not see where it stands."""
-        return f"Remove {self.binding.role} from {subject_of(self.binding)}"
+        return f"Remove {self.binding.role} from {holder_name(self.binding)}"
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ def member_rows(bindings: Iterable[RoleBinding], actor: Actor) -> list[MemberRow
         row = rows.get(subject.pk)
         if row is None:
             url = person_url(subject.pk, actor)
-            row = rows[subject.pk] = MemberRow(str(subject), _kind(binding), url)
+            row = rows[subject.pk] = MemberRow(holder_name(binding), _kind(binding), url)
         may = actor.can("access.manage", scope_of(binding))
         row.roles.append(HeldRole(binding, may))
     return sorted(rows.values(), key=lambda row: row.name.lower())
@@ -178,6 +178,11 @@ def member_rows(bindings: Iterable[RoleBinding], actor: Actor) -> list[MemberRow
 def subject_of(binding: RoleBinding) -> Any:
     """Return who holds a role."""
     return binding.person or binding.team or binding.service_account
+
+
+def holder_name(binding: RoleBinding) -> str:
+    """Return what who holds a role is called: of a person, no address."""
+    return binding.person.public_name if binding.person else str(subject_of(binding))
 
 
 def _kind(binding: Any) -> str:

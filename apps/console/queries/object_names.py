@@ -14,7 +14,7 @@ from apps.builds.models import Build
 from apps.console.queries.links import person_url
 from apps.governance.models import BreakGlass, Environment, PolicyRevision, Release
 from apps.identity.events import TEAM_CREATED
-from apps.identity.models import Project, ServiceAccount, Team, User
+from apps.identity.models import NAMELESS, Project, ServiceAccount, Team, User
 from apps.identity.queries import visible
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.rollouts.models import Rollout
@@ -163,8 +163,8 @@ def _objects(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
 
 def _actors(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
     """Return who acts, and the teams of who does, by name: who may read what they did may know
-    that."""
-    name = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
+    that, and no address."""
+    name = Coalesce(NullIf("name", Value("")), Value(NAMELESS), output_field=CharField())
     team = ("team", Cast("pk", CharField())) if actor.can("access.view") else ()
     every: tuple[tuple[str, QuerySet[Any], Any, tuple[Any, ...]], ...] = (
         ("per_", User.objects.all(), name, ()),

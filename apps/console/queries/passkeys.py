@@ -34,7 +34,7 @@ class PasskeyRow:
     def voucher(self) -> str:
         """Who vouched for it; a dash while nobody has."""
         if self.passkey.vouched_by:
-            return str(self.passkey.vouched_by.person)
+            return self.passkey.vouched_by.person.public_name
         return "the root key" if self.passkey.enrolled_at else "–"
 
     @property

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from apps.console.queries.home_page import StuckRow
-from apps.console.queries.members import subject_of
+from apps.console.queries.members import holder_name
 from apps.console.queries.page_parts import counted, in_a_row
 from apps.governance.queries.lockouts import (
     Lockouts,
@@ -54,8 +54,8 @@ def _still(found: Without) -> Iterator[str]:
 def _for_holder(row: Any) -> str:
     where = row.project.name if row.project else "every project"
     where = f"{where} / {row.environment}" if row.environment else where
-    subject, decides = subject_of(row), row.role in ROLE_OF.values()
-    who = f"Who is in the team {subject}" if row.team_id else str(subject)
+    subject, decides = holder_name(row), row.role in ROLE_OF.values()
+    who = f"Who is in the team {subject}" if row.team_id else subject
     if row.stays:
         return f"{who} stays {row.role} in {where}, by another role or a team"
     unless = "" if row.service_account_id else ", unless by another role"  # perhaps one not seen

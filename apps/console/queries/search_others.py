@@ -23,11 +23,12 @@ from django.urls import reverse
 from apps.assurance.models import RecallKind
 from apps.assurance.queries import visible_recalls
 from apps.builds.models import Bento, Build
+from apps.console.queries.members import holder_name
 from apps.console.queries.search_terms import LEAST, MOST, Hit, SearchTerms
 from apps.console.templatetags.placet import state_word
 from apps.governance.models import PolicyRevision
 from apps.governance.rules import PolicyState
-from apps.identity.models import Team, User
+from apps.identity.models import NAMELESS, Team, User
 from apps.identity.queries import visible, visible_roles
 from apps.registry.models import ModelVersion
 from apps.registry.queries import models
@@ -35,6 +36,7 @@ from placet.kernel.actor import Actor
 
 BINDINGS = 20 * MOST  # roles that are looked through for those who hold them
 CALLED = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
+PUBLIC = Coalesce(NullIf("name", Value("")), Value(NAMELESS), output_field=CharField())
 COLUMNS = ("hit", "pk", "says", "stands", "where", "slug", "env")
 ORDER = ("recall", "build", "policy")
 NOBODY = "a person's decisions"
@@ -88,7 +90,8 @@ def _members(terms: SearchTerms, actor: Actor) -> list[Hit]:
         who, kind = (row.person, "person") if row.person else (row.team, "team")
         if who and row.project:
             url = reverse("members", args=[row.project.slug])
-            hit = Hit(kind, who.pk, str(who), f"Member of {row.project.name}", url)
+            called = holder_name(row)
+            hit = Hit(kind, who.pk, called, f"Member of {row.project.name}", url)
             hits.setdefault(who.pk, hit)
     found = sorted(hits.values(), key=lambda hit: (hit.kind, hit.title))
     of_each = ([hit for hit in found if hit.kind == kind][:MOST] for kind in ("person", "team"))
@@ -146,7 +149,7 @@ def _recalls(actor: Actor) -> QuerySet[Any, Any]:
     own = ModelVersion.objects.filter(pk=OuterRef("what")).annotate(called=_version())
     built = Bento.objects.filter(pk=OuterRef("what")).annotate(called=_version("version__"))
     people = User.objects.filter(pk=OuterRef("what"))
-    whose = Concat(CALLED, Value("'s decisions"), output_field=TextField())
+    whose = Concat(PUBLIC, Value("'s decisions"), output_field=TextField())
     people = people.annotate(called=whose)
     parts = (Subquery(rows.values("called")[:1]) for rows in (own, built, people))
     other = Case(When(kind=RecallKind.PERSON, then=Value(NOBODY)), default=F("kind"))

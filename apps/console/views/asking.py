@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.http import HttpResponse
 
 from apps.console.addresses import page_of
-from apps.console.queries.members import subject_of
+from apps.console.queries.members import holder_name
 from apps.console.queries.removed_roles import (
     after_it,
     what_deactivating_does,
@@ -25,7 +25,7 @@ def ask_before_removing(request: PageRequest, row: RoleBinding) -> HttpResponse 
     where :func:`is_to_ask` says that nothing is to be asked."""
     if not is_to_ask(request, row):
         return None
-    title = f"Remove {row.role} from {subject_of(row)}?"
+    title = f"Remove {row.role} from {holder_name(row)}?"
     return _asked(request, title, "Remove", what_removing_does(row, request.actor))
 
 

@@ -36,7 +36,7 @@ def enrol(request: PageRequest, passkey_id: str) -> HttpResponse:
     """Vouch for somebody's passkey."""
     row = one(request, passkey_id)
     actions.enrol_passkey(row, assertion=assertion_of(request) or {}, actor=request.actor)
-    messages.success(request, f"You confirmed the passkey of {row.person}.")
+    messages.success(request, f"You confirmed the passkey of {row.person.public_name}.")
     return back(request)
 
 

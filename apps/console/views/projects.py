@@ -13,7 +13,7 @@ from apps.console.queries.activity import activity_page, group_choices
 from apps.console.queries.environment_page import environment_page
 from apps.console.queries.figures import days_choices, figures_page
 from apps.console.queries.log_search import LogSearch
-from apps.console.queries.members import members_page
+from apps.console.queries.members import holder_name, members_page
 from apps.console.queries.project_page import project_page
 from apps.console.queries.project_settings import GIGABYTE, settings_page
 from apps.console.queries.projects import NewProjectForm, ProjectListPage, project_list_page
@@ -127,7 +127,7 @@ def remove_role(request: PageRequest, project: str, role_id: str) -> HttpRespons
     """Take a role in a project away."""
     row = project_by_slug(project, request.actor)
     binding = role_to_take(role_id, request.actor, project=row)
-    holder = binding.person or binding.team or binding.service_account
+    holder = holder_name(binding)
     if asked := ask_before_removing(request, binding):
         return asked
     revoke_role(binding, actor=request.actor)

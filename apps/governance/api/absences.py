@@ -25,7 +25,7 @@ class DeputySerializer(serializers.Serializer[Any]):
     """Somebody who may stand in."""
 
     id = serializers.CharField(source="pk")
-    name = serializers.CharField(source="__str__")
+    name = serializers.CharField(source="public_name")
 
 
 class OwnAbsenceSerializer(serializers.Serializer[Any]):

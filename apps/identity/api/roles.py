@@ -32,7 +32,9 @@ class RoleSerializer(serializers.Serializer[Any]):
 
     def get_holder(self, binding: RoleBinding) -> str:
         """Who sees a role sees by whom it is held, as in *Members*."""
-        return str(binding.person or binding.team or binding.service_account)
+        if binding.person:
+            return binding.person.public_name
+        return str(binding.team or binding.service_account)
 
 
 class NewRoleSerializer(serializers.Serializer[Any]):

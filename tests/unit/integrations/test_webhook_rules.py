@@ -142,7 +142,11 @@ def test_an_answer_of_more_bytes_a_letter_is_read_and_shows_no_part_of_the_addre
 
 
 @pytest.mark.parametrize(
-    "between", ["\0", "\x01", "\t", " ", "\n", "\u200b", "\u00a0", "\ufffd", "\0\0\0"]
+    "between",
+    [
+        *("\0", "\x01", "\t", " ", "\n", "\u200b", "\u00a0", "\ufffd", "\0\0\0"),
+        *("\u2800", "\u3164", "\u034f", "\ufe0f", "\U000e0100"),
+    ],
 )
 @pytest.mark.parametrize("written", ["s3cretword", "s3cret%77ord", "S3CRET&#x77;ord"])
 def test_letters_that_stand_apart_are_hidden_wherever_the_answer_ends(

@@ -23,7 +23,7 @@ def _passkeys(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 def _voucher(row: ApproverPasskey) -> str:
     if row.vouched_by:
-        return str(row.vouched_by.person)
+        return row.vouched_by.person.public_name
     return "root key" if row.enrolled_at else ""
 
 
@@ -45,7 +45,7 @@ TOKENS = ListTable(
 )
 PASSKEYS = ListTable(
     {
-        "person": lambda row: str(row.person),
+        "person": lambda row: row.person.public_name,
         "passkey": lambda row: row.name,
         "state": lambda row: row.state,
         "fingerprint": lambda row: public_half(row).fingerprint,
