@@ -125,7 +125,7 @@ class Replicas:
         revision: DesiredRevision,
         capture: str,
         egress: Iterable[str] | None,
-        slim: bool,
+        slim: bool = False,
     ) -> ReplicaRecord:
         others = [r.record for r in self.all.values()]
         network = "host" if egress is None else self.starter.networks.given()
