@@ -31,13 +31,7 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
     with record(actor) as log:
         rows = Recall.objects.select_for_update(of=("self",), no_key=True).select_related("project")
         row = rows.get(pk=recall.pk)
-        try:
-            authorize(actor, LIFT, row, view="recall.view")
-        except NeedsPermission:
-            _refuse_party(row, actor)  # no role would help them
-            raise
-        by_person(actor)
-        _refuse_party(row, actor)
+        _check(row, actor)
         demand_fresh(actor)
         sealed = seal(text, person=actor.accountable)
         statement = LiftStatement(
@@ -62,6 +56,16 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
                 publish(target)
         log.add(RECALL_LIFTED, row, data={"kind": row.kind})
         return row
+
+
+def _check(recall: Recall, actor: Actor) -> None:
+    try:
+        authorize(actor, LIFT, recall, view="recall.view")
+    except NeedsPermission:
+        _refuse_party(recall, actor)  # no role would help them
+        raise
+    by_person(actor)
+    _refuse_party(recall, actor)
 
 
 def _refuse_party(recall: Recall, actor: Actor) -> None:
