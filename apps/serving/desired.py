@@ -46,6 +46,7 @@ from placet_protocol.state import (
 )
 from placet_protocol.state import endpoint_path as path_of
 from placet_verify import canonical
+from placet_verify.permit.serving import is_slim
 from placet_verify.signing import dsse
 from placet_verify.signing.keys import PrivateKey
 
@@ -180,6 +181,7 @@ def needs_of(revision: Revision) -> list[str]:
     needs = {name for name in ("unit", "capture") if serving.get(name)}
     needs |= {name for name in ("header_route", "mirror", "guard") if getattr(revision, name)}
     needs |= {"apart"} if "egress" in serving else set()
+    needs |= {"slim"} if is_slim(serving) else set()
     return [name for name in FEATURES if name in needs]
 
 

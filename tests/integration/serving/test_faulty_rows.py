@@ -152,9 +152,9 @@ def test_a_state_with_something_left_out_keeps_its_number(
 
 
 def test_a_state_says_what_an_agent_must_know_to_run_a_revision(story: Story) -> None:
-    serving = {"unit": {"header": "X-User"}, "capture": {"percent": 5}}
+    serving = {"unit": {"header": "X-User"}, "capture": {"percent": 5}, "server": "slim"}
     release = story.live(serving=serving)
     (row,) = story.node.revisions().values()
-    expected = ["unit", "capture", *(["apart"] if "egress" in release.serving else [])]
+    expected = ["unit", "capture", *(["apart"] if "egress" in release.serving else []), "slim"]
     assert row["needs"] == expected
     assert Endpoint.objects.count() == 1

@@ -11,7 +11,7 @@ from apps.console.queries.passkeys import PasskeyRow
 @pytest.mark.parametrize(
     ("vouched_by", "enrolled_at", "said"),
     [
-        (SimpleNamespace(person="Rex"), "then", "Rex"),
+        (SimpleNamespace(person=SimpleNamespace(public_name="Rex")), "then", "Rex"),
         (None, "then", "the root key"),
         (None, None, "–"),
     ],
