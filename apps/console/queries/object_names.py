@@ -21,6 +21,8 @@ from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Node, Revision, Target
 from placet.kernel.actor import SYSTEM, Actor
 
+# What a person is called to who may see no address, as ``User.public_name`` has it.
+PUBLIC = Coalesce(NullIf("name", Value("")), Value(NAMELESS), output_field=CharField())
 CHILDREN = {  # rows without a name of their own, by the beginning of their ids: "SLO of churn"
     "abs": "absence",
     "alr": "alert",
@@ -164,10 +166,9 @@ def _objects(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
 def _actors(ids: set[str], actor: Actor) -> list[QuerySet[Any]]:
     """Return who acts, and the teams of who does, by name: who may read what they did may know
     that, and no address."""
-    name = Coalesce(NullIf("name", Value("")), Value(NAMELESS), output_field=CharField())
     team = ("team", Cast("pk", CharField())) if actor.can("access.view") else ()
     every: tuple[tuple[str, QuerySet[Any], Any, tuple[Any, ...]], ...] = (
-        ("per_", User.objects.all(), name, ()),
+        ("per_", User.objects.all(), PUBLIC, ()),
         ("svc_", ServiceAccount.objects.all(), _joined(("name",)), ()),
         ("tem_", Team.objects.all(), _joined(("name",)), team),
         ("nod_", Node.objects.all(), _joined(("=node ", "target__name")), ()),

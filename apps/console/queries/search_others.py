@@ -24,11 +24,12 @@ from apps.assurance.models import RecallKind
 from apps.assurance.queries import visible_recalls
 from apps.builds.models import Bento, Build
 from apps.console.queries.members import holder_name
+from apps.console.queries.object_names import PUBLIC
 from apps.console.queries.search_terms import LEAST, MOST, Hit, SearchTerms
 from apps.console.templatetags.placet import state_word
 from apps.governance.models import PolicyRevision
 from apps.governance.rules import PolicyState
-from apps.identity.models import NAMELESS, Team, User
+from apps.identity.models import Team, User
 from apps.identity.queries import visible, visible_roles
 from apps.registry.models import ModelVersion
 from apps.registry.queries import models
@@ -36,7 +37,6 @@ from placet.kernel.actor import Actor
 
 BINDINGS = 20 * MOST  # roles that are looked through for those who hold them
 CALLED = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
-PUBLIC = Coalesce(NullIf("name", Value("")), Value(NAMELESS), output_field=CharField())
 COLUMNS = ("hit", "pk", "says", "stands", "where", "slug", "env")
 ORDER = ("recall", "build", "policy")
 NOBODY = "a person's decisions"

@@ -10,6 +10,7 @@ from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from apps.console.queries.page_parts import Banner, Link
+from apps.console.templatetags.placet import state_word
 from apps.governance.models import OPEN_STATES, Release
 from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.models import Rollout
@@ -77,7 +78,7 @@ def tried_again(rollout: Any) -> Iterator[Link]:
 def _named(newer: dict[str, Any]) -> str:
     """Return a release by its number, with how it ended where it did."""
     state = newer["state"]
-    ended = "" if state in (*OPEN_STATES, ReleaseState.LIVE) else f" ({state.replace('_', ' ')})"
+    ended = "" if state in (*OPEN_STATES, ReleaseState.LIVE) else f" ({state_word(state).lower()})"
     return f"release {newer['number']}{ended}"
 
 
