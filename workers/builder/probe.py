@@ -6,6 +6,7 @@ Standard library only. It judges nothing: the worker outside compares.
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -69,8 +70,31 @@ def served(words: list[str], port: int, seconds: float, requests: list[Any], **m
             report["answers"] = [ask(port, path, body) for path, body in requests]
         return report
     finally:
-        server.kill()
-        server.wait()
+        end(server)
+
+
+def end(server: "subprocess.Popen[bytes]") -> None:
+    """End a server and all that it started: BentoML's worker, which has a session of its own, would
+    keep its model in memory beside that of the next server."""
+    started = below(server.pid)
+    server.kill()  # first: it would start another worker
+    for pid in started:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    server.wait()
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes that a process started, and those that they did."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(folder.name))
+    found = children.get(pid, [])
+    for one in found:
+        found += children.get(one, [])
+    return found
 
 
 def slim(inside: str, bento: str, seconds: float, requests: list[Any]) -> Any:

@@ -143,7 +143,9 @@ def _with_slim(found: Smoke, report: Found, log: Callable[[str], None]) -> Smoke
 def read(path: Path) -> Found | None:
     """Read what the sandbox left, which is not trusted: ``None`` when it is not of the form."""
     try:
-        return _found(read_json(path, MAX_ANSWERS_FILE))
+        report = read_json(path, MAX_ANSWERS_FILE)
+        found = _found(report)
+        return replace(found, slim=_found(report.get("slim"))) if found else None
     except (OSError, ValueError, TypeError):
         return None
 
@@ -152,7 +154,7 @@ def _found(report: Any) -> Found | None:
     match report:
         case {"ready": bool(ready), "seconds": float(seconds), "answers": list(answers)}:
             pairs = [(int(status), str(body)) for status, body in answers]
-            return Found(ready, seconds, pairs, _found(report.get("slim")))
+            return Found(ready, seconds, pairs)
     return None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from placet_agent.haproxy import traffic
-from tests.integration.agent.keeping import Keeping, Log, asking
+from tests.integration.agent.keeping import Keeping, KeepingReplica, Log, asking
 from tests.integration.agent.sockets import wait
 
 
@@ -22,18 +22,25 @@ def gateway(tmp_path: Path) -> Iterator[Keeping]:
         yield made
 
 
-@pytest.mark.parametrize("kept", [True, False])
-@pytest.mark.parametrize("closes", [True, False])
-@pytest.mark.parametrize("said", ["100 Continue", "103 Early Hints"])
-def test_a_replica_that_says_an_interim_answer_failed(
-    gateway: Keeping, said: str, *, closes: bool, kept: bool
-) -> None:
+def silent(gateway: Keeping, *, kept: bool) -> tuple[KeepingReplica, Log]:
+    """Return a replica that answers no more, perhaps over a connection that it answered on, and
+    the log of its gateway."""
     one = gateway.keeping("rev_1", "one")
     gateway.serve()
     log = Log(gateway)
     if kept:
         assert gateway.who() == "one"
     one.answering.clear()
+    return one, log
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize("said", ["100 Continue", "103 Early Hints"])
+def test_a_replica_that_says_an_interim_answer_failed(
+    gateway: Keeping, said: str, *, closes: bool, kept: bool
+) -> None:
+    one, log = silent(gateway, kept=kept)
     thread, answers = gateway.begin()
     wait(lambda: len(one.heard) == 1 + kept)
     one.wires[0].sendall(f"HTTP/1.1 {said}\r\nlink: a\r\n\r\n".encode())
@@ -53,12 +60,7 @@ def test_an_upload_slower_than_the_timeout_is_answered_when_its_replica_closes(
     gateway: Keeping, *, kept: bool
 ) -> None:
     gateway.proxy.settings = replace(gateway.proxy.settings, server_timeout_seconds=1)
-    one = gateway.keeping("rev_1", "one")
-    gateway.serve()
-    log = Log(gateway)
-    if kept:
-        assert gateway.who() == "one"
-    one.answering.clear()
+    one, log = silent(gateway, kept=kept)
     with gateway.pipe() as pipe:
         pipe.sendall(asking("/slow", "Content-Length: 9"))
         for _ in range(5):

@@ -94,6 +94,15 @@ def test_slim_is_what_answers_the_same_byte_for_byte(
     assert (found.answers_slim, says in found.says_of_slim) == (same, True)
 
 
+def test_a_report_inside_itself_over_and_over_is_read_once(tmp_path: Path) -> None:
+    """Code of a version may have written it."""
+    report = '{"ready":true,"seconds":1.0,"answers":[],"slim":'
+    (tmp_path / "answers.json").write_text(report * 900 + "null" + "}" * 900)
+    found = read(tmp_path / "answers.json")
+    assert found is not None and found.slim is not None
+    assert found.slim.slim is None
+
+
 @pytest.mark.parametrize(
     "given",
     [

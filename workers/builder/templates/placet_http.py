@@ -49,18 +49,21 @@ class Pace:
         self._took: list[float] = []
         self._blocked = 0
 
-    def note(self, seconds: float) -> None:
-        """Learn how long the prediction of one small row took."""
-        if self.short:
-            self._blocked += seconds > self.BLOCKED
-            if self._blocked >= self.FORGIVEN:
-                self.short = False
-                log.warning("Predictions take %.0f ms now: in threads again", seconds * 1000)
-        elif self._blocked < self.FORGIVEN:
-            self._took.append(seconds)
-            if len(self._took) == self.TRIED:
-                self.short = sorted(self._took)[self.TRIED * 9 // 10] <= self.SHORT
-                self._took.clear()
+    def tried(self, seconds: float) -> None:
+        """Learn how long the prediction of one small row took in a thread."""
+        if self.short or self._blocked >= self.FORGIVEN:  # it is decided
+            return
+        self._took.append(seconds)
+        if len(self._took) == self.TRIED:
+            self.short = sorted(self._took)[self.TRIED * 9 // 10] <= self.SHORT
+            self._took.clear()
+
+    def blocked(self, seconds: float) -> None:
+        """Learn for how long one kept the event loop, whatever became of it."""
+        self._blocked += seconds > self.BLOCKED
+        if self._blocked >= self.FORGIVEN:
+            self.short = False
+            log.warning("Predictions take %.0f ms now: in threads again", seconds * 1000)
 
 
 class PredictApp:
@@ -113,10 +116,13 @@ class PredictApp:
             return await self._in_thread(self.model.predict, rows)
         if not self._pace.short:
             predictions, took = await self._in_thread(self._timed, rows)
-        else:
-            predictions, took = self._timed(rows)
-        self._pace.note(took)
-        return predictions
+            self._pace.tried(took)
+            return predictions
+        began = time.perf_counter()
+        try:
+            return self.model.predict(rows)
+        finally:
+            self._pace.blocked(time.perf_counter() - began)
 
     async def _in_thread(self, call: Callable[[Any], Any], rows: Any) -> Any:
         if self._limiter is None:
