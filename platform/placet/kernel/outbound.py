@@ -172,6 +172,9 @@ def _failure(error: Exception, deadline: Deadline) -> OutboundFailed:
                 return OutboundFailed(LATE, OutboundFault.LATE, "")
             text = f"There was no answer within {deadline.silent:g} s"
             return OutboundFailed(text, OutboundFault.SILENT)
+        case httpcore.NetworkError():  # of ours, which hold nothing that the other side sent
+            words = in_words(error)
+            return OutboundFailed(f"The call failed: the connection broke ({words})", detail=words)
     name = type(error).__name__
     return OutboundFailed(f"The call failed: {name}", detail=name)
 

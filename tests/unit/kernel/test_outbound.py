@@ -1,6 +1,7 @@
 """Calls to others end, whatever the other side does."""
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -186,3 +187,19 @@ def test_a_handshake_in_small_pieces_takes_no_longer_than_it_may() -> None:
         said, seconds = fault(f"https://127.0.0.1:{receiver.port}/", timeout=5, whole=0.5)
     assert seconds < 3
     assert said.startswith("The call failed: no connection (")
+
+
+def test_a_connection_that_breaks_is_told_in_the_words_of_the_system() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def break_off() -> None:
+            connection, _ = server.accept()
+            connection.recv(1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+        thread = threading.Thread(target=break_off)
+        thread.start()
+        said, _ = fault(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=5)
+        thread.join()
+    assert said == "The call failed: the connection broke (Connection reset by peer)"
