@@ -70,6 +70,7 @@ schema: ## Renew the API snapshot, and the client's records from it
 	@$(PYTHON) bin/client_records.py
 
 bench: system ## Run the benchmarks
+	@bin/system wrk
 	@bin/bootstrap dev
 	@$(PYTHON) -m benchmarks $(ARGS)
 

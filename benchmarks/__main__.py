@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ALL = ("log", "builds", "registry", "serving", "pages", "split", "capture")
+ALL = ("log", "builds", "registry", "predictions", "serving", "pages", "split", "capture")
 
 
 def main(names: list[str]) -> int:

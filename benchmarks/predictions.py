@@ -1,13 +1,14 @@
-"""One-row predictions of a 50-tree forest beside ``mlflow models serve`` and a service by hand.
+"""One-row predictions of a 50-tree forest beside ``mlflow models serve`` and services by hand.
 
-Starts the whole platform with the forest behind two endpoints, once as it is and once accelerated
-(as ONNX), an ``mlflow models serve`` of the same model, and a BentoML service of a few lines as one
-would write it by hand, in the same runtime. All of them have one worker. Eight callers with one
-open connection each ask for one row at a time; the servers take turns; every answer is compared
-with the model's own. ``gateway`` is one caller asking the replica directly, around HAProxy, in
-turns with the endpoint. Prints one JSON object: medians over the rounds.
+Starts the whole platform with the forest behind four endpoints: as it is and accelerated (as ONNX),
+each served by BentoML and slim. Beside them ``mlflow models serve`` of the same model and BentoML
+services of a few lines as one would write them by hand, of the forest and of the same ONNX file, in
+the same runtimes. All of them have one worker and share one core; eight connections of ``wrk`` on a
+core of its own ask for one row at a time, the servers take turns, and every answer is compared.
+Prints one JSON object: of each the medians of the rounds, with the CPU time of its processes
+(HAProxy's too) a request, and ratios of the rates, round by round.
 
-Usage: python benchmarks/predictions.py [--rounds N] [--calls N]
+Usage: python benchmarks/predictions.py [--rounds N] [--seconds S] [--to FILE]
 """
 
 import argparse
@@ -20,21 +21,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from apps.operations.demo.story import BASE, MODEL, SCIENTIST, DemoStory  # noqa: E402
+from benchmarks.callers import Server, Turn, stay_on_first_core, turn  # noqa: E402
+from proofs.record import commit  # noqa: E402
 from tests.support.installation import Running, running, signed_in  # noqa: E402
 
-CLIENTS = 8
 BY_HAND = """
 import bentoml, joblib, pandas as pd
 
@@ -47,63 +51,36 @@ class Forest:
     def predict(self, rows: list[dict]) -> list[int]:
         return self.model.predict(pd.DataFrame(rows)).tolist()
 """
+BY_HAND_ONNX = """
+import bentoml, numpy, onnxruntime
 
+@bentoml.service
+class Forest:
+    def __init__(self):
+        self.session = onnxruntime.InferenceSession("model.onnx")
+        self.name = self.session.get_inputs()[0].name
 
-@dataclass(frozen=True)
-class Server:
-    """Where one row is asked for, how the request is written, and where the answer stands."""
-
-    url: str
-    wrap: str  # of the request: row, rows, split
-    inside: str = ""  # of the answer: the member that holds the predictions
-
-    def body(self, row: dict[str, Any]) -> bytes:
-        """Return the request for one row."""
-        if self.wrap == "split":
-            split = {"columns": list(row), "data": [list(row.values())]}
-            return json.dumps({"dataframe_split": split}).encode()
-        return json.dumps(row if self.wrap == "row" else {"rows": [row]}).encode()
-
-    def read(self, answer: bytes) -> Any:
-        """Return the prediction."""
-        found = json.loads(answer)
-        found = found[self.inside] if self.inside else found
-        return found[0] if isinstance(found, list) else found
-
-
-def ask(server: Server, rows: list[dict[str, Any]], expected: list[Any], calls: int) -> list[float]:
-    """Ask for one row after the other on one connection; return the seconds of each."""
-    place, took = urlsplit(server.url), []
-    bodies = [server.body(row) for row in rows]
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
-    for n in range(calls):
-        begun = time.perf_counter()
-        connection.request(
-            "POST", place.path, bodies[n % len(rows)], {"Content-Type": "application/json"}
-        )
-        answer = connection.getresponse()
-        raw = answer.read()
-        took.append(time.perf_counter() - begun)
-        assert answer.status == 200, f"{server.url}: {answer.status} {raw[:300]!r}"
-        assert server.read(raw) == expected[n % len(rows)], f"{server.url}: {raw[:300]!r}"
-    connection.close()
-    return took
-
-
-def turn(server: Server, rows: Any, expected: Any, calls: int) -> float:
-    """Let eight callers ask at once; return predictions a second."""
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(lambda _: ask(server, rows, expected, calls // CLIENTS), range(CLIENTS)))
-    return calls // CLIENTS * CLIENTS / (time.perf_counter() - begun)
+    @bentoml.api
+    def predict(self, rows: list[dict]) -> list[int]:
+        table = numpy.array([list(row.values()) for row in rows], dtype=numpy.float32)
+        return self.session.run(None, {self.name: table})[0].tolist()
+"""
+KINDS = {
+    "plain": (False, {}),
+    "plain_slim": (False, {"server": "slim"}),
+    "accelerated": (True, {}),
+    "accelerated_slim": (True, {"server": "slim"}),
+}
 
 
 @contextmanager
-def started(command: list[str], folder: Path, ready: str) -> Iterator[None]:
-    """Run a server in ``folder`` until it answers at ``ready``; end it and its children."""
+def started(command: list[str], folder: Path, ready: str, server: Server) -> Iterator[Server]:
+    """Run a server in ``folder``, on a port of its own, until it answers at ``ready``; end it and
+    its children. ``server`` names its path alone."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            command,
+            [*command, "--port", str(port)],
             cwd=folder,
             stdout=log,
             stderr=log,
@@ -116,8 +93,9 @@ def started(command: list[str], folder: Path, ready: str) -> Iterator[None]:
             },  # for uvicorn
         )
         try:
-            until_ready(ready, process, folder / "server.log")
-            yield
+            until_ready(url + ready, process, folder / "server.log")
+            children = partial(with_children, process.pid)
+            yield replace(server, url=url + server.url, processes=children)
         finally:
             process.terminate()
             process.wait(30)
@@ -147,73 +125,79 @@ def free_port() -> int:
         return port
 
 
-def ours(placet: Running, folder: Path) -> tuple[dict[str, Server], list[Any], list[Any]]:
-    """Put the forest behind two endpoints; return them, the direct way to one, rows, answers."""
-    with signed_in(placet) as people, people["contributor"].client(SCIENTIST) as client:
-        story, operator = DemoStory(placet.url, people, lambda text: None), people["operator"]
-        servers: dict[str, Server] = {}
-        for name, accelerate in (("plain", False), ("accelerated", True)):
-            version, rows = story.register(client, "forest")
-            begun = client.post(f"{version['path']}/builds", {"accelerate": accelerate})
-            built = client.wait(
-                f"/builds/{begun['id']}",
-                lambda b: b["state"] not in ("queued", "running"),
-                seconds=900,
-                every=0.5,
-            )
-            assert built["state"] == "succeeded", built["error"]
-            asked = {
-                "model": MODEL,
-                "version": version["number"],
-                "endpoint": name,
-                "environment": "development",
-            }
-            made = people["contributor"].do("POST", f"{BASE}/releases", asked)
-            story.until_live(client, made["id"])
-            place = operator.do("GET", f"/endpoints/{made['endpoint_id']}")
-            servers[name] = Server(f"{place['url']}/predict", "row", "prediction")
-    records = [json.loads(p.read_text()) for p in placet.data.glob("node/replicas/*.json")]
-    first = min(records, key=lambda record: str(record["revision"]))  # ids grow: the plain one
-    servers["direct"] = Server(f"http://127.0.0.1:{first['port']}/predict", "row", "prediction")
-    return servers, rows, version["expected"]
+def with_children(pid: int) -> list[psutil.Process]:
+    """Return a process and all below it."""
+    top = psutil.Process(pid)
+    return [top, *top.children(recursive=True)]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=800, help="a turn")
-    asked = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="placet-bench-")))
-        placet = stack.enter_context(running(folder / "data"))
-        servers, rows, expected = ours(placet, folder)
-        servers |= others(stack, placet, folder)
-        direct = servers.pop("direct")
-        rates: dict[str, list[float]] = {name: [] for name in servers}
-        added = []
-        for _ in range(asked.rounds):
-            for name, server in servers.items():
-                rates[name].append(turn(server, rows, expected, asked.calls))
-            through, past = (
-                statistics.median(ask(s, rows, expected, 200)) for s in (servers["plain"], direct)
-            )
-            added.append((through - past) * 1000)
-    found = {name: round(statistics.median(r), 1) for name, r in rates.items()}
-    ratio = {
-        f"{name}_to_{other}": round(
-            statistics.median(a / b for a, b in zip(rates[name], rates[other], strict=True)), 2
-        )
-        for name in ("plain", "accelerated")
-        for other in ("mlflow", "by_hand")
+def serving(placet: Running, release: str) -> Callable[[], list[psutil.Process]]:
+    """Return who finds the processes that answer for a release: HAProxy and its replicas."""
+    haproxy = str(placet.data / "node" / "haproxy")
+
+    def found() -> list[psutil.Process]:
+        chosen = []
+        for process in psutil.process_iter():
+            try:
+                ours = process.environ().get("PLACET_RELEASE") == release
+                if ours or (process.name() == "haproxy" and process.cwd() == haproxy):
+                    chosen.append(process)
+            except psutil.Error:
+                continue
+        assert len(chosen) > 1, "HAProxy and at least one replica"
+        return chosen
+
+    return found
+
+
+def built(client: Any, path: str, accelerate: bool) -> None:
+    """Build a version and wait until it is. Raises ``AssertionError`` when it failed."""
+    begun = client.post(f"{path}/builds", {"accelerate": accelerate})
+    done = client.wait(
+        f"/builds/{begun['id']}",
+        lambda b: b["state"] not in ("queued", "running"),
+        seconds=900,
+        every=0.5,
+    )
+    assert done["state"] == "succeeded", done["error"]
+
+
+def released(
+    placet: Running, people: Any, client: Any, version: Any, endpoint: str, config: dict[str, Any]
+) -> Server:
+    """Put a version behind an endpoint with a serving configuration; return it when it is live."""
+    asked = {
+        "model": MODEL,
+        "version": version["number"],
+        "endpoint": endpoint,
+        "environment": "development",
+        "serving": config,
     }
-    gateway = round(statistics.median(added), 3)
-    print(json.dumps({"predictions": {**found, **ratio, "gateway_p50_ms": gateway}}))
+    made = people["contributor"].do("POST", f"{BASE}/releases", asked)
+    DemoStory(placet.url, people, lambda text: None).until_live(client, made["id"])
+    place = people["operator"].do("GET", f"/endpoints/{made['endpoint_id']}")
+    processes = serving(placet, made["id"])
+    return Server(f"{place['url']}/predict", "row", "prediction", processes)
+
+
+def ours(placet: Running) -> tuple[dict[str, Server], list[Any], list[Any]]:
+    """Put the forest behind four endpoints; return them, rows and answers."""
+    with signed_in(placet) as people, people["contributor"].client(SCIENTIST) as client:
+        story = DemoStory(placet.url, people, lambda text: None)
+        servers: dict[str, Server] = {}
+        versions: dict[bool, Any] = {}
+        for name, (accelerate, config) in KINDS.items():
+            if accelerate not in versions:
+                versions[accelerate], rows = story.register(client, "forest")
+                built(client, versions[accelerate]["path"], accelerate)
+            named = name.replace("_", "-")
+            servers[name] = released(placet, people, client, versions[accelerate], named, config)
+    return servers, rows, versions[True]["expected"]
 
 
 def others(stack: ExitStack, placet: Running, folder: Path) -> dict[str, Server]:
-    """Start the two servers that the endpoints are compared with, on the same model file."""
-    model, hand = folder / "mlflow", folder / "hand"
+    """Start the servers that the endpoints are compared with, on the same model files."""
+    model, hand, onnx = (folder / name for name in ("mlflow", "hand", "onnx"))
     example = [sys.executable, str(ROOT / "examples" / "breast_cancer.py"), "forest", str(hand)]
     subprocess.run(example, check=True)
     save = (
@@ -223,41 +207,83 @@ def others(stack: ExitStack, placet: Running, folder: Path) -> dict[str, Server]
     )
     command = [sys.executable, "-c", save, str(hand / "model.joblib"), str(model)]
     subprocess.run(command, check=True, capture_output=True)
+    onnx.mkdir()
+    (onnx / "model.onnx").write_bytes(one(placet, "node/bentos/*/bento/src/**/accelerated.onnx"))
     (hand / "service.py").write_text(BY_HAND)
-    runtime = next(placet.data.glob("node/runtimes/*/home/bin/python"))
-    ports = free_port(), free_port()
-    serve = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        str(model),
-        "--port",
-        str(ports[0]),
-        "--env-manager",
-        "local",
-        "--workers",
-        "1",
-    ]
-    stack.enter_context(started(serve, folder, f"http://127.0.0.1:{ports[0]}/ping"))
-    serve = [
-        str(runtime),
-        "-m",
-        "bentoml",
-        "serve",
-        "service:Forest",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(ports[1]),
-    ]
-    stack.enter_context(started(serve, hand, f"http://127.0.0.1:{ports[1]}/readyz"))
-    return {
-        "mlflow": Server(f"http://127.0.0.1:{ports[0]}/invocations", "split", "predictions"),
-        "by_hand": Server(f"http://127.0.0.1:{ports[1]}/predict", "rows"),
+    (onnx / "service.py").write_text(BY_HAND_ONNX)
+    serve = ["mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
+    invocations = Server("/invocations", "split", "predictions")
+    mlflow = started([sys.executable, "-m", *serve, "--workers", "1"], folder, "/ping", invocations)
+    found = {"mlflow": stack.enter_context(mlflow)}
+    for name, place in (("by_hand", hand), ("by_hand_onnx", onnx)):
+        python = runtime(placet, "onnxruntime" if place == onnx else "sklearn")
+        command = [python, "-m", "bentoml", "serve", "service:Forest", "--host", "127.0.0.1"]
+        found[name] = stack.enter_context(
+            started(command, place, "/readyz", Server("/predict", "rows"))
+        )
+    return found
+
+
+def one(placet: Running, pattern: str) -> bytes:
+    """Return what is in the one file of the platform's data that is called so."""
+    (path,) = placet.data.glob(pattern)
+    return path.read_bytes()
+
+
+def runtime(placet: Running, package: str) -> str:
+    """Return the Python of a runtime that the node serves with, which has a package."""
+    for python in placet.data.glob("node/runtimes/*/home/bin/python"):
+        if any((python.parents[1] / "lib").glob(f"python*/site-packages/{package}")):
+            return str(python)
+    raise AssertionError(f"no runtime has {package}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="a turn")
+    parser.add_argument("--to", type=Path, help="a file that gets the figures too")
+    asked = parser.parse_args()
+    stay_on_first_core()
+    turns: dict[str, list[Turn]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="placet-bench-")))
+        placet = stack.enter_context(running(folder / "data"))
+        servers, rows, expected = ours(placet)
+        servers |= others(stack, placet, folder)
+        for n in range(asked.rounds):
+            for name, server in servers.items():
+                seen = turn(server, rows[n % len(rows)], expected[n % len(rows)], asked.seconds)
+                turns.setdefault(name, []).append(seen)
+    found = {
+        "commit": commit(),
+        "servers": {
+            name: {
+                figure: round(statistics.median(asdict(each)[figure] for each in some), 3)
+                for figure in ("rate", "p50", "p99", "cpu")
+            }
+            for name, some in turns.items()
+        },
+        "ratios": ratios(turns),
     }
+    text = json.dumps({"predictions": found})
+    print(text)
+    if asked.to:
+        asked.to.write_text(text + "\n")
+
+
+def ratios(turns: dict[str, list[Turn]]) -> dict[str, list[float]]:
+    """Return how many times the rate of each other server each endpoint has: the median of the
+    rounds, the lowest and the highest."""
+    found = {}
+    for name in KINDS:
+        for other in turns.keys() - KINDS.keys():
+            pairs = zip(turns[name], turns[other], strict=True)
+            of = sorted(a.rate / b.rate for a, b in pairs)
+            figures = statistics.median(of), of[0], of[-1]
+            found[f"{name}_to_{other}"] = [round(figure, 2) for figure in figures]
+    return dict(sorted(found.items()))
 
 
 if __name__ == "__main__":
