@@ -10,7 +10,8 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class ReplicaRecord:
     boot: str = ""  # which start of the host these processes are of
     keeps: bool = False  # whether it leaves a connection open for further requests
     slim: bool = False  # whether it serves without BentoML
+    threads: int = 0  # that libraries take for one computation; 0: as many as the host has cores
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ReplicaRecord":
@@ -231,3 +233,17 @@ def wanted_settings(revision: DesiredRevision) -> tuple[object, ...]:
         revision.memory_mb,
         tuple(sorted(variables.items())),
     )
+
+
+def share_of_cores(others: Iterable[ReplicaRecord], endpoint: str, replicas: int) -> int:
+    """Return with how many threads one of so many replicas of ``endpoint`` computes.
+
+    That is the host's cores, shared among all replicas: with as many threads each as there are
+    cores, they would take turns in the middle of every computation. Of each other endpoint its
+    largest revision counts, since of two that a rollout has beside each other one goes.
+    """
+    largest: Counter[str] = Counter()
+    for (name, _), count in Counter((r.endpoint, r.revision) for r in others).items():
+        largest[name] = max(largest[name], count)
+    del largest[endpoint]
+    return max(1, len(os.sched_getaffinity(0)) // (largest.total() + replicas))

@@ -20,7 +20,14 @@ from placet_agent.faults import crash_point
 from placet_agent.inside import NOT_ON_A_SOCKET
 from placet_agent.process import limits, outputs, owners, procs, sandbox, strays
 from placet_agent.process.procs import ProcessRef
-from placet_agent.process.replica import OWN_PORT, Replica, ReplicaRecord, ask, free_port
+from placet_agent.process.replica import (
+    OWN_PORT,
+    Replica,
+    ReplicaRecord,
+    ask,
+    free_port,
+    share_of_cores,
+)
 from placet_agent.process.starting import Program, Starter, bento_program
 from placet_agent.state import files
 from placet_protocol.report import EgressCount
@@ -150,6 +157,7 @@ class Replicas:
             boot=procs.boot(),
             keeps=not port,  # behind a port several processes take turns, by connections
             slim=slim,
+            threads=share_of_cores(others, endpoint, revision.replicas),
         )
 
     def _port(self, digest: str, network: str, others: Iterable[ReplicaRecord]) -> int:

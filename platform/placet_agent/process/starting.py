@@ -245,6 +245,8 @@ class Starter:
                 **({"/etc/hosts": self._hosts(record)} if own else {}),
             },
             variables={
+                # OpenBLAS, MKL and numexpr take it too, unless they are told otherwise.
+                **({"OMP_NUM_THREADS": str(record.threads)} if record.threads else {}),
                 **record.variables,
                 **capture_variables,
                 **(sandbox.WIPED if facts.wipe_memory else {}),

@@ -25,6 +25,12 @@ def told(node: NodeUnderTest, path: str) -> object:
     return node.get(path).json()
 
 
+def environment(node: NodeUnderTest) -> dict[str, str]:
+    """Return the variables of the replica that answers."""
+    seen: dict[str, str] = node.get("/inside").json()["environment"]
+    return seen
+
+
 @pytest.fixture
 def neighbour() -> Iterator[int]:
     """Something on this host that greets whoever connects; its port."""
@@ -109,6 +115,22 @@ def test_a_variable_that_the_bento_does_not_declare_is_not_set(
     assert "does not declare the variable NOBODY_READS" in failed["detail"]
     assert failed["ready_replicas"] == 0
     assert node.get().status_code == 503
+
+
+def test_a_replica_computes_with_its_share_of_the_cores_unless_its_release_says_otherwise(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    cores = len(os.sched_getaffinity(0))
+    platform.serve(platform.revision(1, platform.build("one"), weight=10_000, replicas=1))
+    platform.wait_phase("rev_1", "serving")
+    assert environment(node)["OMP_NUM_THREADS"] == str(cores)
+
+    said = {"OMP_NUM_THREADS": "7"}
+    platform.serve(
+        platform.revision(2, platform.build("two"), weight=10_000, replicas=1, variables=said)
+    )
+    platform.wait_phase("rev_2", "serving")
+    assert environment(node)["OMP_NUM_THREADS"] == "7"
 
 
 def test_an_approved_name_that_leads_to_this_host_is_refused_and_counted(

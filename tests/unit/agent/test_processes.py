@@ -13,7 +13,7 @@ import pytest
 
 from placet_agent.process import procs
 from placet_agent.process.procs import ProcessRef
-from placet_agent.process.replica import Replica, ReplicaRecord
+from placet_agent.process.replica import Replica, ReplicaRecord, share_of_cores
 from placet_agent.reconcile import Reconciler
 from tests.support.processes import no_descriptor_left, until
 
@@ -115,6 +115,32 @@ def record(**more: Any) -> ReplicaRecord:
         "egress": [],
     }
     return ReplicaRecord(**row | more)
+
+
+@pytest.mark.parametrize(
+    ("beside", "replicas", "threads"),
+    [
+        ({}, 1, 12),
+        ({}, 5, 2),
+        ({}, 13, 1),
+        ({("own", "former"): 3}, 4, 3),  # it goes when the rollout is over
+        ({("a", "rev_1"): 2, ("a", "rev_2"): 1}, 1, 4),
+        ({("a", "rev_1"): 2, ("b", "rev_3"): 1, ("own", "former"): 9}, 1, 3),
+    ],
+)
+def test_the_cores_of_the_host_are_shared_among_the_replicas_of_all_endpoints(
+    monkeypatch: pytest.MonkeyPatch,
+    beside: dict[tuple[str, str], int],
+    replicas: int,
+    threads: int,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(12)))
+    others = [
+        record(endpoint=endpoint, revision=revision)
+        for (endpoint, revision), count in beside.items()
+        for _ in range(count)
+    ]
+    assert share_of_cores(others, "own", replicas) == threads
 
 
 def test_in_a_pid_namespace_its_first_process_alone_is_looked_at(tmp_path: Path) -> None:
