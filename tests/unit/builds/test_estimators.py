@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "workers" / "builder" / "templates"
@@ -34,7 +36,8 @@ def fitted() -> Iterator[Any]:
     """The template's class."""
     sys.path.insert(0, str(TEMPLATES))
     try:
-        yield [importlib.import_module(name) for name in NAMES][-1].Fitted
+        with warnings.catch_warnings():
+            yield [importlib.import_module(name) for name in NAMES][-1].Fitted
     finally:
         sys.path.remove(str(TEMPLATES))
         for name in NAMES:
@@ -100,3 +103,11 @@ def test_jobs_of_a_fitted_part_are_done_one_after_the_other(fitted: Any) -> None
     assert model.predict(numpy.ones((1, 1))) == [2]
     assert fitted(INFO, model).predict([{"age": 2.0}]) == [0]
     assert columns.named_transformers_["both"].n_jobs == 2
+
+
+def test_no_filters_of_warnings_are_left_that_a_forest_would_install_for_each_of_its_trees(
+    fitted: Any,
+) -> None:
+    served = fitted(INFO, RandomForestClassifier(n_estimators=5).fit([[1.0], [2.0]], [0, 1]))
+    assert served.predict([{"age": 2.0}]) == [1]
+    assert warnings.filters == [("ignore", None, Warning, None, 0)]

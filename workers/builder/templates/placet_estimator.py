@@ -23,9 +23,11 @@ class Fitted:
             by_name = {column["name"]: column for column in self.columns}
             if set(by_name) == set(self._names):
                 self.columns = [by_name[name] for name in self._names]
-        if not self._as_frame:  # the columns are in the estimator's own order
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
         _one_thread(self.estimator)
+        # For each tree of a forest, each time, scikit-learn installs all filters of warnings anew:
+        # a third of what a prediction takes. What was said while it was loaded is in the log.
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
 
     def predict(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Return one prediction per row."""
