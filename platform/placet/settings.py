@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from csp.constants import NONE, SELF
 
 from placet.kernel.bodies import WITH_FILES
-from placet.kernel.config import ROOT, config
+from placet.kernel.config import ROOT, WORKERS, config
 from placet.logs import configure_logging
 from placet_protocol import cookies
 
@@ -32,8 +32,8 @@ def database(url: str) -> dict[str, Any]:
     """Turn ``postgresql://user:password@host:port/name?host=/socket`` into Django's form."""
     parts = urlsplit(url)
     query: dict[str, Any] = dict(parse_qsl(parts.query))
-    if os.environ.get("PLACET_PROCESS") == "web":
-        # a new connection costs more than most requests; Celery closes them after each task
+    process = os.environ.get("PLACET_PROCESS")
+    if process == "web":  # a new connection costs more than most requests
         query["pool"] = {"min_size": 2, "max_size": _config.web_threads, "timeout": 3}
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -42,6 +42,7 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": None if process in WORKERS else 0,  # or than most jobs
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "options": OPTIONS,

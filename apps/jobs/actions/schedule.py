@@ -32,21 +32,19 @@ def ensure_schedules() -> None:
 
 def plan_due(queues: Sequence[str] | None = None) -> int:
     """Enqueue every schedule of ``queues`` whose time has come; return how many were."""
-    planned = 0
     where = Q(name__in=list(timetables()))
     if queues is not None:
         where &= Q(queue__in=queues)
     with transaction.atomic():
         now = database_now()
-        due = Schedule.objects.select_for_update(skip_locked=True, no_key=True).filter(
-            where, next_at__lte=now
-        )
-        for schedule in due.order_by("name"):
-            planned += _plan(schedule)
+        asked = Schedule.objects.select_for_update(skip_locked=True, no_key=True)
+        due = list(asked.filter(where, next_at__lte=now).order_by("name"))
+        planned = _plan(due) if due else 0
+        for schedule in due:
             step = timedelta(seconds=schedule.every_seconds)
             missed = (now - schedule.next_at) // step
             schedule.next_at += step * (missed + 1)
-            schedule.save(update_fields=["next_at"])
+        Schedule.objects.bulk_update(due, ["next_at"])
         if planned:
             crash_point("jobs.before_planned")
     if planned:
@@ -54,18 +52,22 @@ def plan_due(queues: Sequence[str] | None = None) -> int:
     return planned
 
 
-def _plan(schedule: Schedule) -> int:
-    """Enqueue one planned time; 0 when somebody did already.
+def _plan(due: Sequence[Schedule]) -> int:
+    """Enqueue the planned times that nobody enqueued already; return how many were left.
 
     No bell is rung: who plans looks for due jobs right afterwards.
     """
-    if ScheduleRun.objects.filter(schedule=schedule, planned_time=schedule.next_at).exists():
-        return 0
-    job = put(
-        Job(kind=schedule.kind, queue=schedule.queue, key=schedule.name, due_at=schedule.next_at)
-    )
-    ScheduleRun.objects.create(schedule=schedule, planned_time=schedule.next_at, job=job.pk)
-    return 1
+    times = {schedule.next_at for schedule in due}
+    known = ScheduleRun.objects.filter(schedule__in=due, planned_time__in=times)
+    taken = set(known.values_list("schedule", "planned_time"))
+    runs = []
+    for schedule in due:
+        if (schedule.pk, schedule.next_at) not in taken:
+            at = schedule.next_at
+            job = put(Job(kind=schedule.kind, queue=schedule.queue, key=schedule.name, due_at=at))
+            runs.append(ScheduleRun(schedule=schedule, planned_time=at, job=job.pk))
+    ScheduleRun.objects.bulk_create(runs)
+    return len(runs)
 
 
 def tidy() -> int:
