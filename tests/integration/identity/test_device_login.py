@@ -406,7 +406,8 @@ def test_a_person_without_a_role_confirms_nothing() -> None:
     page = client.get(f"/device/?code={codes['user_code']}").content.decode()
     assert "You have no project role yet: ask an access administrator for one." in page
     assert "Deny ends the command in your terminal" in page and "10 minutes" in page
-    assert ">Confirm<" not in page
+    assert "Run <code>placet login</code> again once you have one." in page
+    assert ">Confirm<" not in page and "Allow command line access" not in page
     assert "none of these permissions" in confirm(client, codes).content.decode()
 
 
