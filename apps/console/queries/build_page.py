@@ -168,6 +168,14 @@ class BuildPage:
         served = bento is not None and bento.accelerated
         return "ONNX form is served" if served else "original model is served"
 
+    @property
+    def slim(self) -> str:
+        """Whether a release may ask for what it built without BentoML; '' where it built nothing."""
+        bento = getattr(self.build, "bento", None)
+        if bento is None:
+            return ""
+        return "can be served slim" if bento.slim else "needs BentoML"
+
 
 def step_rows(build: Build, smoke: str | None = None) -> list[BuildStepRow]:
     """Return every step, so that a build that runs shows how far it is and what is to come.

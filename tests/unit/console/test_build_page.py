@@ -150,3 +150,17 @@ def test_a_failed_build_says_where_it_stopped_and_what_to_do() -> None:
 )
 def test_what_came_of_acceleration(members: dict[str, Any], said: str) -> None:
     assert page(**members).acceleration == said
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({}, ""),
+        ({"bento": SimpleNamespace(slim=True)}, "can be served slim"),
+        ({"bento": SimpleNamespace(slim=False)}, "needs BentoML"),
+    ],
+)
+def test_a_build_says_whether_it_can_be_served_without_bentoml(
+    members: dict[str, Any], said: str
+) -> None:
+    assert page(**members).slim == said
