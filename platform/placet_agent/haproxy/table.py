@@ -54,9 +54,9 @@ class EndpointRoute:
     locked: bool = False
     keys: tuple[str, ...] = ()
     backends: dict[int, str] = field(default_factory=dict)  # backend index → revision id
-    servers: dict[int, dict[int, BackendServer]] = field(
-        default_factory=dict
-    )  # backend index → server number → server
+    # backend index → server number → server
+    servers: dict[int, dict[int, BackendServer]] = field(default_factory=dict)
+    left: list[int] = field(default_factory=list)  # backend indexes; last: left last
     stable: str = ""  # revision ids
     candidate: str = ""
     weight: int = 0  # of the candidate
@@ -178,12 +178,13 @@ class RoutingTable:
 
     def ensure_revision(self, entry: EndpointRoute, revision: str) -> int:
         """Return the index of its backend; raise ``Full`` when the endpoint has none left."""
-        index = entry.backend_index(revision)
-        if index is not None:
+        if (index := entry.backend_index(revision)) is not None:
             return index
         free = [n for n in range(REVISIONS) if n not in entry.backends]
         if not free:
             raise Full(f"{entry.path} already has {REVISIONS} revisions on this node")
+        # In turn: a HAProxy that was replaced leads its last requests to who had a backend before.
+        free.sort(key=lambda n: entry.left.index(n) if n in entry.left else -1)
         if entry.group is None:
             entry.group = self._free_group()
         entry.backends[free[0]] = revision
@@ -193,8 +194,8 @@ class RoutingTable:
     def _free_group(self) -> int:
         now = time.time()
         taken = {e.group for e in self.endpoints.values()}
-        taken |= {g for g, since in self.resting.items() if abs(now - since) < REST_SECONDS}
-        taken |= {g for g, since in self.resting.items() if not since}
+        resting = self.resting.items()
+        taken |= {g for g, since in resting if not since or abs(now - since) < REST_SECONDS}
         group = next(n for n in range(len(taken) + 1) if n not in taken)
         while group >= self.groups:
             self.groups *= 2
@@ -246,10 +247,10 @@ class RoutingTable:
 
     def drop_revision(self, entry: EndpointRoute, revision: str) -> None:
         """Forget a revision and its servers."""
-        index = entry.backend_index(revision)
-        if index is not None:
+        if (index := entry.backend_index(revision)) is not None:
             del entry.backends[index]
             entry.servers.pop(index, None)
+            entry.left = [*(n for n in entry.left if n != index), index]
         if not entry.backends:
             self._rest(entry)
 
@@ -259,7 +260,7 @@ class RoutingTable:
 
     def _rest(self, entry: EndpointRoute) -> None:
         if entry.group is not None:
-            self.resting[entry.group], entry.group = 0.0, None
+            self.resting[entry.group], entry.group, entry.left = 0.0, None, []
 
     def without(self, endpoints: Iterable[str]) -> "RoutingTable":
         """Return the same table with these endpoints muted, in the same order: of two that have one
@@ -281,10 +282,6 @@ class RoutingTable:
                     if server.replica == replica:
                         return f"{entry.backend(index)}/s{number}"
         return None
-
-    def servers(self, backend: str) -> dict[int, BackendServer]:
-        """Return the servers of a backend by number."""
-        return self.backends().get(backend, {})
 
     def backends(self) -> dict[str, dict[int, BackendServer]]:
         """Return the servers of every backend that a revision has."""
@@ -326,6 +323,7 @@ class RoutingTable:
                     "copies": e.copies,
                     "mirrored": e.mirrored,
                     "group": e.group,
+                    "left": e.left,
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
                         str(i): {
@@ -366,6 +364,7 @@ class RoutingTable:
                 copies=e.get("copies", 0),
                 mirrored=e.get("mirrored", ""),
                 group=e["group"] if "group" in e else _former_group(e),
+                left=e.get("left", []),
             )
         if "resting" not in data:  # it had groups for endpoints without revisions too
             groups = [e.group for e in table.endpoints.values() if e.group is not None]

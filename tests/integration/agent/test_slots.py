@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from placet_agent.haproxy.process import HaproxyError, HaproxyProcess, find_bina
 from placet_agent.haproxy.table import FIRST_GROUPS, REST_SECONDS, RoutingTable
 from placet_agent.state import files
 from placet_protocol.state import HeaderRoute
+from placet_verify.units import WHOLE
 from tests.integration.agent.conftest import PATH, free_port
 from tests.integration.agent.load import Load
 from tests.integration.agent.sockets import USER, Gateway, SocketReplica, wait
@@ -88,6 +90,42 @@ def test_backends_rest_longer_than_a_haproxy_lives_that_was_replaced() -> None:
     """It leads what is asked on connections that it keeps by the table of before."""
     (ends,) = re.findall(r"hard-stop-after (\d+)s", render(RoutingTable(), Settings(port=1)))
     assert int(ends) < REST_SECONDS
+
+
+def test_who_kept_a_connection_over_a_reload_gets_no_revision_that_came_since(
+    gateway: Gateway,
+) -> None:
+    """The former HAProxy leads them to the backend of a revision that left, and counts it there."""
+    gateway.replica("rev_1", "stable")
+    gateway.replica("rev_2", "candidate")
+    gateway.entry.candidate, gateway.entry.weight = "rev_2", WHOLE
+    gateway.serve()
+    former = gateway.proxy.process.ref
+    kept = HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+    gateway.stack.callback(kept.close)
+    kept.connect()
+    kept.auto_open = 0  # this very connection, or an error
+    assert ask(kept) == (200, b'{"name": "candidate"}')
+    gateway.entry.candidate, gateway.entry.weight = "", 0
+    gateway.entry.header = HeaderRoute("X-Try", "v2")  # a rule more
+    gateway.proxy.apply()
+    assert gateway.proxy.process.ref != former
+    gateway.proxy.table.drop_server("candidate")
+    gateway.proxy.table.drop_revision(gateway.entry, "rev_2")
+    gateway.proxy.apply()
+
+    gateway.again()  # the agent has started anew
+    later = gateway.replica("rev_3", "later")
+    gateway.serve()
+    status, _ = ask(kept)
+    assert (status, later.seen) == (503, [])
+
+
+def ask(kept: HTTPConnection) -> tuple[int, bytes]:
+    """Return status and body of the answer over a connection that is kept."""
+    kept.request("GET", f"{PATH}/who")
+    answer = kept.getresponse()
+    return answer.status, answer.read()
 
 
 def test_haproxy_starts_with_what_it_served_when_what_is_wanted_cannot_be(
@@ -220,4 +258,4 @@ def test_what_an_older_table_says_of_ports_is_read(gateway: Gateway) -> None:
     stored = files.read_json(gateway.folder / "table.json")
 
     assert stored["endpoints"]["end_1"]["servers"] == {"0": {"0": ["older", 20001, False, False]}}
-    assert gateway.again().table.servers("e000r0")[0].port == 20001
+    assert gateway.again().table.backends()["e000r0"][0].port == 20001

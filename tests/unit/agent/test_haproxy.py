@@ -141,7 +141,7 @@ def test_a_table_survives_the_disk(table: RoutingTable) -> None:
 
 def test_a_table_that_an_older_agent_wrote_splits_per_request() -> None:
     stored = filled().to_json()
-    for name in ("unit", "salt", "header", "tested", "copies", "mirrored"):
+    for name in ("unit", "salt", "header", "tested", "copies", "mirrored", "left"):
         del stored["endpoints"]["end_1"][name]
 
     assert RoutingTable.from_json(stored) == filled()
@@ -170,6 +170,26 @@ def test_more_revisions_than_slots_are_told_in_words() -> None:
         table.ensure_revision(entry, f"rev_{number}")
     with pytest.raises(Full, match="already has 6 revisions"):
         table.ensure_revision(entry, "rev_more")
+
+
+def test_the_backend_that_a_revision_left_last_is_the_last_to_be_given() -> None:
+    """A HAProxy that was replaced leads a client's last request to the revision of before."""
+    table = RoutingTable()
+    entry = table.ensure_endpoint("end_1", "/p/e/n")
+    assert [table.ensure_revision(entry, f"rev_{number}") for number in range(3)] == [0, 1, 2]
+    table.drop_revision(entry, "rev_1")
+    table.drop_revision(entry, "rev_0")
+    table = RoutingTable.from_json(json.loads(json.dumps(table.to_json())))  # another agent's
+    entry = table.endpoints["end_1"]
+
+    given = []
+    for number in range(3, 9):  # each is the only one beside rev_2
+        given.append(table.ensure_revision(entry, f"rev_{number}"))
+        table.drop_revision(entry, f"rev_{number}")
+    assert given == [3, 4, 5, 1, 0, 3]
+
+    table.drop_revision(entry, "rev_2")
+    assert table.ensure_revision(entry, "rev_9") == 0  # of a group that nobody had
 
 
 def test_slots_of_replicas_double_when_a_restart_needs_more() -> None:
