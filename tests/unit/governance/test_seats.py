@@ -86,4 +86,4 @@ def test_who_does_not_count_for_any_of_the_seats_is_not_to_be_given_the_role() -
         "to two people, not to who requests the release or made its version"
     )
     (short,) = shortages(both[1:])
-    assert short.said({}).endswith("to somebody else, not to who made its version")
+    assert short.said({}).endswith("to somebody, not to who made its version")
