@@ -7,6 +7,7 @@ from typing import Any
 from apps.governance.gates.approvals import people as in_words
 
 NAMED = 8  # people by name, then how many more
+SOMEBODY = "somebody"
 # whose approval does not count for a seat, whatever role they hold: who they are, in words
 PARTIES = {"requester": "requests the release", "author": "made its version"}
 
@@ -39,7 +40,7 @@ class Shortage:
         """Say how many people are needed, who alone could decide, and who mends that."""
         needs = f"{in_words(self.seats)} {'person' if self.seats == 1 else 'people'}"
         more = self.seats - len(self.people)
-        others = "somebody else" if more == 1 else f"{in_words(more)} more people"
+        others = _takers(more, len(self.people))
         one_of = "one of these roles" if more == 1 else "these roles"
         give = "this role" if len(self.roles) == 1 else one_of
         who = f"only {_listed([names[one] for one in self.people])}" if self.people else "nobody"
@@ -48,6 +49,21 @@ class Shortage:
         but = f", not to who {parties}" if parties else ""
         gives = f"an access administrator gives {give} to {others}{but}"
         return f"Needs {needs}, and {who} could decide as {roles}: {gives}"
+
+
+def takers(missing: int, there: int) -> str:
+    """Return to whom a role is to be given that ``missing`` people are still to hold and so many
+    hold who are ``there``, in no number: where nobody does, nobody is *more*."""
+    if there:
+        return "more people"
+    return SOMEBODY if missing == 1 else "people"
+
+
+def _takers(missing: int, there: int) -> str:
+    """Return the same with how many."""
+    if missing == 1:
+        return "somebody else" if there else SOMEBODY
+    return f"{in_words(missing)} {takers(missing, there)}"
 
 
 def _listed(names: Sequence[str]) -> str:

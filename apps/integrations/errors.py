@@ -15,6 +15,12 @@ class WebhookMoved(Conflict):
     code, title = "webhook_moved", "The webhook is no longer in that state"
 
 
+class TriedOnce(Conflict):
+    """A test was sent already: nothing is sent in its place but another."""
+
+    code, title = "tried_once", "A test is tried once"
+
+
 class RotatedOften(Conflict):
     """So many former secrets sign beside the one in use that no other has room."""
 

@@ -55,10 +55,16 @@ def plain(text: str) -> str:
 
 
 def show_list(
-    items: Iterable[Item], columns: Sequence[str], form: Form, *, none: str = NONE
+    items: Iterable[Item],
+    columns: Sequence[str],
+    form: Form,
+    *,
+    none: str = NONE,
+    heading: str = "",
 ) -> None:
     """Print a list: as JSON whole, as a table with ``columns`` (dots reach inside); ``none`` is
-    said of an empty one."""
+    said of an empty one. A ``heading`` goes where the rows go: without it nobody can tell one table
+    of a file from the next."""
     rows = [_body(item) for item in items]
     if form is Form.JSON:
         print_json(rows)
@@ -66,6 +72,8 @@ def show_list(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for label in _headings(columns):
         table.add_column(label, overflow="fold")
+    if heading:
+        tell(heading)
     for row in rows:
         table.add_row(*(Text(cell(reach(row, name))) for name in columns))
     if rows:

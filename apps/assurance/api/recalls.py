@@ -80,7 +80,9 @@ class RecallSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=RecallKind.values)
     what = serializers.CharField()
     what_name = serializers.CharField(
-        allow_null=True, help_text="Of the person whose decisions it takes back"
+        allow_null=True,
+        help_text="Of the person whose decisions it takes back; of a version, or that of the Bento,"
+        " PROJECT/MODEL:NUMBER",
     )
     reason = serializers.CharField()
     state = serializers.ChoiceField(choices=RecallState.values)
@@ -154,7 +156,7 @@ def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
         "project": row.project.slug if row.project else None,
         "kind": row.kind,
         "what": row.what,
-        "what_name": row.person or None,
+        "what_name": row.person or row.version_name or None,
         "reason": texts.get(row.reason_sealed, ""),
         "state": row.state,
         "recalled_by": row.recalled_by,

@@ -12,11 +12,12 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     TextField,
     Value,
     When,
 )
-from django.db.models.functions import Cast, JSONObject
+from django.db.models.functions import Cast, Coalesce, Concat, JSONObject
 
 from apps.assurance.models import (
     UNCONFIRMED,
@@ -33,6 +34,7 @@ from apps.assurance.queries.voided import voided_something
 from apps.assurance.queries.ways_back import stopped_before, way_back
 from apps.identity.models import ApproverPasskey
 from apps.identity.queries import name_in, visible
+from apps.registry.models import ModelVersion
 from apps.registry.queries import large_of
 from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import Actor
@@ -62,9 +64,10 @@ def recalls_matching(
 
 def with_counts(rows: QuerySet[Recall]) -> QuerySet[Recall]:
     """Add ``reached``, ``confirmed``, ``open_count`` and ``contradicted`` to recalls: releases. And
-    whose decisions each took back (``person``)."""
+    whose decisions each took back (``person``), or which version (``version_name``)."""
     ran = ~Q(effects__state=EffectState.NEVER_RAN)
-    return rows.annotate(person=person_recalled()).annotate(
+    named = rows.annotate(person=person_recalled(), version_name=version_recalled())
+    return named.annotate(
         reached=Count("effects"),
         ran=Count("effects", filter=ran),
         confirmed=Count("effects", filter=Q(effects__state=EffectState.CONFIRMED)),
@@ -79,6 +82,18 @@ def person_recalled(recall: str = "") -> Case:
     ``__``."""
     of_person = When(**{f"{recall}kind": RecallKind.PERSON}, then=name_in(f"{recall}what"))
     return Case(of_person, default=Value(""), output_field=CharField())
+
+
+def version_recalled() -> Coalesce:
+    """Return the version that a recall is of, or that of its Bento, as commands take it, as a
+    column of a query for recalls; '' where it is of something else."""
+    own = ModelVersion.objects.filter(pk=OuterRef("what"))
+    built = ModelVersion.objects.filter(bentos=OuterRef("what"))
+    number = Cast("number", CharField())
+    parts = ("project__slug", Value("/"), "model__name", Value(":"), number)
+    name = Concat(*parts, output_field=CharField())
+    found = (Subquery(rows.values(name=name)[:1]) for rows in (own, built))
+    return Coalesce(*found, Value(""), output_field=CharField())
 
 
 def get_recall(recall_id: str, actor: Actor) -> Recall:

@@ -83,11 +83,11 @@ def _roles(draft: PolicyRevision, actor: Actor) -> str:
             f"It needs an approver who did not write it, and there is none: give the role "
             f"{APPROVER} there to somebody who did not, or have the draft withdrawn."
         ]
-    for roles in short_roles(draft.document["gates"], holders):
+    for roles, some_could in short_roles(draft.document["gates"], holders):
         give = f"the role {roles[0]}" if len(roles) == 1 else f"one of the roles {in_a_row(roles)}"
+        who, whom = ("Too few people", "more people") if some_could else ("Nobody", "somebody")
         said.append(
-            f"Too few people could decide: give {give} there to more people, or have the draft "
-            "withdrawn."
+            f"{who} could decide: give {give} there to {whom}, or have the draft withdrawn."
         )
     return " ".join(said)
 

@@ -102,8 +102,8 @@ class DutyRow:
         if self._awaited:
             return f"Nobody can do it {self._until}."
         if self.duty.state == "locked_out":
-            gives = f"{self._giver} gives {self._these_roles} to more people who count for it"
-            return f"T{self._too_few[1:]}: {gives}."
+            too_few = f"{self._too_few[:1].upper()}{self._too_few[1:]}"
+            return f"{too_few}: {self._giver} gives {self._these_roles} to {self._takers}."
         if not self.duty.requesters:
             nobody = "Nobody may request a release here"
             return f"{nobody}: {self._giver} gives somebody the role contributor."
@@ -122,12 +122,23 @@ class DutyRow:
     @property
     def _replacing(self) -> str:
         """How a release is approved where everybody together cannot meet the policy in force."""
-        gives = f"{self._giver} can give {self._these_roles} to more"
+        whom = self._takers.partition(" who")[0] if self.duty.nobody_decides else "more"
+        gives = f"{self._giver} can give {self._these_roles} to {whom}"
         return f"publishing another policy first, as {self._too_few} ({gives})"
 
     @property
     def _too_few(self) -> str:
+        if self.duty.nobody_decides:
+            return f"nobody can decide as {in_a_row(self.duty.lacking, 'or')}"
         return f"too few people can decide as {in_a_row(self.duty.lacking)}"
+
+    @property
+    def _takers(self) -> str:
+        """To whom the roles are to be given: nobody is *more* where nobody can decide."""
+        if not self.duty.nobody_decides:
+            return "more people who count for it"
+        one = len(self.duty.lacking) == 1
+        return "somebody who counts for it" if one else "people who count for them"
 
     @property
     def _these_roles(self) -> str:

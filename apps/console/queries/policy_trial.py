@@ -219,9 +219,11 @@ def shortages(
 
 def short_roles(
     policy: Iterable[Mapping[str, Any]], holders: Sequence[RoleHolders]
-) -> list[tuple[str, ...]]:
-    """Return the roles alone that :func:`shortages` speaks of, those of a sentence together."""
-    return [short.roles for short in seats_short(seats_there(policy, holders))]
+) -> list[tuple[tuple[str, ...], bool]]:
+    """Return the roles alone that :func:`shortages` speaks of, those of a sentence together, and
+    whether anybody could decide as one of them."""
+    short = seats_short(seats_there(policy, holders))
+    return [(one.roles, bool(one.people)) for one in short]
 
 
 def _held_together(rows: Sequence[RoleHolders], short: Shortage) -> str:

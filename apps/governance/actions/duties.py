@@ -1,6 +1,6 @@
 """Refusing what would let fewer people than a policy demands have something approved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,13 +13,13 @@ from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.gates import approvals
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.organisation import OrganisationView, look
+from apps.governance.seats import SOMEBODY, takers
 from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
-from placet_verify.permit.quorum import said
+from placet_verify.permit.quorum import ApprovalRule, said
 
 # any number that no other advisory lock uses: changes of access go one by one until their commit
 LOCK = 0x64757479
-WHAT_TO_DO = "Ask for fewer people, or first give the role to more people who count for it"
 
 
 @contextmanager
@@ -76,7 +76,15 @@ def lockout(document: Mapping[str, Any], access: EnvironmentAccess) -> str:
         every = " and ".join(f"“{title}”" for title in titles.values())
         asked = sum(rule.count for rule in access.rules)
         lines = [f"{every} together ask for {asked} different people, and here are fewer who could"]
-    return f"{LockedOut.title}: {'; '.join(lines)}. {WHAT_TO_DO}"
+    return f"{LockedOut.title}: {'; '.join(lines)}. {_what_to_do(unmet)}"
+
+
+def _what_to_do(unmet: Sequence[tuple[ApprovalRule, int]]) -> str:
+    """Say how a policy with these gates could be satisfied; none where all at once ask too much."""
+    there = sum(people for _, people in unmet) if unmet else 1
+    whom = takers(max((rule.count for rule, _ in unmet), default=0), there)
+    counts = "counts" if whom == SOMEBODY else "count"
+    return f"Ask for fewer people, or first give the role to {whom} who {counts} for it"
 
 
 def _people(count: int) -> str:

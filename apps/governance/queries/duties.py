@@ -28,7 +28,8 @@ class Duty:
     (some were let in again, then), and the decisions of ``recalled`` have to count
     again, by name. ``policy_first`` says that this is so under the policy in force alone: others
     could change it first. Where too few people can decide, ``lacking`` are the roles that they
-    decide as. ``givers`` give roles in the project, and ``givers_everywhere`` in all, by name.
+    decide as, and ``nobody_decides`` says that nobody can as any of them. ``givers`` give
+    roles in the project, and ``givers_everywhere`` in all, by name.
     """
 
     environment: Environment
@@ -49,6 +50,7 @@ class Duty:
     recalled: tuple[str, ...] = ()
     policy_first: bool = False
     lacking: tuple[str, ...] = ()
+    nobody_decides: bool = False
     givers: tuple[str, ...] = ()
     givers_everywhere: tuple[str, ...] = ()
 
@@ -161,6 +163,7 @@ def _duty(
         recalled=seen.called(awaited.people & seen.recalled - absent),
         policy_first=awaited.policy_first,
         lacking=_lacking(held) if locked_out else (),
+        nobody_decides=locked_out and _nobody_decides(held),
         givers=seen.givers(environment, environment.project_id),
         givers_everywhere=seen.givers(environment, ""),
     )
@@ -171,6 +174,12 @@ def _lacking(held: EnvironmentAccess) -> tuple[str, ...]:
     people than there are, all."""
     short = [rule for rule, _ in duties.unmet(held)] or held.rules
     return tuple(dict.fromkeys(rule.role for rule in short))
+
+
+def _nobody_decides(held: EnvironmentAccess) -> bool:
+    """Tell whether nobody can decide as any of the roles that too few people decide as."""
+    short = duties.unmet(held)
+    return bool(short) and not any(people for _, people in short)
 
 
 def _shortest(seen: OrganisationView, access: EnvironmentAccess, most: int) -> ShortestPath | None:

@@ -5,7 +5,7 @@ from django.db.models import F
 from apps.audit.actions import record
 from apps.integrations import queries
 from apps.integrations.actions.webhooks import locked
-from apps.integrations.errors import WebhookMoved
+from apps.integrations.errors import TriedOnce, WebhookMoved
 from apps.integrations.events import WEBHOOK_REDELIVERED, WEBHOOK_TESTED
 from apps.integrations.models import (
     OPEN_DELIVERIES,
@@ -51,7 +51,7 @@ def redeliver(delivery: WebhookDelivery, *, actor: Actor) -> WebhookDelivery:
     with record(actor) as log:
         hook = locked(delivery.webhook, "stream.manage", actor)
         if delivery.index is None:
-            raise WebhookMoved("It was a test: send another one")
+            raise TriedOnce("This delivery was a test, which is tried once: send another")
         if hook.state != WebhookState.ENABLED:
             raise WebhookMoved("The webhook is disabled: enable it first")
         if not queries.tells(hook, delivery.kind):

@@ -59,5 +59,6 @@ def _show(own: OwnAbsence, output: Form) -> None:
     if not own.may_stand_in:
         say("You are not away, and nobody can stand in for you: nobody else decides where you do.")
         return
-    say("You are not away. These can stand in for you:")
-    show_list(own.may_stand_in, ["id", "name"], output)
+    say("You are not away.")
+    heading = "These can stand in for you:"
+    show_list(own.may_stand_in, ["id", "name"], output, heading=heading)

@@ -183,7 +183,9 @@ def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
         body.pop(name, None)
     if "stands" in body:
         body["release_state"] = body.pop("stands")
-    if body.get("what_name"):
+    if body.get("kind") == "version" and body.get("what_name"):
+        body["what"] = body.pop("what_name")  # as commands take it too
+    elif body.get("what_name"):
         body["what"] = f"{body['what_name']} ({body['what']})"
     if body.get("outcome", "").lower() == "already revoked":
         body["outcome"] += f" by {body['revoked_by'] or 'a recall that is not visible to you'}"

@@ -2,7 +2,7 @@
 version."""
 
 from placet_client.cli.serving import withdrawn
-from placet_client.cli.waiting import called
+from placet_client.cli.waiting import called, reason_in_words
 from placet_client.output import Form, say, show_list, show_one
 from placet_client.records import Attempts, DecisionDetail, ReleaseDetail, ReleasePassedOver
 
@@ -12,6 +12,7 @@ SHOWN = [*BRIEF, "may_still_decide", "requested_by", "author", "created_at", "ap
 SHOWN += ["plan", "serving", "bento_digest", "policy", "request_digest"]
 MADE = ["id", "release", "verdict", "role", "name", "comment", "at", "voided_reason"]
 REVIEWER = ["name", "state", "requested_by_name", "requested_at", "due_at", "verdict"]
+GATE = ["state", "title", "reason"]
 ATTEMPT = ["number", "environment", "endpoint", "outcome", "by_name", "reason", "at"]
 
 
@@ -49,21 +50,25 @@ def show_release(
         say(f"It may reach: {mark}")
     _say_answers(view)
     _say_what_stops_it(view)
-    if view.release.state not in ("requested", "approved"):
-        say("Its gates are looked at no more. They said last, at its start or its end:")
-    show_list(view.gates, ["state", "title", "reason"], output)
+    _show_gates(view, output)
     if view.decisions:
         void = ["voided_reason"] if any(one.voided_reason for one in view.decisions) else []
         show_list(view.decisions, ["verdict", "role", "name", "comment", "at", *void], output)
     _show_reviewers(view, output)
     if attempts.items:
-        say("Earlier attempts to release this version:")
-        show_list(attempts.items, ATTEMPT, output)
+        heading = "Earlier attempts to release this version:"
+        show_list(attempts.items, ATTEMPT, output, heading=heading)
+
+
+def _show_gates(view: ReleaseDetail, output: Form) -> None:
+    """List the gates, each with the reason that `release wait` tells of it."""
+    is_over = view.release.state not in ("requested", "approved")
+    last = "Its gates are looked at no more. They said last, at its start or its end:"
+    gates = [{**one.raw, "reason": reason_in_words(one, view)} for one in view.gates]
+    show_list(gates, GATE, output, heading=last if is_over else "")
 
 
 def _say_what_stops_it(view: ReleaseDetail) -> None:
-    if view.held:
-        say(f"Changes are requested. {view.held}")
     if view.too_few_people:
         say(view.too_few_people)
     if view.waits_for:
@@ -73,8 +78,7 @@ def _say_what_stops_it(view: ReleaseDetail) -> None:
 def _show_reviewers(view: ReleaseDetail, output: Form) -> None:
     """List who was asked by name, and say who stands in for those who are away."""
     if view.reviewers:
-        say("Asked by name to review it:")
-        show_list(view.reviewers, REVIEWER, output)
+        show_list(view.reviewers, REVIEWER, output, heading="Asked by name to review it:")
     for one in view.reviewers:
         if one.away and one.state in ("asked", "overdue"):
             nobody = f"nobody stands in: {one.away.passed_over}"
@@ -98,12 +102,14 @@ def show_decision(made: DecisionDetail, output: Form) -> None:
     show_one(made.raw, output, MADE)
     if output is Form.JSON:
         return
+    before = ""
     if (record := made.record) is None:
-        say("Before version 0.2.0 the gates alone were kept of what was shown:")
+        before = "Before version 0.2.0 the gates alone were kept of what was shown:"
     else:
         against = record.changes.compared_with
         live = record.live
-        say(f"Compared with {against}, release {live.number}:" if live else "Nothing was live:")
-        show_list(record.changes.metrics, ["name", "live", "proposed"], output, none="No metrics.")
+        head = f"Compared with {against}, release {live.number}:" if live else "Nothing was live:"
+        names = ["name", "live", "proposed"]
+        show_list(record.changes.metrics, names, output, none="No metrics.", heading=head)
         show_list(record.evidence, ["kind", "source", "digest"], output, none="No evidence.")
-    show_list(made.gates, ["state", "title", "reason"], output)
+    show_list(made.gates, GATE, output, heading=before)

@@ -130,12 +130,23 @@ def _beside(view: ReleaseDetail) -> str:
 
 
 def gate_in_words(gate: Gate, view: ReleaseDetail) -> str:
-    """Return what keeps a gate closed; where that is people, who of them could open it."""
-    text = f"{gate.title}: {gate.reason}"
+    """Return what keeps a gate closed, with its title where that is not said by its reason."""
+    said = reason_in_words(gate, view)
     if gate.gate == "changes":
-        return f"changes requested by {', '.join(_said(one) for one in _asking(view))}. {view.held}"
+        return f"{said[:1].lower()}{said[1:]}"
+    is_people = gate.gate == "approvals" and gate.state == "waiting"
+    return said if is_people else f"{gate.title}: {said}"
+
+
+def reason_in_words(gate: Gate, view: ReleaseDetail) -> str:
+    """Return why a gate of a release is as it is; where people keep it closed, who of them could
+    open it. Gates that are looked at no more have the reason that they had."""
+    if view.release.state not in ("requested", "approved"):
+        return gate.reason
+    if gate.gate == "changes":
+        return f"Changes requested by {', '.join(_said(one) for one in _asking(view))}. {view.held}"
     if gate.gate != "approvals" or gate.state != "waiting":
-        return text
+        return gate.reason
     role = gate.facts.get("role")
     people = [p for p in view.may_still_decide if role in p.roles]
     able = [p.name for p in people if not p.needs]

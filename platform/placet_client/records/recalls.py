@@ -15,7 +15,9 @@ class Recall(Record):
     project: str | None  # None: it counts everywhere
     kind: str
     what: str
-    what_name: str | None  # Of the person whose decisions it takes back
+    # Of the person whose decisions it takes back; of a version, or that of the Bento,
+    # PROJECT/MODEL:NUMBER
+    what_name: str | None
     reason: str
     state: str
     recalled_by: str

@@ -327,7 +327,7 @@ def test_a_release_is_shown_with_the_worst_of_the_attempts_before_it_first(
     worst = said.err.splitlines()[0]
     assert worst.startswith("An earlier release of this version to staging was rejected by Rex")
     assert worst.endswith(": “No fairness report”")
-    assert "Earlier attempts to release this version:" in said.err
+    assert "Earlier attempts to release this version:" in said.out.splitlines()
     last = said.out.splitlines()[-1]
     assert last.split()[:4] == ["1", "staging", "churn", "rejected"]
     assert main(["release", "show", again.pk, "-o", "json"]) == 0
@@ -343,7 +343,7 @@ def test_the_gates_of_a_release_that_started_are_not_said_to_be_those_of_now(
     waits, live = world.request("staging"), world.live()
     for release, said in ((waits, False), (live, True)):
         assert main(["release", "show", release.pk]) == 0
-        assert ("They said last, at its start or its end:" in capsys.readouterr().err) == said
+        assert ("They said last, at its start or its end:" in capsys.readouterr().out) == said
 
 
 def test_a_release_is_listed_with_its_project_and_named_by_that_and_its_number(

@@ -69,9 +69,12 @@ def test_a_version_is_named_as_on_the_page_and_tables_have_the_words_of_the_page
     assert main(["recall", "create", "version", name, "--reason", "leak"]) == 0
     row = Recall.objects.get()
     assert row.what == release.version_id and row.project == world.project
+    made = capsys.readouterr().out
+    assert name in made and release.version_id not in made
     capsys.readouterr()
     assert main(["recall", "list", "--state", "recalled"]) == 0
     listed = capsys.readouterr().out
+    assert name in listed and release.version_id not in listed
     assert row.pk in listed and " recalled " in listed and "standing" not in listed
     assert main(["recall", "show", row.pk, "-o", "json"]) == 0
     assert '"standing"' in capsys.readouterr().out

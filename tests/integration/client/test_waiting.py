@@ -148,7 +148,11 @@ def test_where_nobody_can_lift_what_holds_it_any_more_it_says_who_can_end_it(
     stuck = "Nobody can lift that request for changes now: Rita risk has no access here any more"
     assert f"{stuck}. The release can be rejected by Vera risk and Vito risk, or" in said
     assert main(["release", "show", release.pk]) == 0
-    assert stuck in " ".join(capsys.readouterr().err.split())
+    shown = capsys.readouterr()
+    gate = next(line for line in shown.out.splitlines() if "One reviewer" in line)
+    assert "Waiting for one reviewer, and no reviewer is left who could" in gate, "as wait says it"
+    held = next(line for line in shown.out.splitlines() if "No changes requested" in line)
+    assert f"Changes requested by Rita risk (“Show the gap”). {stuck}" in held
 
 
 def test_a_rejection_is_a_denial_and_a_broken_rollout_is_an_error(

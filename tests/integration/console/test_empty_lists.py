@@ -1,6 +1,7 @@
 """An empty list says that there is nothing to who sees all, and to others that they see none."""
 
 import pytest
+from django.test import Client
 
 from tests.support.factories import browser, person, project
 from tests.support.page_text import text_of
@@ -69,6 +70,8 @@ def shown(path: str, who: str, world: World) -> str:
         ("/alerts/", "member", "No alert that you may see is open", "role yet"),
         ("/targets/", "nobody", "No targets that you may see A target is a host", "Operators"),
         ("/targets/", "nobody", NO_ROLE, "Operators"),
+        ("/duties/", "nobody", f"Not visible to you {NO_ROLE} Auditors and", "No environments"),
+        ("/duties/", "member", "Not visible to you Auditors and", "role yet"),
         ("/targets/", "admin", f"may use each. {HIDDEN} targets.", "Operators"),
     ],
 )
@@ -78,3 +81,19 @@ def test_an_empty_list_says_what_is_so_for_its_reader(
     page = shown(path, who, world)
     assert says in page
     assert not not_said or not_said not in page
+
+
+@pytest.mark.parametrize(("who", "says"), [("nobody", True), ("member", False)])
+def test_a_page_that_is_not_there_says_to_who_has_no_role_who_gives_one(
+    world: World, who: str, says: bool
+) -> None:
+    void = project("void")
+    somebody = person("Sam", {"viewer": void} if who == "member" else ROLES[who])
+    page = browser(somebody).get("/projects/risk/")
+    assert page.status_code == 404
+    assert (NO_ROLE in " ".join(text_of(page.content.decode()).split())) is says
+
+
+def test_who_is_not_signed_in_is_not_told_that_they_have_no_role(client: Client) -> None:
+    answer = client.get("/nowhere/at/all", follow=True)
+    assert NO_ROLE not in answer.content.decode()

@@ -210,6 +210,12 @@ def test_who_wrote_a_stuck_draft_and_who_can_help_read_of_it_on_home(world: Worl
     assert home(world.people["Vito"]).count("so it cannot be published") == 1, "once, to publish"
 
 
+def test_who_gives_roles_is_told_to_give_one_that_nobody_holds_to_somebody(world: World) -> None:
+    drafted(world, OPEN + "  - {gate: approvals, role: product-reviewer, count: 1}\n")
+    said = "Nobody could decide: give the role product-reviewer there to somebody, or have"
+    assert said in home(person("Ann", {"admin": None}))
+
+
 def test_who_gives_roles_is_told_of_roles_that_share_too_few_people(world: World) -> None:
     gates = [
         f"  - {{gate: approvals, role: {role}, count: 2}}\n" for role in ("approver", "reviewer")

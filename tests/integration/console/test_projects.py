@@ -216,6 +216,13 @@ def test_nobody_gives_a_role_to_themselves_or_in_a_stale_session(admin: User) ->
     assert not RoleBinding.objects.exclude(person=admin).exists()
 
 
+def test_settings_and_administration_lead_to_webhooks(admin: User) -> None:
+    factories.project("risk")
+    for path in ("/projects/risk/settings/", "/administration/instance/"):
+        main = page(admin, path).partition("<main")[2]
+        assert main.count('href="/webhooks/"') == 1, path
+
+
 def test_the_settings_change_what_was_read_and_not_what_another_wrote_since(admin: User) -> None:
     risk = factories.project("risk")
     save = "/projects/risk/settings/save"

@@ -264,6 +264,29 @@ def test_a_policy_that_nobody_could_satisfy_is_not_published(world: World) -> No
     assert "A policy that only asks for more people is not: who could change it before" in page
 
 
+@pytest.mark.parametrize(
+    ("count", "left", "whom"),
+    [
+        (2, ["Rex"], "more people who count"),
+        (2, [], "people who count"),
+        (1, [], "somebody who counts"),
+    ],
+)
+def test_a_role_that_nobody_holds_is_to_be_given_to_somebody(
+    world: World, count: int, left: list[str], whom: str
+) -> None:
+    reviewers = RoleBinding.objects.filter(role="reviewer")
+    reviewers.exclude(person__in=[world.people[name] for name in left]).delete()
+    draft = governance.draft_policy(
+        world.environment("production"),
+        source=f"version: 1\ngates: [{{gate: approvals, role: reviewer, count: {count}}}]\n",
+        actor=world.vera,
+    )
+    with pytest.raises(LockedOut) as refused:
+        governance.publish_policy(draft, actor=world.vito)
+    assert refused.value.detail.endswith(f", or first give the role to {whom} for it")
+
+
 def test_a_policy_whose_gates_ask_for_the_same_people_names_the_gates(
     world: World, ann: Actor
 ) -> None:
@@ -304,7 +327,7 @@ def test_which_role_is_missing_and_who_gives_it_is_named_to_who_may_know(
         with django_assert_max_num_queries(12):
             return " ".join(text_of(client.get("/duties/").content.decode()).split())
 
-    missing = "Too few people can decide as approver: an access administrator, {}, gives this role"
+    missing = "Nobody can decide as approver: an access administrator, {}, gives this role"
     assert missing.format("Ann and Pam") in said(eve)
     assert missing.format("Pam") in said(pam), "who has a role everywhere is not for Pam to know"
     for who, givers in ((eve, ["Ann", "Pam"]), (pam, ["Pam"])):

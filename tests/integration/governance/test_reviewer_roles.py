@@ -149,5 +149,5 @@ def test_whom_a_missing_role_does_not_help_is_said_where_the_policy_leaves_them_
     draft = draft_policy(world.environment("production"), source=source, actor=world.vera)
     publish_policy(draft, actor=SYSTEM)  # as roles stood once
     release = world.request("production")
-    gives = "an access administrator gives this role to somebody else"
+    gives = "an access administrator gives this role to somebody"
     assert release_view(release.pk, world.ada).too_few_people.endswith(f"{gives}{but}")

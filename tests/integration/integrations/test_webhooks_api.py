@@ -461,7 +461,10 @@ def test_a_test_and_sending_again_over_rest(hooks: Hooks, both: User, receiver: 
     hooks.go()
     tested = api(both).get(f"{path}/deliveries/{asked.json()['id']}").json()
     assert (tested["state"], tested["last_attempts"][0]["number"]) == ("delivered", 1)
-    assert api(both).post(f"{path}/deliveries/{tested['id']}/redeliver").status_code == 409
+    once = api(both).post(f"{path}/deliveries/{tested['id']}/redeliver")
+    assert (once.status_code, once.json()["code"]) == (409, "tried_once")
+    assert once.json()["title"] == "A test is tried once"
+    assert once.json()["detail"] == "This delivery was a test, which is tried once: send another"
     items = api(both).get(f"{path}/deliveries").json()["items"]
     one = next(item for item in items if item["event"] is not None)
     again = api(both).post(f"{path}/deliveries/{one['id']}/redeliver")

@@ -72,6 +72,36 @@ def test_how_few_could(fewest: int | None, locked: bool, few: int | None, could:
     assert (DutyRow(duty).few, DutyRow(duty).could) == (few, could)
 
 
+@pytest.mark.parametrize(
+    ("fewest", "roles", "could"),
+    [
+        (
+            None,
+            ("approver",),
+            "Nobody can decide as approver: an access administrator gives this role to somebody "
+            "who counts for it.",
+        ),
+        (
+            None,
+            ("approver", "reviewer"),
+            "Nobody can decide as approver or reviewer: an access administrator gives these roles "
+            "to people who count for them.",
+        ),
+        (
+            2,
+            ("approver",),
+            "could do it, but only by publishing another policy first, as nobody can decide as "
+            "approver (an access administrator can give this role to somebody):",
+        ),
+    ],
+)
+def test_nobody_is_not_called_too_few(
+    fewest: int | None, roles: tuple[str, ...], could: str
+) -> None:
+    duty = Duty(PLACE, 1, 2, found(fewest), [], None, [], locked_out=True, lacking=roles)
+    assert DutyRow(replace(duty, nobody_decides=True)).could == could
+
+
 def test_who_gives_a_missing_role_is_named_as_far_as_the_reader_may_know() -> None:
     duty = Duty(PLACE, 1, 2, None, [], None, [], locked_out=True, lacking=("approver", "reviewer"))
     duty = replace(duty, givers=("Pam",), givers_everywhere=("Ann", "Pam"))
