@@ -4,11 +4,11 @@ from apps.assurance.actions.recalling import targets_of
 from apps.assurance.errors import AlreadyLifted, OwnDecisions, OwnRecall
 from apps.assurance.events import RECALL_LIFTED
 from apps.assurance.models import Recall, RecallState
-from apps.assurance.queries.lifters import LIFT, ask_a_lifter
+from apps.assurance.queries.lifters import LIFT, ask_a_lifter, parties_of
 from apps.assurance.queries.visible_recalls import whose_decisions
 from apps.audit.actions import record, seal
 from apps.identity.actions.checks import by_person
-from apps.identity.queries import authorize
+from apps.identity.queries import authorize, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
 from apps.serving.desired import publish, together
 from placet.kernel import keystore
@@ -63,7 +63,8 @@ def _check(recall: Recall, actor: Actor) -> None:
         authorize(actor, LIFT, recall, view="recall.view")
     except NeedsPermission:
         _refuse_party(recall, actor)  # no role would help them
-        raise
+        parties = parties_of(recall)
+        raise NeedsPermission(actor, LIFT, scope=scope_of(recall), without=parties) from None
     by_person(actor)
     _refuse_party(recall, actor)
 
