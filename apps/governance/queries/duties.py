@@ -97,22 +97,24 @@ class BreakGlassDuty:
         return self.fewest is None and (looked_for or self.locked_out)
 
 
-def duties_of(environments: Iterable[Environment]) -> list[Duty]:
-    """Search every one of ``environments`` (see :func:`look` for the queries; none for none)."""
+def duties_of(environments: Iterable[Environment], *, addresses: bool = True) -> list[Duty]:
+    """Search every one of ``environments`` (see :func:`look` for the queries, none for none, and
+    for ``addresses``)."""
     rows = list(environments)
     if not rows:
         return []
-    seen = look()
+    seen = look(addresses=addresses)
     views = (seen, seen.as_counted(), seen.as_ready())  # once, for all
     return [_duty(environment, *views) for environment in rows]
 
 
 def told_duties(environments: Iterable[Environment], actor: Actor) -> list[Duty]:
     """Return :func:`duties_of` environments as ``actor``, who sees who has access there, may know
-    them: who gives roles everywhere is named to who sees that alone."""
-    found = duties_of(environments)
+    them: who gives roles everywhere is named to who sees that alone, as are the addresses of
+    people without a name, who may be of other projects."""
     if sees_in(None, "access.view", actor):
-        return found
+        return duties_of(environments)
+    found = duties_of(environments, addresses=False)
     return [replace(duty, givers_everywhere=()) for duty in found]
 
 

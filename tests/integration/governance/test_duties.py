@@ -21,7 +21,7 @@ from apps.governance.queries.organisation import OrganisationView
 from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials, log_person
 from apps.identity.events import PERSON_UPDATED
-from apps.identity.models import RoleBinding, TeamMember, User
+from apps.identity.models import NAMELESS, RoleBinding, TeamMember, User
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
@@ -502,6 +502,18 @@ def test_auditors_and_access_admins_read_it_and_others_read_nothing(world: World
     page = factories.browser(world.people["Vera"]).get("/duties/").content.decode()
     assert "Not visible to you" in page and "No environments" not in page
     assert "Auditors and access admins of a project see here" in page and "Ada risk" not in page
+
+
+def test_the_address_of_who_has_no_name_is_for_who_sees_access_everywhere(world: World) -> None:
+    ada = factories.grant(world.people["Ada"], {"operator": world.project})
+    User.objects.filter(pk=ada.pk).update(name="")
+    for where, called in ((None, ada.email), (world.project, NAMELESS)):
+        reader = factories.person(f"reader{bool(where)}", roles={"auditor": where})
+        items = factories.api(reader).get("/duties").json()["items"]
+        [row] = [r for r in items if (r["project"], r["environment"]) == ("risk", "production")]
+        assert row["path"][0].startswith(f"{called} drafts a policy for production")
+        page = factories.browser(reader).get("/duties/").content.decode()
+        assert (ada.email in page) == (where is None)
 
 
 def test_who_sees_access_is_told_where_there_is_no_environment() -> None:
