@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from apps.governance import duties
 from apps.governance.duties import EnvironmentAccess, ShortestPath
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.organisation import OrganisationView, look
-from apps.identity.queries import sees_in, visible
+from apps.governance.queries.organisation import OrganisationView, is_told_addresses, look
+from apps.identity.queries import visible
 from placet.kernel.actor import Actor
 
 
@@ -112,7 +112,7 @@ def told_duties(environments: Iterable[Environment], actor: Actor) -> list[Duty]
     """Return :func:`duties_of` environments as ``actor``, who sees who has access there, may know
     them: who gives roles everywhere is named to who sees that alone, as are the addresses of
     people without a name, who may be of other projects."""
-    if sees_in(None, "access.view", actor):
+    if is_told_addresses(actor):
         return duties_of(environments)
     found = duties_of(environments, addresses=False)
     return [replace(duty, givers_everywhere=()) for duty in found]

@@ -30,6 +30,7 @@ from apps.governance.models import (
 )
 from apps.governance.rules import BreakGlassState, PolicyState
 from apps.identity.models import NAMELESS, RoleBinding, TeamMember, User
+from apps.identity.queries import sees_in
 from apps.identity.rules import ROLES
 from apps.identity.trust.positions import all_positions
 from apps.identity.trust.second_factor import (
@@ -41,6 +42,7 @@ from apps.identity.trust.second_factor import (
 from apps.registry.models import ModelVersion
 from apps.serving.hooks import keeper
 from placet.kernel import keystore
+from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import CONFIRMER, OPENER
 from placet_verify.statements import APPROVE
 
@@ -207,6 +209,12 @@ def look(*, past: bool = True, addresses: bool = True) -> OrganisationView:
     pinned = frozenset(keystore.ring().passkeys)
     names = _names(mailboxes, [row[:3] for row in rows], addresses=addresses)
     return OrganisationView(organisation, names, policies, pinned, withheld, absent, recalled)
+
+
+def is_told_addresses(actor: Actor) -> bool:
+    """Tell whether ``actor`` may read the addresses of people of any project: who sees who has
+    access in all of them."""
+    return sees_in(None, "access.view", actor)
 
 
 def _names(

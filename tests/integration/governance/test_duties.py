@@ -1,5 +1,6 @@
 """Who could get a release approved: asked before every change by which somebody may do more."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -514,6 +515,23 @@ def test_the_address_of_who_has_no_name_is_for_who_sees_access_everywhere(world:
         assert row["path"][0].startswith(f"{called} drafts a policy for production")
         page = factories.browser(reader).get("/duties/").content.decode()
         assert (ada.email in page) == (where is None)
+        answer = factories.api(reader).get("/exports/duties?format=json&project=risk")
+        [row] = [r for r in json.loads(answer.getvalue()) if r["environment"] == "production"]
+        assert row["path"].startswith(f"{called} drafts a policy for production")
+
+
+def test_who_gives_roles_in_a_project_is_refused_without_addresses(world: World) -> None:
+    approvers = User.objects.filter(pk__in=[world.vera.id, world.vito.id])
+    approvers.update(name="")
+    for where, is_told in ((None, True), (world.project, False)):
+        giver = factories.actor_of(factories.person(f"giver{is_told}", {"admin": where}))
+        with pytest.raises(BypassOpened) as refused:
+            actions.grant_role(
+                role="operator", person=world.people["Ada"], project=world.project, actor=giver
+            )
+        said = refused.value.detail
+        assert any(one.email in said for one in approvers) == is_told
+        assert (NAMELESS in said) != is_told
 
 
 def test_who_sees_access_is_told_where_there_is_no_environment() -> None:
