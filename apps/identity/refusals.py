@@ -19,8 +19,14 @@ MAKE_ONE = "make one on the server by manage.py create_admin --email ADDRESS"
 NAMED = 3  # places of a role that is held too narrowly
 
 
-def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> str:
-    """Return the sentence for ``actor``, who has none of ``permissions`` at ``scope``.
+def say_what_is_lacking(
+    actor: Actor,
+    permissions: Sequence[str],
+    scope: Scope | None,
+    without: Collection[str] = (),
+) -> str:
+    """Return the sentence for ``actor``, who has none of ``permissions`` at ``scope``. It names who
+    has them, but for the people ``without``.
 
     To a program it says whether its token was made too narrow, or its holder may not do it either:
     two different people can mend that.
@@ -30,7 +36,7 @@ def say_what_is_lacking(actor: Actor, permissions: Sequence[str], scope: Scope |
     token = ApiToken.objects.filter(pk=actor.token).first() if actor.token else None
     who = actor.label if actor.kind == "service" else "you"
     given = _role_is_given(permissions, who, _narrower(actor, permissions, scope), scope)
-    given += f": {_giver(actor, scope, who)}{_who_holds(actor, permissions, scope)}"
+    given += f": {_giver(actor, scope, who)}{_who_holds(actor, permissions, scope, without)}"
     if token is None:
         return f"{_needs(permissions)}{given}"
     held = [p for p in permissions if _holds(actor, p, scope)]
@@ -112,8 +118,10 @@ def _role_is_given(
     return f" ({word} {' or '.join(roles)}{where})"
 
 
-def _who_holds(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> str:
-    told = named_holders(actor, permissions, scope, without={actor.accountable})
+def _who_holds(
+    actor: Actor, permissions: Sequence[str], scope: Scope | None, without: Collection[str]
+) -> str:
+    told = named_holders(actor, permissions, scope, without={actor.accountable, *without})
     return f"; {told}" if told else ""
 
 

@@ -18,6 +18,8 @@ FEWEST = 20
 # Requests that no split decided on: nothing of them is compared with what was drawn.
 APART = COHORTS
 
+RECALL_WITHDRAWN = "That recall was withdrawn"  # behind what an alert says of a recall
+
 
 @dataclass(frozen=True, slots=True)
 class WindowCounts:

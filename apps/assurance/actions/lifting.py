@@ -4,15 +4,17 @@ from apps.assurance.actions.recalling import targets_of
 from apps.assurance.errors import AlreadyLifted, OwnDecisions, OwnRecall
 from apps.assurance.events import RECALL_LIFTED
 from apps.assurance.models import Recall, RecallState
-from apps.assurance.queries.lifters import LIFT, ask_a_lifter
+from apps.assurance.queries.alerts import alerts_of
+from apps.assurance.queries.lifters import LIFT, ask_a_lifter, parties_of
 from apps.assurance.queries.visible_recalls import whose_decisions
 from apps.audit.actions import record, seal
 from apps.identity.actions.checks import by_person
-from apps.identity.queries import authorize
+from apps.identity.queries import authorize, scope_of
 from apps.identity.sign_in.freshness import demand_fresh
+from apps.monitoring.actions import note_withdrawn
 from apps.serving.desired import publish, together
 from placet.kernel import keystore
-from placet.kernel.actor import Actor
+from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NeedsPermission
 from placet.kernel.states import move
@@ -55,6 +57,8 @@ def lift(recall: Recall, *, reason: str, actor: Actor) -> Recall:
             for target in targets_of(row):
                 publish(target)
         log.add(RECALL_LIFTED, row, data={"kind": row.kind})
+        for alert in alerts_of(row).order_by("pk"):
+            note_withdrawn(alert, at=statement.at, actor=SYSTEM)
         return row
 
 
@@ -63,7 +67,8 @@ def _check(recall: Recall, actor: Actor) -> None:
         authorize(actor, LIFT, recall, view="recall.view")
     except NeedsPermission:
         _refuse_party(recall, actor)  # no role would help them
-        raise
+        parties = parties_of(recall)
+        raise NeedsPermission(actor, LIFT, scope=scope_of(recall), without=parties) from None
     by_person(actor)
     _refuse_party(recall, actor)
 

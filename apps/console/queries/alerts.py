@@ -20,6 +20,7 @@ from apps.discussions.queries import open_threads
 from apps.identity.queries import name_in
 from apps.monitoring.models import Alert, AlertKind, AlertState
 from apps.monitoring.queries import unresolved_alerts, visible_alerts, watched
+from apps.monitoring.rules import RECALL_WITHDRAWN
 from placet.kernel.actor import Actor, Scope
 
 SHOWN = 100
@@ -46,8 +47,9 @@ class AlertRow:
     def summary(self) -> str:
         """What is wrong."""
         summary = RECALL_ID.sub("", self.alert.summary).replace(FALLS, "fell under a recall")
-        if self.recall and self.alert.recall.get("state") == RecallState.LIFTED:
-            return f"{summary}. The recall was withdrawn since then"
+        said = RECALL_WITHDRAWN in summary  # not in alerts of recalls withdrawn by older versions
+        if not said and self.recall and self.alert.recall.get("state") == RecallState.LIFTED:
+            return f"{summary}. {RECALL_WITHDRAWN} since then"
         return summary
 
     @property

@@ -284,7 +284,7 @@ def _refuse(release: Release, actor: Actor, permission: str) -> None:
             f"The emergency release of release {overdue.release.number} was due for review by"
             f" {overdue.review_due_at:%d %B %H:%M} UTC: close that review first"
         )
-    refuse_held(release)
+    refuse_held(release, actor)
     results = foreseen(release)
     if not gates.passed(results):
         raise GatesFailed(

@@ -12,7 +12,7 @@ from apps.governance.duties import EnvironmentAccess, ShortestPath
 from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.gates import approvals
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.organisation import OrganisationView, look
+from apps.governance.queries.organisation import OrganisationView, is_told_addresses, look
 from apps.governance.seats import SOMEBODY, takers
 from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
@@ -36,7 +36,7 @@ def watch_duties(actor: Actor) -> Iterator[None]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     before = look()
     yield
-    _refuse_opened(before, look(), actor)
+    _refuse_opened(before, look(addresses=is_told_addresses(actor)), actor)
 
 
 def refuse_locked_out(policy: PolicyRevision, actor: Actor) -> None:

@@ -28,16 +28,16 @@ def standing_decisions(release: Release) -> QuerySet[Decision]:
     return rows.select_related("release__environment").filter(release=release, voided_reason="")
 
 
-def refuse_held(release: Release) -> None:
+def refuse_held(release: Release, actor: Actor) -> None:
     """Raise :class:`ChangesRequested` while a request for changes to ``release`` stands: no node
-    would take its permit, an emergency's either."""
+    would take its permit, an emergency's either. ``actor`` is told who lifts it."""
     made = Decision.objects.filter(release=release, voided_reason="").order_by("pk")
     standing: list[Any] = list(with_lifting(made).only("person", "verdict"))
     if not any(row.verdict == REQUEST_CHANGES for row in standing):
         return
     people, known = deciding_on(release)
     names = people_names(row.person for row in standing)
-    lifting = lifting_of(release, standing, people, release.gates, known, names)
+    lifting = lifting_of(release, standing, people, release.gates, known, names, actor)
     stands = f"Nothing starts this release until {lifting.until}"
     raise ChangesRequested(lifting.for_good or stands)
 

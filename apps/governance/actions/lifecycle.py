@@ -80,7 +80,7 @@ def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor
         ).first()
         if busy is not None:
             raise WrongState(f"Release {busy.number} is going out behind this endpoint")
-        refuse_held(row)
+        refuse_held(row, actor)
         _refuse_failed(store_gates(row))
         newest = current_policy(row.environment)
         _check_permit(row, ring, newest.number if newest else row.policy.number, now)

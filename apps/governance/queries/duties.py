@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from apps.governance import duties
 from apps.governance.duties import EnvironmentAccess, ShortestPath
 from apps.governance.models import Environment, PolicyRevision
-from apps.governance.queries.organisation import OrganisationView, look
-from apps.identity.queries import sees_in, visible
+from apps.governance.queries.organisation import OrganisationView, is_told_addresses, look
+from apps.identity.queries import visible
 from placet.kernel.actor import Actor
 
 
@@ -99,22 +99,24 @@ class BreakGlassDuty:
         return self.fewest is None and (looked_for or self.locked_out)
 
 
-def duties_of(environments: Iterable[Environment]) -> list[Duty]:
-    """Search every one of ``environments`` (see :func:`look` for the queries; none for none)."""
+def duties_of(environments: Iterable[Environment], *, addresses: bool = True) -> list[Duty]:
+    """Search every one of ``environments`` (see :func:`look` for the queries, none for none, and
+    for ``addresses``)."""
     rows = list(environments)
     if not rows:
         return []
-    seen = look()
+    seen = look(addresses=addresses)
     views = (seen, seen.as_counted(), seen.as_ready())  # once, for all
     return [_duty(environment, *views) for environment in rows]
 
 
 def told_duties(environments: Iterable[Environment], actor: Actor) -> list[Duty]:
     """Return :func:`duties_of` environments as ``actor``, who sees who has access there, may know
-    them: who gives roles everywhere is named to who sees that alone."""
-    found = duties_of(environments)
-    if sees_in(None, "access.view", actor):
-        return found
+    them: who gives roles everywhere is named to who sees that alone, as are the addresses of
+    people without a name, who may be of other projects."""
+    if is_told_addresses(actor):
+        return duties_of(environments)
+    found = duties_of(environments, addresses=False)
     return [replace(duty, givers_everywhere=()) for duty in found]
 
 

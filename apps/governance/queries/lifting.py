@@ -11,15 +11,23 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Val
 from apps.governance.models import UNFINISHED_STATES, Decision, Release
 from apps.governance.queries.people import NamedPerson
 from apps.governance.queries.standing import Standings
-from apps.governance.queries.still_deciding import deciding_now, given_there, roles_there
+from apps.governance.queries.still_deciding import (
+    deciding_now,
+    given_there,
+    roles_there,
+    still_deciding,
+)
 from apps.governance.rules import ReleaseState
 from apps.identity.models import User
-from apps.identity.queries import name_in
+from apps.identity.queries import name_in, scope_of
 from apps.identity.rules.permissions import roles_with
+from apps.identity.trust.second_factor import SECOND_FACTOR, may_learn_what_lacks
+from placet.kernel.actor import Actor
 from placet.kernel.words import a_few
 from placet_verify.statements import REQUEST_CHANGES
 
-# what who asked for changes can still do about it: the last nothing, unless they get a role again
+# what who asked for changes can still do about it: the third once they have a second factor, the
+# last nothing, unless they get a role again
 DECIDES, WITHDRAWS, NOT_YET, NO_ROLE = "decides", "withdraws", "not_yet", "no_role"
 GONE = ("", NO_ROLE)  # who lifts it no more: the first was deactivated
 
@@ -57,7 +65,7 @@ class Lifting:
         again, back, later = map(self._who, (DECIDES, WITHDRAWS, NOT_YET))
         said = [_of(again, " decides again or withdraws that", " decide again or withdraw that")]
         said.append(_of(back, " withdraws that", " withdraw that"))
-        not_yet = "who cannot decide yet"
+        not_yet = f"who needs {SECOND_FACTOR} first"
         said.append(_of(later, f", {not_yet}, lifts that", f", {not_yet}, lift that"))
         return ", and ".join(filter(None, said))
 
@@ -116,15 +124,30 @@ def lifts(*, without: str = "") -> Case:
     )
 
 
+def _once_with_factor() -> Case:
+    """Return the expression for what :func:`lifts` says once they have a second factor: to who may
+    not know that they lack one, this is told."""
+    sees = Q(role__in=roles_with("release.view"))
+    active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
+    return Case(
+        When(~Q(verdict=REQUEST_CHANGES) | ~active, then=Value("")),
+        When(still_deciding(), then=Value(DECIDES)),
+        When(Exists(roles_there().filter(sees)), then=Value(WITHDRAWS)),
+        default=Value(NO_ROLE),
+    )
+
+
 def with_lifting(decisions: QuerySet[Decision]) -> QuerySet[Decision, Any]:
     """Have each request for changes bring what its person can still do about it (:func:`lifts`),
-    and the name of who requested the release, where they can withdraw that (``withdrawer``)."""
+    and could with a second factor (``lifts_once_with_factor``), and the name of who requested the
+    release, where they can withdraw that (``withdrawer``)."""
     requester = "release__requester"
     there = Exists(User.objects.filter(pk=OuterRef(requester), is_active=True))
     takes = given_there(requester).filter(role__in=roles_with("release.withdraw"))
     withdraws = When(Q(there, Exists(takes), verdict=REQUEST_CHANGES), then=name_in(requester))
     return decisions.annotate(
         lifts=lifts(),
+        lifts_once_with_factor=_once_with_factor(),
         withdrawer=Case(withdraws, default=Value(""), output_field=CharField()),
     )
 
@@ -136,20 +159,27 @@ def lifting_of(
     results: Sequence[Mapping[str, Any]],
     known: Standings,
     names: Mapping[str, str],
+    actor: Actor,
 ) -> Lifting:
     """Return who can lift the requests for changes among the ``standing`` decisions on a release,
     which were read :func:`with_lifting`, or end it: of ``people``, who hold a role that decides on
-    it, who can reject it. ``results`` are those of its gates. Nothing holds one that is over."""
+    it, who can reject it. ``results`` are those of its gates. ``actor`` reads it, who may not know
+    who lacks a second factor. Nothing holds one that is over."""
     asking = [one for one in standing if one.verdict == REQUEST_CHANGES]
     if not asking or release.state not in UNFINISHED_STATES:
         return Lifting()
-    asked = [(names.get(one.person, one.person), one.lifts) for one in asking]
+    asked = [(names.get(one.person, one.person), _told(one, release, actor)) for one in asking]
     decided = {one.person for one in standing}
     left = [person for person in people if person.id not in decided]
     rejecters = _able_to_reject(release, left, results, known)
     again = release.state == ReleaseState.REQUESTED and any(can == DECIDES for _, can in asked)
     rejectable = bool(rejecters) or again
     return Lifting(asked, rejecters, asking[0].withdrawer, release.not_after, rejectable)
+
+
+def _told(decision: Any, release: Release, actor: Actor) -> str:
+    knows = may_learn_what_lacks(decision.person, actor, scope_of(release))
+    return str(decision.lifts if knows else decision.lifts_once_with_factor)
 
 
 def _able_to_reject(

@@ -29,7 +29,8 @@ from apps.governance.models import (
     Release,
 )
 from apps.governance.rules import BreakGlassState, PolicyState
-from apps.identity.models import RoleBinding, TeamMember, User
+from apps.identity.models import NAMELESS, RoleBinding, TeamMember, User
+from apps.identity.queries import sees_in
 from apps.identity.rules import ROLES
 from apps.identity.trust.positions import all_positions
 from apps.identity.trust.second_factor import (
@@ -41,6 +42,7 @@ from apps.identity.trust.second_factor import (
 from apps.registry.models import ModelVersion
 from apps.serving.hooks import keeper
 from placet.kernel import keystore
+from placet.kernel.actor import Actor
 from placet_verify.permit.break_glass import CONFIRMER, OPENER
 from placet_verify.statements import APPROVE
 
@@ -168,9 +170,10 @@ class OrganisationView:
         return ways[0] if ways and all(ways) else ""
 
 
-def look(*, past: bool = True) -> OrganisationView:
+def look(*, past: bool = True, addresses: bool = True) -> OrganisationView:
     """Read everybody and every policy in force (six queries, however many there are), and what
-    people did for releases before, unless ``past`` says not to (one less)."""
+    people did for releases before, unless ``past`` says not to (one less). Who has no name is
+    called by their address, unless ``addresses`` says that it is read by who may not see those."""
     users = User.objects.order_by("pk").annotate(
         signs=has_passkey("pk"),
         demanding=without_factor("pk"),
@@ -204,17 +207,27 @@ def look(*, past: bool = True) -> OrganisationView:
         people, bindings, _teams(), services, tuple(_past() if past else ())
     )
     pinned = frozenset(keystore.ring().passkeys)
-    names = _names(mailboxes, [row[:3] for row in rows])
+    names = _names(mailboxes, [row[:3] for row in rows], addresses=addresses)
     return OrganisationView(organisation, names, policies, pinned, withheld, absent, recalled)
 
 
-def _names(mailboxes: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> dict[str, str]:
-    """Return what people are called by their ids: with the address where they share a mailbox."""
-    shared = Counter(mailboxes)
-    return {
-        pk: f"{name or email} ({email})" if shared[mailbox] > 1 else name or email
-        for mailbox, (pk, name, email) in zip(mailboxes, rows, strict=True)
-    }
+def is_told_addresses(actor: Actor) -> bool:
+    """Tell whether ``actor`` may read the addresses of people of any project: who sees who has
+    access in all of them."""
+    return sees_in(None, "access.view", actor)
+
+
+def _names(
+    mailboxes: Sequence[str], rows: Sequence[tuple[str, str, str]], *, addresses: bool
+) -> dict[str, str]:
+    """Return what people are called by their ids: with the address where they share a mailbox, as
+    nothing else tells such accounts apart; but who has no name only with ``addresses``."""
+    shared, names = Counter(mailboxes), dict[str, str]()
+    for mailbox, (pk, name, email) in zip(mailboxes, rows, strict=True):
+        called = name or (email if addresses else NAMELESS)
+        tells = shared[mailbox] > 1 and (name or addresses)
+        names[pk] = f"{called} ({email})" if tells else called
+    return names
 
 
 def _bindings() -> tuple[tuple[Binding, ...], dict[str, str]]:

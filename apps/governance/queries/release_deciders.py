@@ -57,7 +57,7 @@ def around_decision(
         "who_opens": tuple(by_gate),
         "may_still_decide": tuple(may_still_decide(left, by_gate, results)),
         "may_decide_again": tuple(may_decide_again(left, by_gate, results)),
-        "lifting": lifting_of(row, standing, people.deciders, results, known, people.names),
+        "lifting": lifting_of(row, standing, people.deciders, results, known, people.names, actor),
         "reviewers": tuple(reviewers_of(row, row.reviewing, decisions, people.deciders, known)),
         "may_be_asked": tuple(may_be_asked(row, people.deciders, decided=decided, known=known)),
         "cannot_count": tuple(barred(row, left, missing=missing, known=known)),

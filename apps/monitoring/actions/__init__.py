@@ -4,6 +4,7 @@ from apps.monitoring.actions.alerts import (
     acknowledge,
     close_settled,
     note_answer,
+    note_withdrawn,
     open_alert,
     resolve,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "ingest",
     "mail_alert",
     "note_answer",
+    "note_withdrawn",
     "open_alert",
     "receive_lines",
     "remove_objective",

@@ -7,6 +7,7 @@ commit, never from here.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
@@ -21,6 +22,7 @@ from apps.monitoring.events import (
     ALERT_RESOLVED,
 )
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind, AlertState
+from apps.monitoring.rules import RECALL_WITHDRAWN
 from apps.serving.models import Endpoint
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
@@ -139,6 +141,16 @@ def note_answer(alert: Alert, *, answer: str, rollout: str = "", actor: Actor) -
         if row.state in UNRESOLVED:
             tell(row, AlertState.OPEN)
     return True
+
+
+def note_withdrawn(alert: Alert, *, at: datetime, actor: Actor) -> None:
+    """Have ``alert`` say that the recall which raised it was withdrawn then."""
+    with record(actor) as log:
+        row = _lock(alert, actor)
+        row.summary = f"{row.summary}. {RECALL_WITHDRAWN} on {at:%Y-%m-%d %H:%M} UTC"
+        row.generation += 1
+        row.save(update_fields=["summary", "generation"])
+        log.add(ALERT_ANSWERED, row)
 
 
 def _lock(alert: Alert, actor: Actor) -> Alert:

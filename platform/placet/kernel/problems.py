@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details: one exception, one body, for every status."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from placet.kernel.actor import INSTANCE, Actor, Scope
@@ -84,19 +84,27 @@ class Forbidden(Problem):
     status, code, title = 403, "forbidden", "You don't have access"
 
 
-# Says in words what an actor lacks at a place (``None``: anywhere), and what to do about it.
-Wording = Callable[[Actor, Sequence[str], Scope | None], str]
+# Says in words what an actor lacks at a place (``None``: anywhere), and what to do about it; the
+# last are the ids of people who could not do it either, whatever role they have.
+Wording = Callable[[Actor, Sequence[str], Scope | None, Collection[str]], str]
 wording: Slot[Wording] = Slot("what permissions are called")
 
 
 class NeedsPermission(Forbidden):
     """The actor lacks a permission at ``scope``; one of several would do.
 
-    ``scope`` is ``None`` where it may be held at whatever place.
+    ``scope`` is ``None`` where it may be held at whatever place. ``without`` are the ids of people
+    whom their role does not help here: they are not named as who could do it.
     """
 
-    def __init__(self, actor: Actor, *permissions: str, scope: Scope | None = INSTANCE) -> None:
-        super().__init__(wording()(actor, permissions, scope))
+    def __init__(
+        self,
+        actor: Actor,
+        *permissions: str,
+        scope: Scope | None = INSTANCE,
+        without: Collection[str] = (),
+    ) -> None:
+        super().__init__(wording()(actor, permissions, scope, without))
 
 
 class NotFound(Problem):

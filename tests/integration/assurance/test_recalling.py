@@ -21,7 +21,7 @@ from apps.serving.errors import NothingLive, Recalled
 from apps.serving.models import Endpoint, Revision
 from placet.kernel import keystore
 from placet.kernel.actor import SYSTEM
-from placet.kernel.problems import Forbidden, InvalidInput, NotFound
+from placet.kernel.problems import Forbidden, InvalidInput, NeedsPermission, NotFound
 from tests.support import factories
 from tests.support.replay import assert_log_rebuilds_every_row
 from tests.support.story import Story
@@ -357,6 +357,14 @@ def test_who_recalled_it_is_told_who_else_withdraws_it_with_the_role_and_without
         assert "Otto" not in refused.value.detail
     page = factories.browser(world.people["Otto"]).get(f"/recalls/{found.pk}/").content.decode()
     assert "but not the person who recalled it; Vera" in page
+
+
+def test_who_lacks_the_role_is_told_none_of_the_parties_of_the_recall(world: World) -> None:
+    taken_by_vera = taken(world, world.bento(world.version()), actor=world.vera)
+    with pytest.raises(NeedsPermission) as refused:
+        lift(taken_by_vera, reason="never mind", actor=world.otto)
+    assert "Vito" in refused.value.detail
+    assert "Vera" not in refused.value.detail, "she made it, and withdraws it in no case"
 
 
 def test_nobody_gives_their_own_decisions_back(world: World) -> None:

@@ -553,18 +553,51 @@ def test_an_endpoint_that_a_recall_stopped_is_an_alert_until_it_serves_again(
     assert story.state(alert) == "resolved"
 
 
-def test_the_alert_of_a_recall_says_that_it_was_withdrawn_to_who_may_see_the_recall(
+def test_the_alert_of_a_recall_says_that_it_was_withdrawn_wherever_it_is_read(
     story: Story, first_release: Release
 ) -> None:
     what = {"kind": "bento", "what": first_release.bento_id}
     found = recall(**what, reason="leaky", project=story.world.project, actor=story.otto)
     said = f"{first_release.version}, which was live, fell under a recall (bento)"
-    withdrawn = "The recall was withdrawn since then"
+    withdrawn = "That recall was withdrawn"
     assert said in page(story, "/alerts/") and withdrawn not in page(story, "/alerts/")
-    lift(found, reason="It was another", actor=story.vera)
+    at = lift(found, reason="It was another", actor=story.vera).lifted_at
+    [one] = factories.api(story.world.people["Ada"]).get("/alerts").json()["items"]
+    assert one["summary"].startswith(said)
+    assert one["summary"].endswith(f"503. {withdrawn} on {at:%Y-%m-%d %H:%M} UTC")
+    answer = factories.api(story.world.people["Ada"]).get(f"/endpoints/{first_release.endpoint_id}")
+    assert one["summary"] in answer.content.decode()
+    for path in ("/", "/alerts/"):
+        assert page(story, path).count(withdrawn) == 1
+        assert f"clients get 503. {withdrawn} on (date) (time) UTC" in page(story, path)
     Alert.objects.update(summary=f"{first_release.version} falls under a recall (bento): 503")
     for path in ("/", "/alerts/"):
-        assert withdrawn in page(story, path) and "falls under" not in page(story, path)
+        assert f"{withdrawn} since then" in page(story, path), "one from before it was written down"
+        assert "falls under" not in page(story, path)
+
+
+def test_a_recall_that_is_withdrawn_is_told_by_the_alert_that_it_raised_alone(
+    story: Story, first_release: Release
+) -> None:
+    lifting = {"reason": "It was another", "actor": story.world.vito}
+    first = recalled(story, first_release)
+    start_endpoint(first_release.endpoint, actor=story.otto)
+    live = story.live()
+    watch_endpoints()
+    second = recalled(story, live)
+    older, newer = Alert.objects.filter(kind=AlertKind.RECALL_STOPPED).order_by("pk")
+
+    def told() -> tuple[int, int]:
+        both = [Alert.objects.get(pk=one.pk).summary for one in (older, newer)]
+        return (both[0].count("withdrawn"), both[1].count("withdrawn"))
+
+    assert told() == (0, 0)
+    lift(second, **lifting)
+    assert told() == (0, 1)
+    lift(first, **lifting)
+    assert told() == (1, 1)
+    lift(recalled(story, first_release), **lifting)
+    assert told() == (1, 1), "made again, it stopped nothing"
 
 
 def test_an_endpoint_that_falls_back_at_a_recall_or_was_stopped_before_is_no_such_alert(

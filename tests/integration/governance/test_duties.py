@@ -1,5 +1,6 @@
 """Who could get a release approved: asked before every change by which somebody may do more."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -21,7 +22,7 @@ from apps.governance.queries.organisation import OrganisationView
 from apps.identity import actions
 from apps.identity.actions.credentials import change_credentials, log_person
 from apps.identity.events import PERSON_UPDATED
-from apps.identity.models import RoleBinding, TeamMember, User
+from apps.identity.models import NAMELESS, RoleBinding, TeamMember, User
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import Forbidden, NotFound
@@ -525,6 +526,35 @@ def test_auditors_and_access_admins_read_it_and_others_read_nothing(world: World
     page = factories.browser(world.people["Vera"]).get("/duties/").content.decode()
     assert "Not visible to you" in page and "No environments" not in page
     assert "Auditors and access admins of a project see here" in page and "Ada risk" not in page
+
+
+def test_the_address_of_who_has_no_name_is_for_who_sees_access_everywhere(world: World) -> None:
+    ada = factories.grant(world.people["Ada"], {"operator": world.project})
+    User.objects.filter(pk=ada.pk).update(name="")
+    for where, called in ((None, ada.email), (world.project, NAMELESS)):
+        reader = factories.person(f"reader{bool(where)}", roles={"auditor": where})
+        items = factories.api(reader).get("/duties").json()["items"]
+        [row] = [r for r in items if (r["project"], r["environment"]) == ("risk", "production")]
+        assert row["path"][0].startswith(f"{called} drafts a policy for production")
+        page = factories.browser(reader).get("/duties/").content.decode()
+        assert (ada.email in page) == (where is None)
+        answer = factories.api(reader).get("/exports/duties?format=json&project=risk")
+        [row] = [r for r in json.loads(answer.getvalue()) if r["environment"] == "production"]
+        assert row["path"].startswith(f"{called} drafts a policy for production")
+
+
+def test_who_gives_roles_in_a_project_is_refused_without_addresses(world: World) -> None:
+    approvers = User.objects.filter(pk__in=[world.vera.id, world.vito.id])
+    approvers.update(name="")
+    for where, is_told in ((None, True), (world.project, False)):
+        giver = factories.actor_of(factories.person(f"giver{is_told}", {"admin": where}))
+        with pytest.raises(BypassOpened) as refused:
+            actions.grant_role(
+                role="operator", person=world.people["Ada"], project=world.project, actor=giver
+            )
+        said = refused.value.detail
+        assert any(one.email in said for one in approvers) == is_told
+        assert (NAMELESS in said) != is_told
 
 
 def test_who_sees_access_is_told_where_there_is_no_environment() -> None:

@@ -4,11 +4,12 @@ import pytest
 
 from apps.assurance.actions import recall
 from apps.governance import actions, errors
+from apps.governance.actions.held import refuse_held
 from apps.governance.models import Decision, Release
 from apps.governance.queries import release_view
 from apps.identity.actions import deactivate_person, demand_second_factor, revoke_role
 from apps.identity.models import RoleBinding, User
-from placet.kernel.actor import SYSTEM
+from placet.kernel.actor import SYSTEM, Actor
 from tests.support import factories
 from tests.support.world import World
 
@@ -36,7 +37,13 @@ def held(release: Release, world: World) -> str:
     return release_view(release.pk, world.ada).lifting.says
 
 
-def test_whose_role_waits_for_a_second_factor_is_not_said_to_decide_again(world: World) -> None:
+def starting(release: Release, actor: Actor) -> str:
+    with pytest.raises(errors.ChangesRequested) as refused:
+        refuse_held(release, actor)
+    return refused.value.detail.removeprefix("Nothing starts this release ")
+
+
+def test_that_a_role_waits_for_a_second_factor_is_said_to_who_may_know_it(world: World) -> None:
     release = world.request("staging")
     world.decide(release, world.rita, ASKS)
     revoke_role(RoleBinding.objects.get(person=world.people["Rex"]), actor=SYSTEM)
@@ -44,11 +51,18 @@ def test_whose_role_waits_for_a_second_factor_is_not_said_to_decide_again(world:
     assert [p.name for p in view.may_decide_again] == ["Rita risk"]
     demand_second_factor("reviewer", actor=SYSTEM)
     view = release_view(release.pk, world.ada)
-    assert view.lifting.says == f"Held until Rita risk, who cannot decide yet, lifts that{ENDS}"
+    again = f"Held until Rita risk decides again or withdraws that{ENDS}"
+    assert view.lifting.says == again, "as of who has one, to who may not know it"
     assert (view.may_decide_again, view.may_still_decide) == ((), ())
     assert [p.needs for p in view.who_opens[-2]] == ["cannot decide yet"]
+    assert starting(release, world.ada) == "until Rita risk decides again or withdraws that"
+    auditor = factories.actor_of(factories.person("Eve", {"auditor": None}))
+    needs = "Rita risk, who needs a second factor first, lifts that"
+    assert release_view(release.pk, auditor).lifting.says.startswith(f"Held until {needs}, it is")
+    assert starting(release, SYSTEM) == f"until {needs}"
     factories.grant(world.people["Rita"], {"viewer": world.project})
-    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
+    assert held(release, world) == again
+    assert release_view(release.pk, auditor).lifting.says.startswith("Held until Rita risk withdra")
 
 
 def test_who_was_recalled_or_is_not_asked_only_withdraws_it(world: World) -> None:

@@ -20,7 +20,7 @@ from apps.console.queries.release_words import listed_as, listed_state, with_wor
 from apps.console.queries.tables import BATCH, Filters, ListTable, in_batches
 from apps.governance.models import Decision
 from apps.governance.queries.break_glass import break_glass_views, break_glasses
-from apps.governance.queries.duties import duties_of, visible_duties
+from apps.governance.queries.duties import told_duties, visible_duties
 from apps.governance.queries.visible_rows import releases
 from apps.governance.rules import ReviewState
 from placet.kernel.actor import Actor
@@ -51,7 +51,7 @@ def _policies(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
 
 def _duties(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     environments = visible_duties(actor, **filters).order_by("project__slug", "position", "pk")
-    for row in duties_of(environments):
+    for row in told_duties(environments, actor):
         yield row, row.environment
 
 
