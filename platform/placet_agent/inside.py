@@ -99,7 +99,9 @@ class RequestCount:
         from bentoml._internal.context import server_context, trace_context
 
         self.app, self.trace, self.served = app, trace_context, server_context
-        self.routes = frozenset(server_context.service_routes)
+        # The service that a build generates has no APIs in BentoML's eyes, but this one.
+        own = ["/predict"] if os.path.exists("placet.json") else []
+        self.routes = frozenset([*server_context.service_routes, *own])
         self.counted: dict[tuple[str, int], Any] = {}
         self.total = BentoMLContainer.metrics_client.get().Counter(
             namespace=BentoMLContainer.api_server_config.metrics.namespace.get(),
@@ -116,7 +118,7 @@ class RequestCount:
             await self.app(scope, receive, send)
             return
         self.trace.request_id = random.getrandbits(64)
-        path = scope["path"]
+        path = scope["path"] if scope["path"] in self.routes else scope["path"].rstrip("/")
 
         async def say(message: Any) -> None:
             if message["type"] == "http.response.start" and path in self.routes:

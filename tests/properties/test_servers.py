@@ -198,13 +198,15 @@ def test_slim_is_ready_for_less_and_smaller(servers: Servers) -> None:
     assert servers.megabytes["--slim"] < servers.megabytes["--fd"] - 20
 
 
-def test_slim_counts_what_it_answered(servers: Servers) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_each_counts_what_it_answered(servers: Servers, form: str) -> None:
     def counted() -> float:
-        text = servers.ask("--slim", "GET", "/metrics", None)[2].decode()
+        text = servers.ask(form, "GET", "/metrics", None)[2].decode()
         line = next(one for one in text.splitlines() if 'http_response_code="400"' in one)
+        assert 'endpoint="/predict"' in line
         return float(line.rpartition(" ")[2])
 
-    servers.ask("--slim", "POST", "/predict", b"{")
+    servers.ask(form, "POST", "/predict", b"{")
     before = counted()
-    servers.ask("--slim", "POST", "/predict/", b"{")
+    servers.ask(form, "POST", "/predict/", b"{")
     assert counted() == before + 1

@@ -8,6 +8,7 @@ from apps.identity.rules.permissions import roles_with
 from placet.kernel.actor import Actor
 
 LIFT = "recall.lift"
+GIVEN_TO_SOMEBODY = "an access administrator can give it to somebody"
 LIFTERS = " or ".join(roles_with(LIFT))
 
 
@@ -31,4 +32,4 @@ def lifters_told(recall: Recall, actor: Actor) -> str:
 def ask_a_lifter(recall: Recall, actor: Actor) -> str:
     """Say to a party of a recall who can withdraw it instead, by name where they may know that."""
     told = lifters_told(recall, actor)
-    return f"{who_lifts(recall)}, but not you{f'; {told}' if told else ''}"
+    return f"{who_lifts(recall)}, but not you; {told or GIVEN_TO_SOMEBODY}"

@@ -41,10 +41,15 @@ def named_item(
     if kind not in IN_PROJECT:
         return RecallItem(named_person(what, actor) if kind == RecallKind.PERSON else what, None)
     by_name = _NAME.fullmatch(what.strip().lower()) if kind == RecallKind.VERSION else None
-    chosen = next((row for row in projects if row.slug == project), None)
-    if chosen is None and project:
-        chosen = project_by_slug(project, actor)  # where the reader may not recall, as is said then
-    if chosen is not None and by_name is None:
+    slug = project or (by_name[1] if by_name else "")
+    chosen = next((row for row in projects if row.slug == slug), None)
+    if chosen is None and slug:  # where the reader may not recall, as is said then
+        try:
+            chosen = project_by_slug(slug, actor)
+        except NotFound:
+            if project:
+                raise
+    if chosen is not None and (by_name is None or chosen not in projects):
         return RecallItem(what, chosen)
     within = [chosen] if chosen is not None else projects
     if kind == RecallKind.DATASET:  # any project may have used it

@@ -170,7 +170,7 @@ class BuildPage:
 
     @property
     def slim(self) -> str:
-        """Whether a release may ask for what it built without BentoML; '' where it built nothing."""
+        """Whether a release may ask for it without BentoML; '' where nothing was built."""
         bento = getattr(self.build, "bento", None)
         if bento is None:
             return ""

@@ -23,7 +23,7 @@ from placet_client.records import RecallDetail, RecallPreview, Record
 
 recall = typer.Typer(
     help="Recalls of what must not run: a version, a Bento, a wheel, a dataset, a key, a passkey, "
-    "a person's decisions",
+    "a person's decisions. Another person withdraws one on its page in the browser",
     no_args_is_help=True,
 )
 STATES = {"standing": "recalled", "lifted": "withdrawn"}  # of a recall, as its page has them

@@ -229,3 +229,16 @@ def test_who_starts_what_a_recall_stopped_is_told_that_nothing_is_left_to_run(
     assert main(["endpoint", "start", release.endpoint_id]) == 0
     said = capsys.readouterr().err
     assert "Started. Nothing serves there until a version is released to it." in said
+
+
+def test_who_may_not_recall_a_version_is_told_that_and_not_that_there_is_none(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = f"{world.project.slug}/{world.version()}"
+    become(world, "Ada", live_server.url, monkeypatch)
+    for words in (["preview", "version", name], ["create", "version", name, "--reason", "x"]):
+        assert main(["recall", *words]) == 3
+        assert "Create recalls" in capsys.readouterr().err
