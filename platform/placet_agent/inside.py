@@ -19,6 +19,7 @@ import random
 import socket
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 TRIED = frozenset({"1.4.40"})  # versions of BentoML whose worker was tried on a socket
@@ -100,7 +101,7 @@ class RequestCount:
 
         self.app, self.trace, self.served = app, trace_context, server_context
         # The service that a build generates has no APIs in BentoML's eyes, but this one.
-        own = ["/predict"] if os.path.exists("placet.json") else []
+        own = ["/predict"] if Path("placet.json").exists() else []
         self.routes = frozenset([*server_context.service_routes, *own])
         self.counted: dict[tuple[str, int], Any] = {}
         self.total = BentoMLContainer.metrics_client.get().Counter(

@@ -153,8 +153,8 @@ def _check_server(bento: Bento, serving: Serving) -> None:
     detail = (
         "A BentoML project is served by BentoML: leave it out"
         if bento.version.format in PROJECTS
-        else "This build answers otherwise without BentoML, as its log says then, or is from before "
-        "there was slim: build the version again, or leave it out"
+        else "This build answers otherwise without BentoML, as its log says then, or is from "
+        "before there was slim: build the version again, or leave it out"
     )
     raise InvalidInput(errors=[FieldError("/serving/server", detail)])
 
