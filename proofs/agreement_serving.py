@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from placet_verify.permit.limits import BOUNDS, OF_THE_QUEUE
 from placet_verify.permit.serving import MAX_EGRESS
 from placet_verify.permit.variables import SETTABLE
 from proofs.agreement_logs import Case
@@ -51,6 +52,7 @@ def made(chance: random.Random) -> dict[str, Any]:
         "memory_mb": 1024,
         "variables": {name: chance.choice(values) for name in sorted(names | SETTABLE)},
         "egress": sorted({_plain(chance) for _ in range(chance.randint(0, 5))}),
+        "limits": {name: chance.randint(*bounds) for name, bounds in BOUNDS.items()},
     }
 
 
@@ -114,6 +116,17 @@ def _no_list(chance: random.Random, given: dict[str, Any]) -> None:
     given["egress"] = chance.choice([None, {}, "db:1", 1, True, [1], [None], [["db:1"]]])
 
 
+def _limited(chance: random.Random, given: dict[str, Any]) -> None:
+    name, limits = chance.choice(list(BOUNDS)), given["limits"]
+    low, high = BOUNDS[name]
+    wrong = chance.choice([low - 1, high + 1, str(low), None, True, low + 0.5])
+    alone = {chance.choice(OF_THE_QUEUE): 1, "rate": 1}
+    more = {chance.choice(["Rate", "rate ", "__proto__", "constructor"]): 1}
+    given["limits"] = chance.choice(
+        [None, {}, [], 1, "rate", alone, limits | {name: wrong}, limits | more]
+    )
+
+
 def _older(chance: random.Random, given: dict[str, Any]) -> None:
     del given["egress"]
     given["variables"] = {"PATH": "/bin"}
@@ -129,6 +142,7 @@ SERVING: dict[str, Change] = {
     "too many": _many,
     "another member": _member,
     "no list": _no_list,
+    "no limits": _limited,
     "from before": _older,
 }
 HARMLESS = {"serving: from before"}

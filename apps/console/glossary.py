@@ -16,6 +16,7 @@ TERMS = {
     "fairness": "What is fairness?",
     "gate": "What is a gate?",
     "legal-hold": "What is a legal hold?",
+    "limits": "What are limits?",
     "lineage": "What is lineage?",
     "load-test": "What is a load test?",
     "model-card": "What is a model card?",

@@ -178,7 +178,7 @@ def revision_entry(revision: Revision, *, endpoint_active: bool) -> RevisionEntr
 def needs_of(revision: Revision) -> list[str]:
     """Return what an agent must know to run a revision as it was approved."""
     serving = revision.serving if isinstance(revision.serving, dict) else {}
-    needs = {name for name in ("unit", "capture") if serving.get(name)}
+    needs = {name for name in ("unit", "capture", "limits") if serving.get(name)}
     needs |= {name for name in ("header_route", "mirror", "guard") if getattr(revision, name)}
     needs |= {"apart"} if "egress" in serving else set()
     needs |= {"slim"} if is_slim(serving) else set()

@@ -10,6 +10,7 @@ from placet_protocol.state import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB, Wanted
 from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
 from placet_verify.numbers import is_whole
+from placet_verify.permit.limits import Limits, limits_of
 from placet_verify.permit.serving import (
     MAX_MEMORY_MB,
     MAX_REPLICAS,
@@ -92,6 +93,7 @@ class ServingConfig:
     capture: Capture | None = None  # None: no prediction is written down
     egress: tuple[Destination, ...] | None = None  # None: approved under earlier rules
     slim: bool = False  # served without BentoML
+    limits: Limits | None = None  # of its requests
 
     @property
     def total_mb(self) -> int:
@@ -135,6 +137,7 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         capture=capture,
         egress=egress_of(document),
         slim=is_slim(document),
+        limits=limits_of(document),
     )
 
 

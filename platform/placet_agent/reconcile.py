@@ -293,7 +293,8 @@ class Reconciler:
             revision.id: RoutedRevision(
                 may_serve=self._wanted(revision) == "run",
                 ready=self._ready(revision.id) and entry.backend_index(revision.id) is not None,
-                unit=self._verdict(revision).unit,
+                unit=(verdict := self._verdict(revision)).unit,
+                limits=verdict.limits,
             )
             for revision in endpoint.revisions
         }

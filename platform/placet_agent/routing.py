@@ -7,6 +7,7 @@ from placet_agent import rules
 from placet_agent.haproxy.table import EndpointRoute
 from placet_protocol.report import LocalAbort
 from placet_protocol.state import DesiredEndpoint, DesiredRevision
+from placet_verify.permit.limits import Limits
 from placet_verify.units import UnitSource
 
 
@@ -17,6 +18,7 @@ class RoutedRevision:
     may_serve: bool  # permitted, not recalled, wanted to run
     ready: bool  # at least one replica takes requests
     unit: UnitSource | None = None  # as its permit says
+    limits: Limits | None = None  # as its permit says
 
 
 def route(
@@ -42,6 +44,7 @@ def route(
     answering = {r.id for r in able if standings[r.id].ready}
     answering -= {abort["revision"]} if abort is not None else set()
     entry.tested = tested.id if tested and tested.id in answering else ""
+    entry.limits = {r.id: said for r in endpoint.revisions if (said := standings[r.id].limits)}
     shadow = next((r for r in able if r.mirror), None)
     entry.copies = shadow.mirror if shadow else 0
     entry.mirrored = shadow.id if shadow and shadow.id in answering else ""

@@ -200,6 +200,8 @@ class Running:
             yield f"{number(testers)} by testers’ header"
         if copied := self.recent.apart.get("mirrored"):
             yield counted(copied, "copied request")
+        if refused := self.recent.apart.get("limited"):
+            yield f"{counted(refused, 'request')} refused by limits in 15 min"
 
 
 def figures(recent: Recent | None) -> Iterator[tuple[str, str]]:

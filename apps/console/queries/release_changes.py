@@ -8,6 +8,7 @@ from apps.console.queries.page_parts import counted
 from apps.console.templatetags.placet import capture, number, reaches, unit
 from apps.governance.queries.changes import Changes, DependencyRow, MetricComparison
 from apps.governance.queries.records import LiveThen, ReleaseRecord
+from placet_verify.permit.limits import Limits
 
 PACKAGES = 6
 SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
@@ -18,11 +19,17 @@ def server_word(name: str | None) -> str:
     return name or "BentoML"
 
 
+def limits_words(document: Mapping[str, int] | None) -> str:
+    """Show the limits of requests."""
+    return str(Limits(**document)) if document else "none"
+
+
 SAID: dict[str, Callable[[Any], str]] = {  # how a value is said; else a number
     "unit": unit,
     "capture": capture,
     "egress": reaches,
     "server": server_word,
+    "limits": limits_words,
 }
 LEFT_OUT = {"metrics": "metric", "schema": "column", "serving": "serving value"}
 

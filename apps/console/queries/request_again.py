@@ -152,6 +152,7 @@ def as_requested(release: Release) -> dict[str, Any]:
         "egress": "\n".join(serving.get("egress") or ()),
         "capture": (serving.get("capture") or {}).get("percent", ""),
         "server": serving.get("server", ""),
+        **{name: str(value) for name, value in (serving.get("limits") or {}).items()},
         **{name: serving.get(name, "") for name in ("replicas", "max_replicas", "memory_mb")},
         **_unit(serving.get("unit") or {}),
         **{f"variable.{name}": value for name, value in (serving.get("variables") or {}).items()},

@@ -23,6 +23,7 @@ from apps.governance.queries.presets import Preset
 from apps.registry.models import ModelVersion
 from apps.serving.hooks import keeper
 from placet.kernel.problems import Problem
+from placet_verify.permit.limits import BOUNDS
 from placet_verify.permit.variables import SETTABLE
 
 # what stands in an input where nothing was typed
@@ -43,6 +44,7 @@ INPUTS = (
     "unit_source",
     "unit_name",
     "egress",
+    *BOUNDS,
     "reason",
     "review_days",
     *USUAL,
@@ -61,6 +63,11 @@ LABELS = {
     "max_replicas": "Max replicas",
     "memory_mb": "Memory per replica (MB)",
     "server": "Server",
+    "request_seconds": "Seconds for an answer",
+    "in_flight": "Requests at once per replica",
+    "queue": "Requests that may wait",
+    "queue_seconds": "Seconds in the queue",
+    "rate": "Requests a second per caller",
     "unit_source": "Sticky routing by",
     "unit_name": "Sticky routing key",
     "capture": "Prediction log (%)",
@@ -222,6 +229,12 @@ class RequestForm:
     def servers(self) -> list[Option]:
         """What answers requests around the model."""
         return options(SERVERS, self.filled["server"])
+
+    @property
+    def limits(self) -> list[tuple[str, str, str, int, int]]:
+        """The limits of its requests: input, label, what stands there, and the bounds."""
+        filled = self.filled
+        return [(name, LABELS[name], filled[name], *BOUNDS[name]) for name in BOUNDS]
 
     @property
     def units(self) -> list[Option]:

@@ -1,6 +1,6 @@
 """The form that asks for a release: what was typed, read, and what is wrong with it, where."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +10,7 @@ from apps.console.queries.request_form import LABELS
 from apps.console.views.fields import read_whole
 from apps.serving.marks import marks
 from placet.kernel.problems import FieldError, Problem
+from placet_verify.permit.limits import BOUNDS
 from placet_verify.units import FORM
 
 VARIABLE = "variable."  # begins the name of an input for a variable
@@ -30,13 +31,11 @@ def serving_of(typed: QueryDict) -> dict[str, Any]:
 
     What should be a number and is none is left as it was typed: who reads it refuses it.
     """
-    serving: dict[str, Any] = {
-        name: text if (number := read_whole(text)) is None else number
-        for name in ("replicas", "max_replicas", "memory_mb")
-        if (text := typed.get(name, "").strip())
-    }
+    serving = _numbers(typed, ("replicas", "max_replicas", "memory_mb"))
     if server := typed.get("server"):
         serving["server"] = server
+    if limits := _numbers(typed, BOUNDS):
+        serving["limits"] = limits
     if source := typed.get("unit_source"):
         serving["unit"] = {source: typed.get("unit_name", "").strip()}
     if destinations := [text for _, text in lines_of(typed)]:
@@ -49,6 +48,14 @@ def serving_of(typed: QueryDict) -> dict[str, Any]:
         if percent:
             serving["capture"] = {"percent": percent}
     return serving
+
+
+def _numbers(typed: QueryDict, names: Iterable[str]) -> dict[str, Any]:
+    return {
+        name: text if (number := read_whole(text)) is None else number
+        for name in names
+        if (text := typed.get(name, "").strip())
+    }
 
 
 def lines_of(typed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
@@ -89,6 +96,8 @@ def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
     steps = error.pointer.strip("/").split("/")
     if steps[0] == "serving":
         steps = steps[1:] or ["memory_mb"]  # what does not fit together is memory
+    if steps[0] == "limits":
+        steps = steps[1:] or ["in_flight"]
     name, rest = TYPED.get(steps[0], steps[0]), steps[1:]
     if name == "unit_name" and error.detail == FORM:  # which is how a program writes it
         return name, KEYS.get(str(typed.get("unit_source")), "Choose where the key is to be found")

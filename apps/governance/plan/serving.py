@@ -14,6 +14,7 @@ from pydantic import Field, ValidationInfo
 from apps.governance.parts import Faults, Part, ReadBy, whole, wrong
 from placet_verify.capture import Capture
 from placet_verify.numbers import is_whole
+from placet_verify.permit.limits import limits_faults
 from placet_verify.permit.serving import (
     MAX_EGRESS,
     MAX_MEMORY_MB,
@@ -106,6 +107,15 @@ def _server(value: Any, _: ValidationInfo) -> str | None:
     return SLIM
 
 
+def _limits(value: Any, _: ValidationInfo) -> dict[str, int] | None:
+    """None at all has one form too, which is to leave them out."""
+    if value is None:
+        return None
+    if faults := limits_faults(value):
+        raise wrong(*(((name,) if name else (), detail) for name, detail in faults))
+    return dict(value)
+
+
 def _unit(value: Any) -> dict[str, str]:
     UnitSource.read(value)
     return dict(value)
@@ -119,6 +129,7 @@ class Serving(Part):
     are written down, and what of them; without it none is. ``egress`` names all that a replica may
     reach, as ``host:port``. Documents from before there was that member lack it: their replicas
     keep the host's network. ``server`` is ``slim``, without BentoML; left out, BentoML serves.
+    ``limits`` are those of its requests: time, places, queue and rate.
     """
 
     AT = "/serving"
@@ -134,6 +145,7 @@ class Serving(Part):
         dict[str, Any] | None, _read_by(lambda value: Capture.read(value).document)
     ] = None
     server: Annotated[str | None, ReadBy(_server)] = None
+    limits: Annotated[dict[str, int] | None, ReadBy(_limits)] = None
 
     def undeclared_faults(self, declared: Iterable[str]) -> Faults:
         """Return what it sets though the version does not declare that it reads it."""

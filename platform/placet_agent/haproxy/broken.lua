@@ -3,15 +3,16 @@
 -- nothing: the client is to try again. But nobody knows what the replica did, and whoever counts
 -- must hear of it.
 
-local BAD_GATEWAY, TIMEOUT = ...
+local BAD_GATEWAY, TIMEOUT, OVER_TIME = ...
 local ANSWERS = {
-    ["502"] = { reason = "Bad Gateway", body = BAD_GATEWAY },
-    ["504"] = { reason = "Gateway Timeout", body = TIMEOUT },
+    ["502"] = { status = 502, reason = "Bad Gateway", body = BAD_GATEWAY },
+    ["504"] = { status = 504, reason = "Gateway Timeout", body = TIMEOUT },
+    ["over_time"] = { status = 504, reason = "Gateway Timeout", body = OVER_TIME },
 }
 
-core.register_action("broken", { "tcp-res" }, function(txn, status)
-    local answer = ANSWERS[status]
-    local reply = txn:reply({ status = tonumber(status), reason = answer.reason })
+core.register_action("broken", { "tcp-res" }, function(txn, name)
+    local answer = ANSWERS[name]
+    local reply = txn:reply({ status = answer.status, reason = answer.reason })
     reply:add_header("content-type", "application/problem+json")
     reply:add_header("cache-control", "no-store")
     reply:set_body(answer.body)

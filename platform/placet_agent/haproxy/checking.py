@@ -134,7 +134,7 @@ class Judge:
 
 def _rules(entry: EndpointRoute) -> tuple[object, ...]:
     """Return what of an entry HAProxy's judgement hangs on."""
-    return entry.number, entry.header, entry.unit, entry.copies > 0
+    return entry.number, entry.header, entry.unit, entry.copies > 0, tuple(entry.limits.items())
 
 
 class _Search:

@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet_agent.haproxy import quoting, traffic
+from placet_agent.haproxy import limiting, quoting, traffic
+from placet_agent.haproxy.names import backend_name, endpoint_name, link_name
+from placet_agent.haproxy.problems import problem, refuse
 from placet_agent.haproxy.sockets import LINKS
 from placet_agent.haproxy.table import (
     REVISIONS,
     BackendServer,
     EndpointRoute,
     RoutingTable,
-    backend_name,
-    endpoint_name,
-    link_name,
 )
+from placet_verify.permit.limits import Limits
 
 # In the order they are told.
 MAPS = ("once.map", "revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
@@ -32,7 +32,7 @@ NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 BROKEN = "broken.lua"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 10
+LAYOUT = 11
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
@@ -48,12 +48,6 @@ class Settings:
     server_timeout_seconds: int = 120  # how long a replica may take to answer
     uid: int | None = None  # HAProxy drops to it when started by root
     certificate: str = ""  # SHA-256 of tls.pem; empty: plain HTTP
-
-
-def problem(status: int, code: str, title: str, detail: str) -> str:
-    """Return a problem body; the request id is filled in by HAProxy."""
-    text = json.dumps({"type": "about:blank", "title": title, "status": status, "code": code})
-    return f'{text[:-1]}, "detail": {json.dumps(detail)}, "request_id": "%ID"}}'
 
 
 UNKNOWN = problem(404, "not_found", "Not Found", "No endpoint has this path.")
@@ -80,44 +74,50 @@ ERRORS = {
 }
 
 
-def _error_body(status: int) -> str:
-    title, code, detail = ERRORS[status]
+# What it answers in the backend of a revision that has limits.
+BUSY = ("Service Unavailable", "busy", "No replica took the request in time: try again later.")
+OVER_TIME = (
+    "Gateway Timeout",
+    "over_time",
+    "The replica did not answer within the time that its release allows.",
+)
+
+
+def _error_body(status: int, words: tuple[str, str, str]) -> str:
+    title, code, detail = words
     problem = {"type": "about:blank", "title": title, "status": status}
     return json.dumps({**problem, "code": code, "detail": detail})
 
 
 def error_files() -> dict[str, bytes]:
     """Return the raw answers that HAProxy gives by itself, as problem details."""
-    files = {}
-    for status, (title, *_) in ERRORS.items():
-        body = _error_body(status).encode()
-        head = (
-            f"HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\n"
-            f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        files[f"error-{status}.http"] = head.encode() + body
-    return files
+    again = f"Retry-After: {limiting.RETRY_SECONDS}\r\n"
+    return {
+        **{f"error-{status}.http": _answer(status, words) for status, words in ERRORS.items()},
+        limiting.BUSY_FILE: _answer(503, BUSY, again),
+    }
 
 
-def refuse(status: int, body: str, condition: str, rule: str = "http-request") -> str:
-    """Return a rule that answers with a problem."""
-    return (
-        f"{rule} return status {status} content-type application/problem+json "
-        "hdr Cache-Control no-store hdr X-Request-Id %ID "
-        f"lf-string {quoting.word(body)} if {condition}"
+def _answer(status: int, words: tuple[str, str, str], also: str = "") -> bytes:
+    body = _error_body(status, words).encode()
+    head = (
+        f"HTTP/1.1 {status} {words[0]}\r\nContent-Type: application/problem+json\r\n{also}"
+        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
+    return head.encode() + body
 
 
 def render(table: RoutingTable, settings: Settings) -> str:
     """Return the whole configuration file."""
     lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
-    lines += [*traffic.accumulators(), ""]
-    taken = table.backends()
+    lines += [*traffic.accumulators(), "", *limiting.tables(table)]
+    taken, limits = table.backends(), table.limits()
     for group in range(table.groups):
         for index in range(REVISIONS):
             name = backend_name(group, index)
             servers = taken.get(name, {})
-            lines += [*_backend(name, servers, table.servers_per_backend, settings), ""]
+            rules = _backend(name, servers, table.servers_per_backend, settings, limits.get(name))
+            lines += [*rules, ""]
     return "\n".join(lines)
 
 
@@ -157,7 +157,8 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
         yield f"  uid {settings.uid}"
         yield f"  gid {settings.uid}"
     yield f"  lua-load {BROKEN} " + " ".join(
-        quoting.word(_error_body(status)) for status in (502, 504)
+        quoting.word(_error_body(status, words))
+        for status, words in ((502, ERRORS[502]), (504, ERRORS[504]), (504, OVER_TIME))
     )
     yield from traffic.prepare(table)
     yield ""
@@ -269,7 +270,11 @@ def _expected() -> Iterator[str]:
 
 
 def _backend(
-    name: str, servers: Mapping[int, BackendServer], count: int, settings: Settings
+    name: str,
+    servers: Mapping[int, BackendServer],
+    count: int,
+    settings: Settings,
+    limits: Limits | None,
 ) -> Iterator[str]:
     yield f"backend {name}"
     yield "  balance leastconn"
@@ -279,31 +284,37 @@ def _backend(
     # A connection to a replica is kept for the requests of whoever comes. Which of them would close
     # one just as a request is written to it stands in ``ONCE``.
     yield "  http-reuse always"
-    yield from _broken(settings.server_timeout_seconds)
+    yield from limiting.rules(name, limits) if limits else ()
+    yield from _broken(settings.server_timeout_seconds, limits.request_seconds if limits else None)
+    most = f" maxconn {limits.in_flight}" if limits and limits.in_flight else ""
     for number in range(count):
         server = servers.get(number)
         off = " disabled" if server is None or server.drained else ""
         if server is not None and server.port is not None:
             # its address is no link, and changes with a reload only
             yield f"{_OLDER}{name} s{number} {server.port}"
-            yield f"  server s{number} 127.0.0.1:{server.port}{off}"
+            yield f"  server s{number} 127.0.0.1:{server.port}{most}{off}"
         else:
-            yield f"  server s{number} unix@{LINKS}/{link_name(name, number)}{off}"
+            yield f"  server s{number} unix@{LINKS}/{link_name(name, number)}{most}{off}"
 
 
-def _broken(timeout: int) -> Iterator[str]:
+def _broken(longest: int, allowed: int | None) -> Iterator[str]:
     """Have a request answered and logged whose replica gave no answer, or an interim one.
 
     After an interim answer HAProxy would take a close as it takes one of a connection at rest. A
     101 is refused later. The clock begins with the request's head, and cannot tell a replica that
-    closed after a slow upload from one that had no answer in time: 504 is said of both.
+    closed after a slow upload, or a wait for it, from one that had no answer in time: 504 is said
+    of both. ``allowed`` are the seconds that a release gives a replica, where it says so.
     """
+    timeout, answer = (longest, "504") if allowed is None else (min(allowed, longest), "over_time")
+    if allowed is not None:
+        yield f"  timeout server {timeout}s"
     yield "  tcp-response inspect-delay 1d"
     yield "  tcp-response content lua.broken 502 if { status lt 200 } !{ status 101 }"
     yield "  tcp-response content accept if { status ge 100 }"
     in_time = f"{{ date(0,ms),sub(txn.began) -m int lt {timeout * 1000 - 100} }}"
     yield f"  tcp-response content lua.broken 502 if {in_time}"
-    yield "  tcp-response content lua.broken 504"
+    yield f"  tcp-response content lua.broken {answer}"
 
 
 def maps(table: RoutingTable) -> dict[str, dict[str, str]]:

@@ -13,12 +13,12 @@ from placet_agent.haproxy import config, quoting, sockets
 from placet_agent.haproxy.admin import AdminError, Nobody, ServerState
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
+from placet_agent.haproxy.names import linked_server
 from placet_agent.haproxy.process import HaproxyProcess, PortTaken
 from placet_agent.haproxy.table import (
     BackendServer,
     EndpointRoute,
     RoutingTable,
-    linked_server,
 )
 from placet_agent.process import owners
 from placet_agent.state import files

@@ -8,12 +8,14 @@ revision's backend in that group (``e003r1``), and the number of a replica's ser
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from placet_agent.haproxy import quoting
+from placet_agent.haproxy.names import backend_name, endpoint_name, link_name
 from placet_agent.haproxy.sockets import ServerAddress
 from placet_protocol.state import HeaderRoute
+from placet_verify.permit.limits import Limits
 from placet_verify.units import WHOLE, UnitSource
 
 REVISIONS = 6  # backends in a group: live, candidate, warm, and those that drain
@@ -67,6 +69,7 @@ class EndpointRoute:
     copies: int = 0  # out of 10,000 requests
     mirrored: str = ""  # the revision that gets the copies
     group: int | None = None  # of backends; only while it has revisions
+    limits: dict[str, Limits] = field(default_factory=dict)  # of revisions that have some
 
     def backend(self, index: int) -> str:
         """Return the name of a revision's backend."""
@@ -91,6 +94,7 @@ class EndpointRoute:
             self.copies,
             self.mirrored,
             self.group,
+            tuple(self.limits.items()),
             tuple(self.backends.items()),
             tuple(
                 (index, number, server.replica, server.address, server.drained, server.keeps)
@@ -291,6 +295,15 @@ class RoutingTable:
             for index, servers in entry.servers.items()
         }
 
+    def limits(self) -> dict[str, Limits]:
+        """Return the limits of every backend whose revision has some."""
+        return {
+            entry.backend(index): entry.limits[revision]
+            for entry in self.endpoints.values()
+            for index, revision in entry.backends.items()
+            if revision in entry.limits
+        }
+
     def sockets(self) -> dict[str, str]:
         """Return the path of the socket behind each link that needs one."""
         return {
@@ -324,6 +337,7 @@ class RoutingTable:
                     "mirrored": e.mirrored,
                     "group": e.group,
                     "left": e.left,
+                    "limits": {r: asdict(limits) for r, limits in e.limits.items()},
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
                         str(i): {
@@ -365,6 +379,7 @@ class RoutingTable:
                 mirrored=e.get("mirrored", ""),
                 group=e["group"] if "group" in e else _former_group(e),
                 left=e.get("left", []),
+                limits={r: Limits(**limits) for r, limits in e.get("limits", {}).items()},
             )
         if "resting" not in data:  # it had groups for endpoints without revisions too
             groups = [e.group for e in table.endpoints.values() if e.group is not None]
@@ -377,23 +392,3 @@ class RoutingTable:
 def _former_group(entry: Any) -> int | None:
     """Return the group of an endpoint that an older agent wrote down: its number was its group."""
     return int(entry["slot"]) if entry["backends"] else None
-
-
-def endpoint_name(number: int) -> str:
-    """Return HAProxy's name of an endpoint, and of a group of backends."""
-    return f"e{number:03d}"
-
-
-def backend_name(group: int, index: int) -> str:
-    """Return the name of a backend of a group, by its index."""
-    return f"{endpoint_name(group)}r{index}"
-
-
-def link_name(backend: str, number: int) -> str:
-    """Return the name of a server's link."""
-    return f"{backend}-{number}"
-
-
-def linked_server(link: str) -> str:
-    """Return ``backend/server`` of the server that has this link."""
-    return "/s".join(link.rsplit("-", 1))

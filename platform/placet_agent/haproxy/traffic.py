@@ -15,7 +15,8 @@ printable ASCII, or in a body of which HAProxy does not hold every byte.
 from collections.abc import Iterator
 
 from placet_agent.haproxy import quoting
-from placet_agent.haproxy.table import EndpointRoute, RoutingTable, endpoint_name
+from placet_agent.haproxy.names import endpoint_name
+from placet_agent.haproxy.table import EndpointRoute, RoutingTable
 from placet_protocol import cookies
 from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 
@@ -25,11 +26,12 @@ LUA = "mirror.lua"
 # fit into HAProxy's buffer of 16 kB with the headers of most requests, and is not looked into.
 MAX_BODY = 12_288
 BODY_SECONDS = 60
-# pid, backend, revision, status, milliseconds, how the revision was chosen, by which split, and the
-# unit's digest when it was drawn. ``mirror.lua`` writes such a line for each copy.
+# pid, backend, revision, status, milliseconds, how the revision was chosen, by which split, the
+# unit's digest when it was drawn, and how it ended. ``mirror.lua`` writes a line of
+# ``m2`` for each copy, which does not say how it ended.
 LOG = (
-    "m2 %pid %b %[var(txn.rev)] %ST %Ta %[var(txn.how)] %[var(txn.salt)]-%[var(txn.w)] "
-    "%[var(txn.drawn),bytes(0,8),hex]"
+    "m3 %pid %b %[var(txn.rev)] %ST %Ta %[var(txn.how)] %[var(txn.salt)]-%[var(txn.w)] "
+    "%[var(txn.drawn),bytes(0,8),hex] %ts"
 )
 ACCUMULATORS = "accumulators"
 SINK = "log fd@3 len 1024 format raw local0"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 from placet_agent.haproxy.admin import Admin, AdminError
+from placet_agent.haproxy.limiting import LIMITED
 from placet_agent.process.procs import ProcessRef, find
 from placet_agent.reports.seen_units import SeenUnits
 from placet_agent.state import files
@@ -32,6 +33,7 @@ _F_SETPIPE_SZ = 1031
 
 # As HAProxy writes them; others are requests that the split decided on.
 COHORTS: dict[str, Cohort] = {name: name for name in get_args(Cohort)}
+WAITED = "sQ"  # how HAProxy says that a request's time in the queue is over
 
 
 @dataclass
@@ -72,12 +74,15 @@ class RequestLine:
 def parse_line(text: str) -> RequestLine | None:
     """Read a log line; ``None`` for anything else that HAProxy logs.
 
-    ``m1`` is what a HAProxy writes that an older agent started, until it is reloaded.
+    ``m1`` and ``m2`` are what a HAProxy writes that an older agent started, until it is reloaded.
+    A request that waited for a replica as long as it may is refused by a limit, as HAProxy says.
     """
     kind, *parts = text.split() or [""]
-    if (kind, len(parts)) not in (("m1", 5), ("m2", 8)):
+    if (kind, len(parts)) not in (("m1", 5), ("m2", 8), ("m3", 9)):
         return None
-    how, split, mark = parts[5:] or ("", "", "")
+    how, split, mark = parts[5:8] or ("", "", "")
+    if parts[8:] == [WAITED]:
+        how = LIMITED
     try:
         return RequestLine(
             pid=int(parts[0]),
@@ -201,7 +206,7 @@ class RequestMeter:
         if line.revision != "-":
             tally = self._tallies[line.revision]
             tally.backends.add(line.backend)
-            if line.mark and self._seen.is_new(line.split, line.mark):
+            if line.mark and line.cohort != LIMITED and self._seen.is_new(line.split, line.mark):
                 tally.first = tally.first or WindowTally()
                 tally.first.add(line.status, line.milliseconds)
             if line.cohort is not None:

@@ -28,6 +28,7 @@ from placet_verify.capture import capture_of
 from placet_verify.errors import Malformed, Refused
 from placet_verify.log import checkpoint
 from placet_verify.permit import permit, serving
+from placet_verify.permit.limits import Limits, limits_of
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import KeyRing, PublicKey
 from placet_verify.statements import LiftStatement, RecallStatement
@@ -68,6 +69,7 @@ class PermitVerdict:
     capture: str = ""  # what its service is told to write down, as its permit says; '': nothing
     egress: tuple[str, ...] | None = None  # what it may reach; None: approved before that was asked
     slim: bool = False  # whether it is served without BentoML
+    limits: Limits | None = None  # of its requests
 
 
 def open_keys(answer: dict[str, Any], root: PublicKey, floor: int) -> tuple[KeyRing, str]:
@@ -364,6 +366,7 @@ def _as_approved(approved: Mapping[str, Any]) -> PermitVerdict:
         capture=capture.told(approved.get("unit")) if capture else "",
         egress=None if reach is None else tuple(map(str, reach)),
         slim=serving.is_slim(approved),
+        limits=limits_of(approved),
     )
 
 

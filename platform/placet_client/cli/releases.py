@@ -54,7 +54,14 @@ EgressOption = Annotated[
     list[str] | None,
     typer.Option(help="what it may reach; may be repeated. Default: nothing", metavar="HOST:PORT"),
 ]
-
+LimitsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="a limit of its requests: request_seconds, in_flight, queue, queue_seconds or rate; "
+        "may be repeated",
+        metavar="NAME=NUMBER",
+    ),
+]
 ReviewersOption = Annotated[
     list[str] | None,
     typer.Option("--reviewer", help="whom to ask by name to review it; may be repeated"),
@@ -91,6 +98,7 @@ def release_request(
     unit: Annotated[str, typer.Option(help=UNIT, metavar="SOURCE:NAME")] = "",
     capture: Annotated[float, typer.Option(help="percent of predictions to log")] = 0,
     slim: Annotated[bool, typer.Option("--slim", help="serve without BentoML")] = False,
+    limit: LimitsOption = None,
     plan: Annotated[str, typer.Option(help=PLAN)] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     reviewer: ReviewersOption = None,
@@ -106,9 +114,8 @@ def release_request(
     """
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
     serving = _serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture)
-    serving |= {"server": "slim"} if slim else {}
     where = {"environment": environment, "endpoint": endpoint or name, "target": target}
-    body: dict[str, Any] = {"plan": _plan(plan, manual), "serving": serving, **where}
+    body = {"plan": _plan(plan, manual), "serving": serving | _more(slim, limit), **where}
     body |= {"bento": bento, "reason": reason, "reviewers": reviewer, "review_days": days}
     with connected() as client:
         new_release = client.releases.request(scope, model=name, version=number, **body)
@@ -148,6 +155,13 @@ def _serving(
         source, _, name = unit.partition(":")
         serving["unit"] = {source: name}
     return serving | ({"capture": {"percent": capture}} if capture else {})
+
+
+def _more(slim: bool, limits: list[str] | None) -> dict[str, Any]:
+    """Return what most releases leave out; a limit that is no number is refused by who reads it."""
+    said = pairs(limits or [], "--limit")
+    numbers = {name: int(text) if text.isdecimal() else text for name, text in said.items()}
+    return ({"server": "slim"} if slim else {}) | ({"limits": numbers} if numbers else {})
 
 
 def _followed(client: Client, new_release: Release, timeout: float | None) -> Release:

@@ -32,7 +32,8 @@ from placet_client.records.base import Json
 
 class Serving(TypedDict, total=False):
     """What a release runs with. ``egress`` names all that it may reach, as ``host:port``;
-    ``server`` is ``slim``, or left out for BentoML."""
+    ``server`` is ``slim``, or left out for BentoML; ``limits`` are those of its requests, such as
+    ``{"in_flight": 4, "queue": 20}``."""
 
     replicas: int
     max_replicas: int
@@ -42,6 +43,7 @@ class Serving(TypedDict, total=False):
     unit: Mapping[str, str]
     capture: Json
     server: str
+    limits: Mapping[str, int]
 
 
 class Environments(Noun):

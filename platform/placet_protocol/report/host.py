@@ -7,6 +7,7 @@ from placet_protocol import bounded
 
 # What this agent can do beside what every agent could. ``apart``: it knows egress, replicas that
 # share nothing, and which variables a Bento declares. ``slim``: it serves without BentoML.
+# ``limits``: it holds requests to the limits of a release.
 FEATURES: Final = (
     "unit",
     "header_route",
@@ -16,6 +17,7 @@ FEATURES: Final = (
     "receipts",
     "apart",
     "slim",
+    "limits",
 )
 MAX_REPLICAS: Final = 490  # on one node: so many users an agent that is root has for them
 

@@ -12,8 +12,8 @@ LONGEST_SECONDS = 3600
 _BOUND = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?|inf")  # milliseconds
 
 # Requests that no split decided on: no unit could be read, so they stayed on stable; a header led
-# them to the candidate; they are copies.
-Cohort = Literal["no_unit", "overridden", "mirrored"]
+# them to the candidate; they are copies. And those that a limit of the release refused.
+Cohort = Literal["no_unit", "overridden", "mirrored", "limited"]
 COHORTS: Final[tuple[Cohort, ...]] = get_args(Cohort)
 
 

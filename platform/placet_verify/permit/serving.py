@@ -15,10 +15,21 @@ from typing import Any
 
 from placet_verify.errors import Refused
 from placet_verify.numbers import is_whole
+from placet_verify.permit.limits import limits_faults
 from placet_verify.permit.variables import variables_faults
 
 MEMBERS = frozenset(
-    {"replicas", "max_replicas", "memory_mb", "variables", "unit", "capture", "egress", "server"}
+    {
+        "replicas",
+        "max_replicas",
+        "memory_mb",
+        "variables",
+        "unit",
+        "capture",
+        "egress",
+        "server",
+        "limits",
+    }
 )
 SLIM = "slim"  # the one server that is named: without BentoML. Where none is, BentoML serves
 MAX_EGRESS = 32
@@ -191,5 +202,7 @@ def check(serving: Mapping[str, Any]) -> None:
         raise ServingRefused(f"{name}: {fault}")
     if "server" in serving and serving["server"] != SLIM:
         raise ServingRefused(f"server: must be {SLIM!r}, or left out for BentoML")
+    for name, fault in limits_faults(serving["limits"]) if "limits" in serving else ():
+        raise ServingRefused(f"limits{name and f'/{name}'}: {fault}")
     for name, fault in variables_faults(serving.get("variables", {})):
         raise ServingRefused(f"the variable {name!r}: {fault}" if name else f"variables: {fault}")

@@ -13,7 +13,15 @@ const MEMBERS = [
   "capture",
   "egress",
   "server",
+  "limits",
 ];
+const LIMITS = {
+  request_seconds: [1, 120],
+  in_flight: [1, 1000],
+  queue: [0, 1000],
+  queue_seconds: [1, 30],
+  rate: [1, 10000],
+};
 const MOST_DESTINATIONS = 32;
 const MOST_VARIABLES = 50;
 const LONGEST_VALUE = 4096;
@@ -63,12 +71,26 @@ export function checkServing(serving) {
   if (Object.hasOwn(serving, "server") && serving.server !== "slim") {
     no("server is slim or left out");
   }
+  if (Object.hasOwn(serving, "limits")) checkLimits(serving.limits);
   checkVariables(Object.hasOwn(serving, "variables") ? serving.variables : {});
+}
+
+const lies = (value, low, high) => Number.isInteger(value) && low <= value && value <= high;
+
+function checkLimits(limits) {
+  if (!isObject(limits) || Object.keys(limits).length === 0) no("limits are some, or left out");
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(LIMITS, name)) no(`limits have a member ${name}, which is not known`);
+    const [low, high] = LIMITS[name];
+    if (!lies(value, low, high)) no(`limits/${name} is ${low} to ${high}`);
+    if (name.startsWith("queue") && !Object.hasOwn(limits, "in_flight")) {
+      no(`limits/${name} needs in_flight`);
+    }
+  }
 }
 
 function checkNumbers(serving) {
   const given = (name, otherwise) => (Object.hasOwn(serving, name) ? serving[name] : otherwise);
-  const lies = (value, low, high) => Number.isInteger(value) && low <= value && value <= high;
   const replicas = given("replicas", 1);
   if (!lies(replicas, 1, MOST_REPLICAS)) no(`replicas are 1 to ${MOST_REPLICAS}`);
   if (!lies(given("max_replicas", replicas), replicas, MOST_REPLICAS)) {

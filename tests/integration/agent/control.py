@@ -122,7 +122,7 @@ class Platform:
         """Return a revision with a valid permit, as a state names it."""
         release = f"rel_{number}"
         variables = changes.get("variables", {})
-        approved = ("unit", "capture", "egress", "max_replicas", "server")
+        approved = ("unit", "capture", "egress", "max_replicas", "server", "limits")
         also = {n: v for n in approved if (v := changes.pop(n, None))}
         also |= {"replicas": changes.get("replicas", 1), "variables": variables}
         serving = {**SERVING, **also}

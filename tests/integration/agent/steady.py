@@ -1,6 +1,6 @@
 """Calls an endpoint at a steady rate from a process of its own, and tells how long each call took.
 
-``steady.py PORT PATH PER_SECOND`` calls until its standard input ends, each time over a new
+``steady.py PORT PATH PER_SECOND [KEY]`` calls until its standard input ends, each time over a new
 connection, and prints a JSON list of seconds; -1 stands for a call that did not answer 200.
 """
 
@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-def once(port: int, path: str) -> float:
+def once(port: int, path: str, key: str = "") -> float:
     """Return the seconds of one call, or -1."""
     begun = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"X-API-Key": key} if key else {})
         answer = connection.getresponse()
         answer.read()
         return time.monotonic() - begun if answer.status == 200 else -1.0
@@ -30,7 +30,7 @@ def once(port: int, path: str) -> float:
         connection.close()
 
 
-def main(port: int, path: str, rate: float) -> None:
+def main(port: int, path: str, rate: float, key: str) -> None:
     """Call until standard input ends.
 
     It stands for somebody on another machine, whose own waiting for a processor does not count:
@@ -42,16 +42,16 @@ def main(port: int, path: str, rate: float) -> None:
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     due = time.monotonic()
     while not (told and ended.is_set()):
-        told.append(once(port, path))
+        told.append(once(port, path, key))
         due = max(due + 1 / rate, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
     print(json.dumps(told))
 
 
 @contextmanager
-def steadily(port: int, path: str, rate: float = 100.0) -> Iterator[list[float]]:
+def steadily(port: int, path: str, rate: float = 100.0, key: str = "") -> Iterator[list[float]]:
     """Call from another process meanwhile; the list holds the seconds afterwards."""
-    words = [sys.executable, "-I", __file__, str(port), path, str(rate)]
+    words = [sys.executable, "-I", __file__, str(port), path, str(rate), key]
     found: list[float] = []
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         try:
@@ -67,4 +67,4 @@ def p99(seconds: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), "".join(sys.argv[4:]))

@@ -8,6 +8,7 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
+from apps.console.queries.request_again import request_again_url
 from apps.console.views.release_form import serving_of
 from apps.governance.actions import (
     draft_policy,
@@ -362,3 +363,19 @@ def test_who_requests_again_what_was_withdrawn_reads_that(world: World) -> None:
     open_one = world.request("staging")
     page = tight(client.get(f"/releases/new/?again={open_one.pk}").content)
     assert "changed since" not in page
+
+
+def test_limits_are_read_said_and_filled_in_again(world: World) -> None:
+    fields = form(world)
+    fault = asked(world, fields | {"queue": "3", "rate": "many"})
+    assert "needs in_flight: without it no request waits" in beside(fault, "queue")
+    assert "must be a whole number from 1 to 10000" in beside(fault, "rate")
+    assert 'name="queue" type="number" min="0" max="1000" value="3"' in fault
+    asked(world, fields | {"in_flight": "2", "queue": "0"})
+    release = Release.objects.get()
+    assert release.serving["limits"] == {"in_flight": 2, "queue": 0}
+    page = tight(browser(world.people["Ada"]).get(f"/releases/{release.pk}/").content)
+    assert "2 at once per replica, 0 may wait" in page
+    again = tight(browser(world.people["Ada"]).get(request_again_url(release)).content)
+    assert 'name="queue" type="number" min="0" max="1000" value="0"' in again
+    assert 'name="rate" type="number" min="1" max="10000" value=""' in again

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from placet_verify.permit.limits import BOUNDS
 from placet_verify.permit.serving import MAX_EGRESS, MAX_MEMORY_MB, MAX_REPLICAS, MIN_MEMORY_MB
 from placet_verify.permit.variables import MAX_VALUE, MAX_VARIABLES, SETTABLE, variable_fault
 
@@ -209,6 +210,14 @@ ODD_CAPTURE = wild(
         },
     ),
 )
+LIMITS = st.fixed_dictionaries(
+    {"in_flight": st.integers(*BOUNDS["in_flight"])},
+    optional={n: st.integers(*bounds) for n, bounds in BOUNDS.items() if n != "in_flight"},
+)
+ODD_LIMITS = wild(
+    LIMITS,
+    st.fixed_dictionaries({}, optional={n: around(*bounds) for n, bounds in BOUNDS.items()}),
+)
 SERVING = {
     "memory_mb": st.integers(MIN_MEMORY_MB, MAX_MEMORY_MB),
     "variables": VARIABLES,
@@ -216,6 +225,7 @@ SERVING = {
     "unit": UNIT,
     "capture": CAPTURE,
     "server": st.just("slim"),
+    "limits": LIMITS,
 }
 ODD_SERVING = {
     "memory_mb": around(MIN_MEMORY_MB, MAX_MEMORY_MB),
@@ -224,6 +234,7 @@ ODD_SERVING = {
     "unit": ODD_UNIT,
     "capture": ODD_CAPTURE,
     "server": st.sampled_from(["slim", "bentoml", "Slim", "", None, 1]),
+    "limits": ODD_LIMITS,
     "replicas": around(1, MAX_REPLICAS),
     "max_replicas": around(1, MAX_REPLICAS),
 }

@@ -342,7 +342,10 @@ def put(table: RoutingTable, number: int, seen: Seen) -> EndpointRoute:
     route(
         entry,
         endpoint,
-        {pk: RoutedRevision(v.allowed, ready=True, unit=v.unit) for pk, v in seen.verdicts.items()},
+        {
+            pk: RoutedRevision(v.allowed, ready=True, unit=v.unit, limits=v.limits)
+            for pk, v in seen.verdicts.items()
+        },
     )
     config.try_writing(entry)
     return entry

@@ -16,6 +16,7 @@ from placet_agent.haproxy.table import REVISIONS, BackendServer, Full, RoutingTa
 from placet_agent.haproxy.traffic import json_path
 from placet_agent.reports.metrics import WindowTally, parse_line
 from placet_protocol.state import HeaderRoute
+from placet_verify.permit.limits import Limits
 from placet_verify.units import UnitSource
 
 SETTINGS = config.Settings(port=18080, bind="127.0.0.1")
@@ -49,8 +50,18 @@ def beside() -> RoutingTable:
     return table
 
 
+def limited(**limits: int) -> RoutingTable:
+    """Return the same table with limits for the candidate."""
+    table = beside()
+    table.endpoints["end_1"].limits = {"rev_2": Limits(**limits)}
+    return table
+
+
+ALL_LIMITS = {"request_seconds": 9, "in_flight": 2, "queue": 0, "queue_seconds": 3, "rate": 5}
 TABLES = [
     beside(),
+    limited(**ALL_LIMITS),
+    *(limited(**{name: value}) for name, value in ALL_LIMITS.items() if "queue" not in name),
     filled(),
     *(
         by_unit(UnitSource(*pair))
@@ -128,6 +139,20 @@ def test_copies_go_to_replicas_that_take_requests_and_their_share_needs_no_reloa
     assert config.fixed(config.render(table, SETTINGS)) == fixed
     table.endpoints["end_1"].copies = 0
     assert config.fixed(config.render(table, SETTINGS)) != fixed
+
+
+def test_limits_stand_in_the_backend_of_their_revision_alone() -> None:
+    table = limited(**ALL_LIMITS)
+    text = config.render(table, SETTINGS)
+    before, _, backend = text.partition("backend e000r1\n")
+    own, _, after = backend.partition("\nbackend ")
+
+    for line in ("timeout server 9s", "timeout queue 3s", "maxconn 2", "lua.broken over_time"):
+        assert line in own
+        assert line not in before + after
+    assert config.fixed(text) != config.fixed(config.render(beside(), SETTINGS))
+    without = config.render(beside(), SETTINGS)
+    assert not any(word in without for word in ("limits ", "rates", "Retry-After", "over_time\n"))
 
 
 def test_a_json_pointer_is_written_as_haproxy_reads_it() -> None:
@@ -257,7 +282,7 @@ def test_what_haproxy_answers_by_itself_is_a_problem_too() -> None:
     for name, content in config.error_files().items():
         head, _, body = content.partition(b"\r\n\r\n")
         problem = json.loads(body)
-        assert name == f"error-{problem['status']}.http"
+        assert name in (f"error-{problem['status']}.http", f"error-{problem['code']}.http")
         assert b"application/problem+json" in head
         assert f"Content-Length: {len(body)}".encode() in head
 

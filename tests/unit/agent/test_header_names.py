@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from placet_agent.haproxy import quoting
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.config import maps
+from placet_agent.haproxy.names import endpoint_name
 from placet_agent.haproxy.process import find_binary
-from placet_agent.haproxy.table import RoutingTable, endpoint_name
+from placet_agent.haproxy.table import RoutingTable
 from placet_protocol.state import HeaderRoute, read_state
 from placet_verify.units import UnitSource
 from tests.support.gateway import SETTINGS, refused, table_of

@@ -96,3 +96,28 @@ def test_the_first_window_is_as_short_as_it_must_be_for_no_other_to_lie_in_two_s
     first, second = meter.take()[0]
     assert datetime.fromisoformat(first["started_at"]) < NOON + timedelta(seconds=600)
     assert datetime.fromisoformat(second["started_at"]) >= NOON + timedelta(seconds=600)
+
+
+@pytest.mark.parametrize("line", ["200 3 limited - - --", "503 3 - 5a17-500 0123456789abcdef sQ"])
+def test_what_a_limit_refused_counts_apart_and_for_no_unit(tmp_path: Path, line: str) -> None:
+    heard: list[str | None] = []
+    meter = RequestMeter(
+        tmp_path, Admin(tmp_path), seconds=1000, heed=lambda one: heard.append(one.cohort)
+    )
+    meter.start()
+    for text in (
+        f"m3 1 e000r1 rev_1 {line}",
+        "m3 1 e000r1 rev_1 503 3 - 5a17-500 0123456789abcdef sC",
+    ):
+        read = parse_line(text)
+        assert read is not None
+        meter._count(read)
+    meter._close_window(datetime.now(UTC), 10)
+    ((window,), _) = meter.take()
+    meter.stop()
+    read_back = read_window(json.loads(json.dumps(window)), "/metrics/0")
+    limited = read_back["apart"]["limited"]
+    assert limited["status_2xx"] + limited["status_5xx"] == 1
+    assert read_back["status_5xx"] == 1
+    assert sum(read_back["first"]["latency"].values()) == 1
+    assert heard == ["limited", None]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from placet_verify.errors import Refused
 from placet_verify.permit import serving, variables
+from placet_verify.permit.limits import BOUNDS
 from placet_verify.permit.serving import Destination
 
 
@@ -140,6 +141,14 @@ def test_a_configuration_without_egress_was_approved_under_earlier_rules() -> No
         ({"egress": [], "sockets": 1}, "'sockets' is no member"),
         ({"egress": [], "server": "bentoml"}, "server: must be 'slim', or left out for BentoML"),
         ({"egress": [], "server": None}, "server: must be 'slim'"),
+        ({"egress": [], "limits": None}, "limits: must be an object with some of"),
+        ({"egress": [], "limits": {}}, "limits: must be an object with some of"),
+        ({"egress": [], "limits": {"Rate": 1}}, "limits/Rate: is none of request_seconds,"),
+        ({"egress": [], "limits": {"rate": 0}}, "limits/rate: .* whole number from 1 to 10000"),
+        ({"egress": [], "limits": {"rate": True}}, "limits/rate: must be a whole number"),
+        ({"egress": [], "limits": {"rate": 1.5}}, "limits/rate: must be a whole number"),
+        ({"egress": [], "limits": {"queue": 1}}, "limits/queue: needs in_flight"),
+        ({"egress": [], "limits": {"queue_seconds": 1, "rate": 1}}, "needs in_flight"),
         ({"egress": [], "variables": {"PATH": "/bin"}}, "'PATH': may never be set"),
         ({"egress": [], "variables": {"MODE\n": "x"}}, r"'MODE\\n': a name has"),
         ({"egress": [], "variables": {"MODE": "a\nb"}}, "must be one line"),
@@ -170,6 +179,7 @@ def test_what_no_node_would_run_is_refused_with_a_sentence(
 
 def test_every_member_that_is_known_passes() -> None:
     members = {**dict.fromkeys(serving.MEMBERS, 1), "memory_mb": 64, "server": "slim"}
+    members["limits"] = {name: high for name, (_, high) in BOUNDS.items()}
     serving.check(members | {"egress": ["db.example.com:5432"], "variables": {"MODE": "é 😀"}})
 
 
