@@ -134,8 +134,7 @@ def _duty(
     counted: OrganisationView,
     able: OrganisationView,
 ) -> Duty:
-    policy = seen.policies.get(environment.pk)
-    if policy is None:
+    if (policy := seen.policies.get(environment.pk)) is None:
         return Duty(environment, None, 0, None, [], None, [], locked_out=False)
     held = seen.access(environment.pk)
     access = held if counted is seen else counted.access(environment.pk)

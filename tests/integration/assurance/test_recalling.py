@@ -364,7 +364,7 @@ def test_who_lacks_the_role_is_told_none_of_the_parties_of_the_recall(world: Wor
     with pytest.raises(NeedsPermission) as refused:
         lift(taken_by_vera, reason="never mind", actor=world.otto)
     assert "Vito" in refused.value.detail
-    assert "Vera" not in refused.value.detail, "she made it, and withdraws it in no case"
+    assert "Vera" not in refused.value.detail, "who made it withdraws it in no case"
 
 
 def test_nobody_gives_their_own_decisions_back(world: World) -> None:
