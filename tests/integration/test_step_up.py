@@ -435,8 +435,8 @@ governance.set_absence governance.set_freeze governance.update_environment
 governance.withdraw governance.withdraw_policy
 
 monitoring.acknowledge monitoring.close_settled monitoring.erase_unit monitoring.note_answer
-monitoring.open_alert monitoring.remove_objective monitoring.report_outcomes monitoring.resolve
-monitoring.set_objective
+monitoring.note_withdrawn monitoring.open_alert monitoring.remove_objective
+monitoring.report_outcomes monitoring.resolve monitoring.set_objective
 
 rollouts.abort rollouts.pause rollouts.rollback rollouts.run_drill rollouts.schedule_drills
 rollouts.unschedule_drills rollouts.decline_passing rollouts.withdraw_passing
