@@ -16,6 +16,9 @@ ALERT_ACKNOWLEDGED = event_kind(
     "alert.acknowledged", "Acknowledged an alert: {kind:word}", words={"kind": AlertKind.values}
 )
 ALERT_ANSWERED = event_kind("alert.answered", "Commented on an alert")
+ALERT_RECALL_WITHDRAWN = event_kind(
+    "alert.recall_withdrawn", "Noted on an alert that its recall was withdrawn"
+)
 ALERT_RESOLVED = event_kind(
     "alert.resolved", "Resolved an alert: {kind:word}", words={"kind": AlertKind.values}
 )

@@ -128,6 +128,7 @@ NOT_WALKED = frozenset(
         "alert.acknowledged.v1",
         "alert.answered.v1",
         "alert.opened.v1",
+        "alert.recall_withdrawn.v1",
         "alert.resolved.v1",
         "bento.collected.v1",
         "declaration.made.v1",

@@ -19,6 +19,7 @@ from apps.monitoring.events import (
     ALERT_ACKNOWLEDGED,
     ALERT_ANSWERED,
     ALERT_OPENED,
+    ALERT_RECALL_WITHDRAWN,
     ALERT_RESOLVED,
 )
 from apps.monitoring.models import UNRESOLVED, Alert, AlertKind, AlertState
@@ -150,7 +151,7 @@ def note_withdrawn(alert: Alert, *, at: datetime, actor: Actor) -> None:
         row.summary = f"{row.summary}. {RECALL_WITHDRAWN} on {at:%Y-%m-%d %H:%M} UTC"
         row.generation += 1
         row.save(update_fields=["summary", "generation"])
-        log.add(ALERT_ANSWERED, row)
+        log.add(ALERT_RECALL_WITHDRAWN, row)
 
 
 def _lock(alert: Alert, actor: Actor) -> Alert:
