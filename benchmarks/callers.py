@@ -98,20 +98,21 @@ class Turn:
     cpu: float
 
 
-def stay_on_first_core() -> None:
-    """Pin this process and what it starts from now on; ``turn`` asks from another core.
+def stay_on_first_core() -> int:
+    """Pin this process and what it starts from now on; return the core that is left for callers.
 
     Raises ``SystemExit`` where there is only one processor.
     """
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise SystemExit("Callers need a core of their own: this machine has only one.")
-    os.environ["BENCH_CALLERS_CORE"] = str(cores[-1])
     os.sched_setaffinity(0, {cores[0]})
+    return cores[-1]
 
 
-def turn(server: Server, row: dict[str, Any], expected: Any, seconds: float) -> Turn:
-    """Ask for one row again and again, from eight connections, after a second of it to warm up.
+def turn(server: Server, row: dict[str, Any], expected: Any, seconds: int, core: int) -> Turn:
+    """Ask for one row again and again from ``core``, over eight connections, after a second of it
+    to warm up.
 
     Raises ``AssertionError`` where an answer was not 200 or not, byte for byte, the first one,
     which was compared with ``expected``, and where a connection broke.
@@ -121,17 +122,17 @@ def turn(server: Server, row: dict[str, Any], expected: Any, seconds: float) -> 
         paths["script.lua"].write_text(SCRIPT)
         paths["body"].write_bytes(server.body(row))
         paths["expected"].write_bytes(server.answer(row, expected))
-        _wrk(server.url, 1, list(paths.values()))
+        _wrk(server.url, 1, core, list(paths.values()))
         processes = list(server.processes())
         before = _spent(processes)
-        requests, micros, p50, p99 = _wrk(server.url, seconds, list(paths.values()))
+        requests, micros, p50, p99 = _wrk(server.url, seconds, core, list(paths.values()))
         spent = _spent(processes) - before
     return Turn(requests / micros * 1e6, p50 / 1000, p99 / 1000, spent / requests * 1e6)
 
 
-def _wrk(url: str, seconds: float, paths: list[Path]) -> tuple[float, float, float, float]:
+def _wrk(url: str, seconds: int, core: int, paths: list[Path]) -> tuple[float, float, float, float]:
     script, body, expected = map(str, paths)
-    pin = ["taskset", "-c", os.environ.get("BENCH_CALLERS_CORE", "0-1023")]
+    pin = ["taskset", "-c", str(core)]
     load = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", script]
     done = subprocess.run(
         [*pin, *load, url, "--", body, expected], capture_output=True, text=True, check=False

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--percent", type=float, default=10)
     parser.add_argument("--slim", action="store_true")
     asked = parser.parse_args()
-    stay_on_first_core()
+    core = stay_on_first_core()
     rates: dict[str, list[float]] = {"plain": [], "captured": []}
     with (
         tempfile.TemporaryDirectory(prefix="placet-bench-") as folder,
@@ -59,7 +59,7 @@ def main() -> None:
         for n in range(asked.rounds):
             for name in sorted(servers, reverse=n % 2 == 0):
                 seen = turn(
-                    servers[name], rows[n % len(rows)], expected[n % len(rows)], asked.seconds
+                    servers[name], rows[n % len(rows)], expected[n % len(rows)], asked.seconds, core
                 )
                 rates[name].append(seen.rate)
     ratios = [a / b for a, b in zip(rates["captured"], rates["plain"], strict=True)]

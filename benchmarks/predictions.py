@@ -208,7 +208,8 @@ def others(stack: ExitStack, placet: Running, folder: Path) -> dict[str, Server]
     command = [sys.executable, "-c", save, str(hand / "model.joblib"), str(model)]
     subprocess.run(command, check=True, capture_output=True)
     onnx.mkdir()
-    (onnx / "model.onnx").write_bytes(one(placet, "node/bentos/*/bento/src/**/accelerated.onnx"))
+    (served,) = placet.data.glob("node/bentos/*/bento/src/**/accelerated.onnx")
+    (onnx / "model.onnx").write_bytes(served.read_bytes())
     (hand / "service.py").write_text(BY_HAND)
     (onnx / "service.py").write_text(BY_HAND_ONNX)
     serve = ["mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
@@ -222,12 +223,6 @@ def others(stack: ExitStack, placet: Running, folder: Path) -> dict[str, Server]
             started(command, place, "/readyz", Server("/predict", "rows"))
         )
     return found
-
-
-def one(placet: Running, pattern: str) -> bytes:
-    """Return what is in the one file of the platform's data that is called so."""
-    (path,) = placet.data.glob(pattern)
-    return path.read_bytes()
 
 
 def runtime(placet: Running, package: str) -> str:
@@ -245,7 +240,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="a turn")
     parser.add_argument("--to", type=Path, help="a file that gets the figures too")
     asked = parser.parse_args()
-    stay_on_first_core()
+    core = stay_on_first_core()
     turns: dict[str, list[Turn]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="placet-bench-")))
@@ -254,7 +249,9 @@ def main() -> None:
         servers |= others(stack, placet, folder)
         for n in range(asked.rounds):
             for name, server in servers.items():
-                seen = turn(server, rows[n % len(rows)], expected[n % len(rows)], asked.seconds)
+                seen = turn(
+                    server, rows[n % len(rows)], expected[n % len(rows)], asked.seconds, core
+                )
                 turns.setdefault(name, []).append(seen)
     found = {
         "commit": commit(),
