@@ -40,7 +40,7 @@ class Shortage:
         """Say how many people are needed, who alone could decide, and who mends that."""
         needs = f"{in_words(self.seats)} {'person' if self.seats == 1 else 'people'}"
         more = self.seats - len(self.people)
-        others = _takers(more, len(self.people))
+        others = _takers(more, bool(self.people))
         one_of = "one of these roles" if more == 1 else "these roles"
         give = "this role" if len(self.roles) == 1 else one_of
         who = f"only {_listed([names[one] for one in self.people])}" if self.people else "nobody"
@@ -51,16 +51,21 @@ class Shortage:
         return f"Needs {needs}, and {who} could decide as {roles}: {gives}"
 
 
-def takers(missing: int, there: int) -> str:
-    """Return to whom a role is to be given that ``missing`` people are still to hold and so many
-    hold who are ``there``, in no number: where nobody does, nobody is *more*."""
+def takers(missing: int, there: bool) -> str:
+    """Return to whom a role is to be given that ``missing`` people are still to hold, in no number:
+    unless some are ``there`` who hold it, nobody is *more*."""
     if there:
         return "more people"
     return SOMEBODY if missing == 1 else "people"
 
 
-def _takers(missing: int, there: int) -> str:
-    """Return the same with how many."""
+def counting(whom: str, what: str = "it") -> str:
+    """Return the same, of whom it is asked that they count for ``what`` they decide on."""
+    return f"{whom} who {'counts' if whom == SOMEBODY else 'count'} for {what}"
+
+
+def _takers(missing: int, there: bool) -> str:
+    """Return :func:`takers` with how many."""
     if missing == 1:
         return "somebody else" if there else SOMEBODY
     return f"{in_words(missing)} {takers(missing, there)}"

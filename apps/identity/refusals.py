@@ -36,7 +36,7 @@ def say_what_is_lacking(
     token = ApiToken.objects.filter(pk=actor.token).first() if actor.token else None
     who = actor.label if actor.kind == "service" else "you"
     given = _role_is_given(permissions, who, _narrower(actor, permissions, scope), scope)
-    given += f": {_giver(actor, scope, who)}{_who_holds(actor, permissions, scope, without)}"
+    given += f": {giver_told(actor, scope, who)}{_who_holds(actor, permissions, scope, without)}"
     if token is None:
         return f"{_needs(permissions)}{given}"
     held = [p for p in permissions if _holds(actor, p, scope)]
@@ -68,7 +68,8 @@ def who_gives_roles(actor: Actor, scope: Scope | None) -> str:
     return "another access administrator" if others else ""
 
 
-def _giver(actor: Actor, scope: Scope | None, who: str) -> str:
+def giver_told(actor: Actor, scope: Scope | None, who: str) -> str:
+    """Say who can give a role at ``scope`` to ``who``, as far as ``actor`` may know them."""
     giver = who_gives_roles(actor, scope)
     if giver:
         return f"{giver} can give it to {who}"

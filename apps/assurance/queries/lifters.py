@@ -3,12 +3,11 @@
 from apps.assurance.models import Recall
 from apps.assurance.queries.visible_recalls import whose_decisions
 from apps.identity.queries import scope_of
-from apps.identity.refusals import named_holders
+from apps.identity.refusals import giver_told, named_holders
 from apps.identity.rules.permissions import roles_with
 from placet.kernel.actor import Actor
 
 LIFT = "recall.lift"
-GIVEN_TO_SOMEBODY = "an access administrator can give it to somebody"
 LIFTERS = " or ".join(roles_with(LIFT))
 
 
@@ -31,5 +30,5 @@ def lifters_told(recall: Recall, actor: Actor) -> str:
 
 def ask_a_lifter(recall: Recall, actor: Actor) -> str:
     """Say to a party of a recall who can withdraw it instead, by name where they may know that."""
-    told = lifters_told(recall, actor)
-    return f"{who_lifts(recall)}, but not you; {told or GIVEN_TO_SOMEBODY}"
+    told = lifters_told(recall, actor) or giver_told(actor, scope_of(recall), "somebody")
+    return f"{who_lifts(recall)}, but not you; {told}"

@@ -18,6 +18,7 @@ from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.deciders import deciders, lacks_publisher, with_deciders
 from apps.governance.queries.visible_rows import policies
 from apps.governance.rules import APPROVER, PolicyState
+from apps.governance.seats import takers
 from placet.kernel.actor import Actor
 
 
@@ -85,7 +86,7 @@ def _roles(draft: PolicyRevision, actor: Actor) -> str:
         ]
     for roles, some_could in short_roles(draft.document["gates"], holders):
         give = f"the role {roles[0]}" if len(roles) == 1 else f"one of the roles {in_a_row(roles)}"
-        who, whom = ("Too few people", "more people") if some_could else ("Nobody", "somebody")
+        who, whom = "Too few people" if some_could else "Nobody", takers(1, some_could)
         said.append(
             f"{who} could decide: give {give} there to {whom}, or have the draft withdrawn."
         )

@@ -7,6 +7,7 @@ from apps.console.queries.page_parts import Sign, counted, in_a_row
 from apps.governance.duties import ShortestPath
 from apps.governance.models import Environment
 from apps.governance.queries.duties import BreakGlassDuty, Duty
+from apps.governance.seats import counting, takers
 from placet.kernel.words import a_few
 
 STATES = {
@@ -103,7 +104,9 @@ class DutyRow:
             return f"Nobody can do it {self._until}."
         if self.duty.state == "locked_out":
             too_few = f"{self._too_few[:1].upper()}{self._too_few[1:]}"
-            return f"{too_few}: {self._giver} gives {self._these_roles} to {self._takers}."
+            them = self.duty.nobody_decides and len(self.duty.lacking) > 1
+            whom = counting(self._takers, "them" if them else "it")
+            return f"{too_few}: {self._giver} gives {self._these_roles} to {whom}."
         if not self.duty.requesters:
             nobody = "Nobody may request a release here"
             return f"{nobody}: {self._giver} gives somebody the role contributor."
@@ -122,7 +125,7 @@ class DutyRow:
     @property
     def _replacing(self) -> str:
         """How a release is approved where everybody together cannot meet the policy in force."""
-        whom = self._takers.partition(" who")[0] if self.duty.nobody_decides else "more"
+        whom = self._takers if self.duty.nobody_decides else "more"
         gives = f"{self._giver} can give {self._these_roles} to {whom}"
         return f"publishing another policy first, as {self._too_few} ({gives})"
 
@@ -134,11 +137,8 @@ class DutyRow:
 
     @property
     def _takers(self) -> str:
-        """To whom the roles are to be given: nobody is *more* where nobody can decide."""
-        if not self.duty.nobody_decides:
-            return "more people who count for it"
-        one = len(self.duty.lacking) == 1
-        return "somebody who counts for it" if one else "people who count for them"
+        """To whom the roles are to be given."""
+        return takers(len(self.duty.lacking), not self.duty.nobody_decides)
 
     @property
     def _these_roles(self) -> str:

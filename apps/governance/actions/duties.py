@@ -13,7 +13,7 @@ from apps.governance.errors import BypassOpened, LockedOut
 from apps.governance.gates import approvals
 from apps.governance.models import Environment, PolicyRevision
 from apps.governance.queries.organisation import OrganisationView, is_told_addresses, look
-from apps.governance.seats import SOMEBODY, takers
+from apps.governance.seats import counting, takers
 from apps.identity.queries import scope_of
 from placet.kernel.actor import Actor
 from placet_verify.permit.quorum import ApprovalRule, said
@@ -81,10 +81,9 @@ def lockout(document: Mapping[str, Any], access: EnvironmentAccess) -> str:
 
 def _what_to_do(unmet: Sequence[tuple[ApprovalRule, int]]) -> str:
     """Say how a policy with these gates could be satisfied; none where all at once ask too much."""
-    there = sum(people for _, people in unmet) if unmet else 1
-    whom = takers(max((rule.count for rule, _ in unmet), default=0), there)
-    counts = "counts" if whom == SOMEBODY else "count"
-    return f"Ask for fewer people, or first give the role to {whom} who {counts} for it"
+    there = not unmet or any(people for _, people in unmet)
+    whom = counting(takers(max((rule.count for rule, _ in unmet), default=0), there))
+    return f"Ask for fewer people, or first give the role to {whom}"
 
 
 def _people(count: int) -> str:

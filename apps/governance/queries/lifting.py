@@ -18,7 +18,7 @@ from apps.governance.queries.still_deciding import (
     still_deciding,
 )
 from apps.governance.rules import ReleaseState
-from apps.identity.models import User
+from apps.identity.models import RoleBinding, User
 from apps.identity.queries import name_in, scope_of
 from apps.identity.rules.permissions import roles_with
 from apps.identity.trust.second_factor import SECOND_FACTOR, may_learn_what_lacks
@@ -113,26 +113,24 @@ def lifts(*, without: str = "") -> Case:
     release, either once they have the second factor that their roles wait for, or nothing before
     they get a role there again; '' of who was deactivated, and of other decisions. ``without`` is
     the id of a role that does not count."""
-    sees = Q(role__in=roles_with("release.view"))
-    active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
-    return Case(
-        When(~Q(verdict=REQUEST_CHANGES) | ~active, then=Value("")),
-        When(deciding_now(without=without), then=Value(DECIDES)),
-        When(Exists(given_there(without=without).filter(sees)), then=Value(WITHDRAWS)),
-        When(Exists(roles_there(without=without).filter(sees)), then=Value(NOT_YET)),
-        default=Value(NO_ROLE),
-    )
+    by_role = (given_there(without=without), WITHDRAWS), (roles_there(without=without), NOT_YET)
+    return _lifts(deciding_now(without=without), *by_role)
 
 
 def _once_with_factor() -> Case:
     """Return the expression for what :func:`lifts` says once they have a second factor: to who may
     not know that they lack one, this is told."""
+    return _lifts(still_deciding(), (roles_there(), WITHDRAWS))
+
+
+def _lifts(decides: Q, *seeing: tuple[QuerySet[RoleBinding], str]) -> Case:
+    """Return what they can do who ``decides`` there, else who sees the release by such roles."""
     sees = Q(role__in=roles_with("release.view"))
     active = Exists(User.objects.filter(pk=OuterRef("person"), is_active=True))
     return Case(
         When(~Q(verdict=REQUEST_CHANGES) | ~active, then=Value("")),
-        When(still_deciding(), then=Value(DECIDES)),
-        When(Exists(roles_there().filter(sees)), then=Value(WITHDRAWS)),
+        When(decides, then=Value(DECIDES)),
+        *(When(Exists(roles.filter(sees)), then=Value(can)) for roles, can in seeing),
         default=Value(NO_ROLE),
     )
 
