@@ -178,6 +178,19 @@ class World:
         }
         return actions.request_release(**(values | changes))
 
+    def ask(self, bento: Bento, /, **more: Any) -> tuple[int, str]:
+        """Have Ada ask for a development release by the API; return the status and what is wrong
+        with what."""
+        body = {
+            "model": "churn",
+            "version": bento.version.number,
+            "environment": "development",
+            "endpoint": "churn",
+        }
+        answer = factories.api(self.people["Ada"]).post("/projects/risk/releases", body | more)
+        faults = answer.json().get("errors") or []
+        return answer.status_code, "; ".join(f"{f['pointer']} {f['detail']}" for f in faults)
+
     def decide(
         self, release: Release, who: Actor, verdict: str = "approve", **more: Any
     ) -> Decision:

@@ -20,17 +20,7 @@ LIMITS = {"request_seconds": 5, "in_flight": 4, "queue": 0, "queue_seconds": 2, 
 
 def ask(world: World, limits: object) -> tuple[int, str]:
     """Have Ada ask for a development release; return the status and what is wrong with what."""
-    bento = world.bento(world.version())
-    body = {
-        "model": "churn",
-        "version": bento.version.number,
-        "environment": "development",
-        "endpoint": "churn",
-        "serving": {"limits": limits},
-    }
-    answer = api(world.people["Ada"]).post("/projects/risk/releases", body)
-    faults = answer.json().get("errors") or []
-    return answer.status_code, "; ".join(f"{f['pointer']} {f['detail']}" for f in faults)
+    return world.ask(world.bento(world.version()), serving={"limits": limits})
 
 
 def test_limits_are_approved_with_the_release(world: World) -> None:

@@ -21,16 +21,7 @@ def ask(
 ) -> tuple[int, str]:
     """Have Ada ask for a development release; return the status and what is wrong with what."""
     bento = world.bento(world.version(format=form), slim=slim)
-    body = {
-        "model": "churn",
-        "version": bento.version.number,
-        "environment": "development",
-        "endpoint": "churn",
-        "serving": {"server": server},
-    }
-    answer = api(world.people["Ada"]).post("/projects/risk/releases", body)
-    faults = answer.json().get("errors") or []
-    return answer.status_code, "; ".join(f"{f['pointer']} {f['detail']}" for f in faults)
+    return world.ask(bento, serving={"server": server})
 
 
 def test_slim_is_approved_with_the_release(world: World) -> None:

@@ -106,17 +106,10 @@ def test_an_aborted_one_is_tried_again_as_another_rollout(story: Story, waiting:
 
 
 def test_a_plan_is_refused_by_the_place_of_what_is_wrong(world: World) -> None:
-    bento = world.bento(world.version())
-    body = {
-        "model": "churn",
-        "version": bento.version.number,
-        "environment": "development",
-        "endpoint": "churn",
-        "plan": {"strategy": "canary", "steps": [{"set_weight": 50}, {"set_weight": 5}]},
-    }
-    answer = api(world.people["Ada"]).post("/projects/risk/releases", body)
-    assert answer.status_code == 400
-    assert [e["pointer"] for e in answer.json()["errors"]] == ["/plan/steps/1/set_weight"]
+    plan = {"strategy": "canary", "steps": [{"set_weight": 50}, {"set_weight": 5}]}
+    status, said = world.ask(world.bento(world.version()), plan=plan)
+    assert status == 400
+    assert [fault.split()[0] for fault in said.split("; ")] == ["/plan/steps/1/set_weight"]
 
 
 def test_presets_say_what_the_policy_has_against_them(world: World) -> None:
