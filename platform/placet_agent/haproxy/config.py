@@ -306,8 +306,9 @@ def _broken(longest: int, allowed: int | None) -> Iterator[str]:
     closed after a slow upload, or a wait for it, from one that had no answer in time: 504 is said
     of both. ``allowed`` are the seconds that a release gives a replica, where it says so.
     """
-    timeout, answer = (longest, "504") if allowed is None else (min(allowed, longest), "over_time")
-    if allowed is not None:
+    timeout, answer = longest, "504"
+    if allowed is not None and allowed <= longest:
+        timeout, answer = allowed, "over_time"
         yield f"  timeout server {timeout}s"
     yield "  tcp-response inspect-delay 1d"
     yield "  tcp-response content lua.broken 502 if { status lt 200 } !{ status 101 }"
