@@ -42,7 +42,7 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": None if process in WORKERS else 0,  # or than most jobs
+        "CONN_MAX_AGE": None if process in WORKERS else 0,  # None: kept, for the same reason
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "options": OPTIONS,

@@ -174,7 +174,7 @@ class BuildPage:
         bento = getattr(self.build, "bento", None)
         if bento is None:
             return ""
-        return "can be served slim" if bento.slim else "needs BentoML"
+        return "can be served slim" if bento.slim else "cannot be served slim"
 
 
 def step_rows(build: Build, smoke: str | None = None) -> list[BuildStepRow]:

@@ -157,7 +157,7 @@ def test_what_came_of_acceleration(members: dict[str, Any], said: str) -> None:
     [
         ({}, ""),
         ({"bento": SimpleNamespace(slim=True)}, "can be served slim"),
-        ({"bento": SimpleNamespace(slim=False)}, "needs BentoML"),
+        ({"bento": SimpleNamespace(slim=False)}, "cannot be served slim"),
     ],
 )
 def test_a_build_says_whether_it_can_be_served_without_bentoml(
