@@ -161,8 +161,6 @@ def open_as(
 
     yield make
     for context in contexts:
-        for page in context.pages:
-            page.goto("about:blank")
         context.close()
 
 
