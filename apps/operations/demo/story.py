@@ -350,10 +350,19 @@ class DemoStory:
         with tempfile.TemporaryDirectory() as folder:
             file, root = Path(folder) / "release.zip", Path(folder) / "root.pub"
             root.write_bytes(auditor.api("GET", "/keys/root").content)
-            file.write_bytes(auditor.api("GET", f"/releases/{release['id']}/bundle").content)
+            file.write_bytes(_signed(auditor, f"/releases/{release['id']}/bundle"))
             done = verifier("bundle", file, "--root", root)
             must(done.returncode == 0, f"the bundle is refused: {done.stdout}{done.stderr}")
             self.say(f"   the whole release, offline: {done.stdout.splitlines()[-1]}")
+
+
+def _signed(person: DemoPerson, path: str) -> bytes:
+    """Return what is proven by the log, once a checkpoint covers it: that takes some seconds."""
+    end = time.monotonic() + 30
+    while (answer := person.api("GET", path)).status_code == 409 and time.monotonic() < end:
+        time.sleep(0.5)
+    must(answer.status_code == 200, f"{path} answers {answer.status_code}: {answer.text}")
+    return answer.content
 
 
 def verifier(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
