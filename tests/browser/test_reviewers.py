@@ -75,3 +75,6 @@ def test_the_form_offers_who_decides_in_the_environment_that_is_chosen(
     expect(page.get_by_text("Leave empty for 1 day,")).to_be_visible()
     expect(page.get_by_text("Leave empty for 5 days")).to_be_hidden()
     expect(page.locator("input[name=reviewers]:checked:not(:disabled)")).to_have_count(0)
+    page.get_by_label("Environment").select_option("development")
+    expect(page.get_by_text("Reviewers (optional)")).to_be_hidden()
+    expect(page.get_by_label("Review due in (days)")).to_be_hidden()

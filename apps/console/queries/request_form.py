@@ -237,6 +237,11 @@ class RequestForm:
         return [(name, LABELS[name], filled[name], *BOUNDS[name]) for name in BOUNDS]
 
     @property
+    def limits_typed(self) -> bool:
+        """Whether there is something in one of them."""
+        return any(value for _, _, value, _, _ in self.limits)
+
+    @property
     def units(self) -> list[Option]:
         """By what a canary is split."""
         return options(UNITS, self.filled["unit_source"])

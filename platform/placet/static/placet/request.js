@@ -1,6 +1,6 @@
 // The form that asks for a release says of the endpoint and the environment that are chosen whether
-// anything is live there, and offers who decides there, and until when: without a script it names
-// those that it was opened with, and everybody.
+// anything is live there, and offers who decides there, if anybody does, and until when: without a
+// script it names those that it was opened with, and everybody.
 (() => {
   const [environment, endpoint] = ["environment", "endpoint"].map((id) =>
     document.getElementById(id),
@@ -8,6 +8,7 @@
   if (!environment) return;
   const people = [...document.querySelectorAll("[data-environments]")];
   const due = [...document.querySelectorAll("[data-due]")];
+  const review = document.getElementById("review");
 
   const offer = () => {
     for (const person of people) {
@@ -15,6 +16,7 @@
       person.querySelector("input").disabled = person.hidden;
     }
     for (const hint of due) hint.hidden = hint.dataset.due !== environment.value;
+    if (review) review.hidden = people.every((person) => person.hidden);
   };
   environment.addEventListener("change", offer);
   offer();
