@@ -35,6 +35,7 @@ from apps.serving.actions import release_prefetch
 from apps.serving.hooks import keeper, refuse_recalled
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
+from placet_verify.errors import Refused
 from placet_verify.permit.permit import Expected, PermitRefused, build_permit, permit
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import KeyRing
@@ -42,7 +43,17 @@ from placet_verify.signing.keys import KeyRing
 
 def assemble_permit(release: Release) -> str:
     """Return the permit: the policy, the request and every decision that counts, as signed; where
-    people broke the glass for it, what they signed."""
+    people broke the glass for it, what they signed.
+
+    Raises :class:`PermitInvalid` where a row has what nobody can have signed.
+    """
+    try:
+        return _assemble_permit(release)
+    except Refused as refusal:
+        raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
+
+
+def _assemble_permit(release: Release) -> str:
     rows = (
         Decision.objects.filter(
             release=release, voided_reason="", statement_digest=release.request_digest

@@ -351,6 +351,18 @@ def test_an_approval_forged_in_the_database_does_not_start_anything(world: World
         actions.begin_rollout(release, actor=SYSTEM)
 
 
+def test_a_draft_that_is_published_by_hand_starts_nothing(world: World) -> None:
+    from apps.governance.models import PolicyRevision
+
+    release = world.request("development")
+    PolicyRevision.objects.filter(pk=release.policy_id).update(envelope="")
+    row = Release.objects.get(pk=release.pk)
+    with pytest.raises(errors.PermitInvalid, match="not JSON"):
+        actions.begin_rollout(row, actor=SYSTEM)
+    with pytest.raises(errors.PermitInvalid):
+        actions.assemble_permit(row)
+
+
 @pytest.mark.parametrize("who", ["ada", "rex", "vera"])
 def test_only_an_operator_or_the_system_starts_a_rollout(world: World, who: str) -> None:
     from placet.kernel.problems import Forbidden
