@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from apps.audit.models import Audited
 from apps.builds.models import Bento
 from apps.identity.models import Project
-from apps.serving.rules import EndpointState, RevisionState
+from apps.serving.rules import SERVERS, EndpointState, RevisionState
 from placet.kernel.ids import IdField
 from placet.kernel.states import choices_of
 from placet_verify.permit.serving import is_slim
@@ -243,6 +243,11 @@ class Revision(Audited):
     def server(self) -> str:
         """What answers its requests, one of ``rules.SERVERS``."""
         return "slim" if is_slim(self.serving) else "bentoml"
+
+    @property
+    def served_by(self) -> str:
+        """The same as people read it."""
+        return SERVERS[self.server]
 
     def environment_scope(self) -> str | None:
         """A revision belongs to its endpoint's environment."""

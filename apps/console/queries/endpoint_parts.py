@@ -22,7 +22,7 @@ from apps.monitoring.rules import FEWEST
 from apps.registry.models import ModelVersion
 from apps.serving.models import EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
-from apps.serving.rules import SERVERS, RevisionState, serving_config
+from apps.serving.rules import RevisionState, serving_config
 from placet.kernel.actor import Actor
 
 EXPOSED = {"older": "older isolation", "shared": "the host's network"}  # what a neighbour can reach
@@ -92,11 +92,6 @@ def kept_apart(isolation: str) -> str:
     if not isolation:
         return "–"
     return "its own, by a link" if isolation == "link" else "its own"
-
-
-def server_word(revision: Revision) -> str:
-    """Return in a word what answers the requests of a revision."""
-    return SERVERS[revision.server]
 
 
 def version_url(version: ModelVersion, project: str) -> str:
@@ -181,11 +176,6 @@ class Running:
             state = self.row.revision.state
             return state if answers or state not in SERVING else "not_ready"
         return "stopping" if self.row.ready_replicas else RevisionState.STOPPED
-
-    @property
-    def server(self) -> str:
-        """What answers its requests, in a word."""
-        return server_word(self.row.revision)
 
     @property
     def ready(self) -> str:

@@ -11,7 +11,7 @@ from django.db.models.functions import JSONObject
 
 from apps.assurance.queries.recalls_beside import recalls_told
 from apps.console.queries.approvers import approval
-from apps.console.queries.endpoint_parts import server_word, version_url
+from apps.console.queries.endpoint_parts import version_url
 from apps.console.queries.links import recall_url
 from apps.console.queries.rollout_steps import BADLY
 from apps.console.queries.rollout_words import LastWords, last_words, with_last_words
@@ -42,11 +42,6 @@ class PastRevision:
     def url(self) -> str:
         """Where its version is read."""
         return version_url(self.row.bento.version, self.project)
-
-    @property
-    def server(self) -> str:
-        """What answers, or answered, its requests, in a word."""
-        return server_word(self.row)
 
     @property
     def state(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.console.queries.endpoint_parts import former_words, server_word
+from apps.console.queries.endpoint_parts import former_words
 from apps.console.queries.endpoint_view import EndpointView
 from apps.console.queries.way_back import not_back, nowhere
 from apps.registry.models import ModelVersion
@@ -62,11 +62,11 @@ def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackF
     )
     if len(view.former) == 1:
         (row,) = view.former
-        served = f"Revision {row.number} is served by {server_word(row)}."
+        served = f"Revision {row.number} is served by {row.served_by}."
         return RollbackForm(f"Roll back to {row.bento.version}?", f"{served} {says}", [])
     choices = []
     for row in view.former:
         how = "standby" if row.state == RevisionState.WARM else "is started first"
-        what = f"{row.number}: {row.bento.version}, {server_word(row)}, {how}"
+        what = f"{row.number}: {row.bento.version}, {row.served_by}, {how}"
         choices.append((row.number, what))
     return RollbackForm("Roll back?", says, choices)
