@@ -10,9 +10,10 @@ from django.db.models.functions import Coalesce
 from apps.audit.models import Audited
 from apps.builds.models import Bento
 from apps.identity.models import Project
-from apps.serving.rules import EndpointState, RevisionState
+from apps.serving.rules import SERVERS, EndpointState, RevisionState
 from placet.kernel.ids import IdField
 from placet.kernel.states import choices_of
+from placet_verify.permit.serving import is_slim
 
 
 class Site(models.TextChoices):
@@ -237,6 +238,16 @@ class Revision(Audited):
                 name="serving_weight_range", condition=Q(weight__gte=0, weight__lte=10000)
             ),
         ]
+
+    @property
+    def server(self) -> str:
+        """What answers its requests, one of ``rules.SERVERS``."""
+        return "slim" if is_slim(self.serving) else "bentoml"
+
+    @property
+    def served_by(self) -> str:
+        """The same as people read it."""
+        return SERVERS[self.server]
 
     def environment_scope(self) -> str | None:
         """A revision belongs to its endpoint's environment."""

@@ -72,6 +72,8 @@ RUNNING = frozenset(
 PRESENT = RUNNING | {RevisionState.DRAINING}
 # of an endpoint
 HEALTH = ("healthy", "degraded", "starting", "down", "unknown", "stopped", "deleted", "empty")
+# What answers the requests of a revision, in words.
+SERVERS = {"bentoml": "BentoML", "slim": "slim"}
 # How a replica is kept from the network and its neighbours, as nodes report it, in words.
 ISOLATION = {
     "older": "older isolation: the host's network",

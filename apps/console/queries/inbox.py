@@ -8,13 +8,15 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.console.queries.draft_tasks import DraftTask, draft_tasks
+from apps.console.queries.draft_tasks import DraftTask, StuckDraft, draft_tasks, stuck_drafts
 from apps.console.queries.home_page import (
     GlassTask,
     PausedRow,
+    StuckRow,
     glass_tasks,
     paused_rows,
     paused_title,
+    stuck_row,
     what_stands_still,
 )
 from apps.console.queries.own_releases import (
@@ -45,6 +47,8 @@ class InboxPage:
     drafts: list[DraftTask]
     mentions: list[Any]  # threads, as listed_threads reads them
     glasses: list[GlassTask]
+    stuck: list[StuckRow]  # as home has it
+    stuck_drafts: list[StuckDraft]
     why: str  # nothing can wait for the reader, who has no role that counts; '' for who has one
 
     @property
@@ -79,9 +83,9 @@ class InboxPage:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is listed: where others have to decide, that says what the reader has
-        to."""
-        return not self.size and not self.inbox.barred
+        """Whether nothing is listed: where others have to decide, or nobody could, that says what
+        the reader has to."""
+        return not (self.size or self.inbox.barred or self.stuck or self.stuck_drafts)
 
 
 def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
@@ -98,6 +102,8 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),
         glasses=glass_tasks(inbox, actor),
+        stuck=[stuck_row(row, actor) for row in still.stuck],
+        stuck_drafts=stuck_drafts(still.followed, actor),
         why=without_role(actor),
     )
 

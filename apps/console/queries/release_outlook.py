@@ -22,11 +22,7 @@ class AfterApproval:
     then: str
     waits_for: str  # its turn, or room, in a sentence
     expires_first: bool  # whether it expires before these gates pass
-
-    @property
-    def never(self) -> str:
-        """Why not every gate can pass for what was requested; '' where they may."""
-        return gates.BOUND if gates.cannot_pass(self.held) else ""
+    never: str  # why nothing follows by itself once they pass, or they cannot; '' where it does
 
     @property
     def is_last(self) -> bool:
@@ -45,7 +41,18 @@ def after_approval(view: ReleaseView) -> AfterApproval | None:
         then=what_follows(view, at_once=not held and not view.waits_for),
         waits_for=view.waits_for,
         expires_first=any(at > view.release.not_after for at in times),
+        never=_never(view, held),
     )
+
+
+def _never(view: ReleaseView, held: Iterable[GateResult]) -> str:
+    """Say what has to become of gates that are ``held`` even then: what cannot pass, what others
+    request of it, or whose people there are not."""
+    if gates.cannot_pass(held):
+        return gates.BOUND
+    if is_held(held):
+        return f"{view.lifting.says}."
+    return f"{view.too_few_people}." if view.too_few_people else ""
 
 
 def what_follows(view: ReleaseView, *, at_once: bool) -> str:

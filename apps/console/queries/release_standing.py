@@ -14,7 +14,7 @@ from apps.console.queries.rollout_steps import BADLY, ended_by
 from apps.console.queries.rollout_words import VERBS, LastWords, last_words, paused
 from apps.console.queries.stops import Stop, stop_told
 from apps.console.queries.under_way import is_aborting, rollout_before, rollout_named
-from apps.governance.models import OPEN_STATES
+from apps.governance.models import OPEN_STATES, UNFINISHED_STATES
 from apps.governance.rules import RETRIABLE, ReleaseState
 from apps.rollouts.events import ROLLBACK_STARTED
 from apps.rollouts.states import RolloutState
@@ -65,6 +65,12 @@ class ReleaseStanding:
         if before is None or self.release.endpoint.is_stopped:
             return None
         return Link(rollout_named(before), reverse("rollout", args=[before["id"]]))
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether it could be withdrawn, but by another person than the reader."""
+        mine = self.release.requester == self.actor.accountable
+        return self.release.state in UNFINISHED_STATES and not mine
 
     @property
     def can_start(self) -> bool:

@@ -61,9 +61,12 @@ def rollback_form(view: EndpointView, version: ModelVersion | None) -> RollbackF
         "written to the log."
     )
     if len(view.former) == 1:
-        return RollbackForm(f"Roll back to {view.former[0].bento.version}?", says, [])
+        (row,) = view.former
+        served = f"Revision {row.number} is served by {row.served_by}."
+        return RollbackForm(f"Roll back to {row.bento.version}?", f"{served} {says}", [])
     choices = []
     for row in view.former:
         how = "standby" if row.state == RevisionState.WARM else "is started first"
-        choices.append((row.number, f"{row.number}: {row.bento.version}, {how}"))
+        what = f"{row.number}: {row.bento.version}, {row.served_by}, {how}"
+        choices.append((row.number, what))
     return RollbackForm("Roll back?", says, choices)

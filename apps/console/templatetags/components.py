@@ -27,7 +27,8 @@ from apps.console.templatetags.placet import ago, state
 from apps.governance.models import Release
 from apps.governance.rules import ReleaseState
 from apps.identity.queries import scope_of
-from apps.identity.refusals import whom_to_ask
+from apps.identity.refusals import named_holders, whom_to_ask
+from apps.identity.rules.permissions import roles_with
 
 register = template.Library()
 RENEWS = mark_safe(
@@ -264,6 +265,15 @@ def done_by(context: Context, kind: str, name: str, actor_id: str) -> SafeString
 def gives_roles(context: Context, project: Any) -> str:
     """Say as a sentence whom the reader asks for a role in a ``project``."""
     return whom_to_ask(context["actor"], scope_of(project))
+
+
+@register.simple_tag(takes_context=True)
+def lacking(context: Context, permission: str, row: Any) -> str:
+    """Continue ``to start it needs``: the role that gives ``permission`` at ``row``, which the
+    reader lacks, and who holds it, as far as they may know them."""
+    told = named_holders(context["actor"], [permission], scope_of(row), without=())
+    role = f"the role {' or '.join(roles_with(permission))}, which you lack here"
+    return f"{role}; {told}" if told else role
 
 
 @register.simple_tag(takes_context=True)

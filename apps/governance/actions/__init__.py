@@ -38,7 +38,7 @@ from apps.governance.actions.policies import (
     withdraw_policy,
 )
 from apps.governance.actions.promoting import open_promoted
-from apps.governance.actions.releases import comment, request_release, withdraw
+from apps.governance.actions.releases import comment, request_release
 from apps.governance.actions.reviewing import (
     Reviewers,
     remove_review_request,
@@ -46,6 +46,7 @@ from apps.governance.actions.reviewing import (
     tell_overdue,
 )
 from apps.governance.actions.sweeps import advance_waiting, expire_due, start_waiting
+from apps.governance.actions.withdrawing import withdraw
 from apps.governance.queries.facts import evaluate
 
 __all__ = [

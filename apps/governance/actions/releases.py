@@ -1,4 +1,4 @@
-"""Asking for a release, withdrawing it, and talking about it."""
+"""Asking for a release, and talking about it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -9,8 +9,7 @@ from apps.audit.actions import Recorder, record, seal
 from apps.builds.models import Bento
 from apps.builds.queries import last_build_failed
 from apps.builds.rules import BuildState
-from apps.governance.actions.advance import approve_if_passed, move_release, store_gates
-from apps.governance.actions.break_glass_ends import end_break_glasses_of
+from apps.governance.actions.advance import approve_if_passed, store_gates
 from apps.governance.actions.locking import (
     lock_environment,
     lock_project,
@@ -26,12 +25,10 @@ from apps.governance.errors import (
     NoPolicy,
     NotBuilt,
     NotFinalised,
-    WrongState,
 )
-from apps.governance.events import RELEASE_COMMENTED, RELEASE_REQUESTED, RELEASE_WITHDRAWN
+from apps.governance.events import RELEASE_COMMENTED, RELEASE_REQUESTED
 from apps.governance.models import (
     OPEN_STATES,
-    UNFINISHED_STATES,
     Comment,
     Environment,
     PolicyRevision,
@@ -47,18 +44,17 @@ from apps.governance.plan import (
 )
 from apps.governance.queries.facts import evidence_to_pin
 from apps.governance.queries.presets import chosen
-from apps.governance.rules import ReleaseState
 from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, ModelVersion, VersionState
 from apps.registry.rules.evidence import stored_faults
-from apps.serving.actions import create_endpoint, name_faults, prefetch, release_prefetch
+from apps.serving.actions import create_endpoint, name_faults, prefetch
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
 from apps.serving.uses import refuse_unlisted, usable
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
 from placet.kernel.config import config
-from placet.kernel.problems import FieldError, Forbidden, InvalidInput, NotFound
+from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet.kernel.texts import clean_text
 
 T = TypeVar("T")
@@ -363,22 +359,6 @@ def _refuse_unhashable(row: Evidence, version: ModelVersion) -> None:
         what = f"{version} has {row.kind} evidence ({row.pk}) with a value at {fault.pointer} that"
         detail = f"{what} has no canonical JSON form: report its {row.kind} again"
         raise InvalidInput(errors=[FieldError("/version", detail)])
-
-
-def withdraw(release: Release, *, actor: Actor) -> Release:
-    """Take a request back, by whoever asked, until its rollout has started."""
-    with record(actor) as log:
-        row = lock_release(release, actor, "release.withdraw")
-        if actor.accountable != row.requester:
-            raise Forbidden("A release is withdrawn by the person who asked for it")
-        if not move_release(
-            row, expected=UNFINISHED_STATES, to=ReleaseState.WITHDRAWN, ended_at=clock.now()
-        ):
-            raise WrongState(f"The release is {row.get_state_display().lower()}")
-        log.add(RELEASE_WITHDRAWN, row, data={"number": row.number})
-        end_break_glasses_of(row, log)
-        release_prefetch(row.pk, actor=actor)
-        return row
 
 
 def comment(release: Release, *, text: str, actor: Actor) -> Comment:

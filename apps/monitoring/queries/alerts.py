@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject
 
-from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
-from apps.serving.models import Endpoint
-from apps.serving.rules import Trouble
+from apps.monitoring.models import BY_PERSON, UNRESOLVED, Alert, AlertKind
+from apps.serving.models import Endpoint, Revision
+from apps.serving.rules import RevisionState, Trouble
 from placet.kernel.actor import Actor
 from placet.kernel.problems import NotFound
 
@@ -17,9 +17,12 @@ class AlertWatcher:
     """Says what is wrong with endpoints: their alerts that are not over."""
 
     def troubles(self, endpoint: str) -> ArraySubquery:
-        """Return the alerts as a column of a query."""
+        """Return the alerts as a column of a query: but for those that the next look ends, because
+        they are about what served before what is live now."""
+        live = Revision.objects.filter(endpoint=OuterRef("endpoint"), state=RevisionState.LIVE)
+        newer = Exists(live.exclude(pk=OuterRef("revision")))
         rows = Alert.objects.filter(endpoint=OuterRef(endpoint), state__in=UNRESOLVED)
-        rows = rows.order_by("-opened_at")
+        rows = rows.filter(Q(kind__in=BY_PERSON) | ~newer).order_by("-opened_at")
         return ArraySubquery(rows.values(json=JSONObject(kind="kind", summary="summary")))
 
     def read(self, found: Sequence[Mapping[str, str]]) -> tuple[Trouble, ...]:

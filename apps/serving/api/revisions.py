@@ -14,7 +14,7 @@ from apps.serving.api.fields import ToldRecallSerializer, isolation_field
 from apps.serving.hooks import keeper, mover
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import RevisionStatus
-from apps.serving.rules import ENDED, PRESENT, serving_config
+from apps.serving.rules import ENDED, PRESENT, SERVERS, serving_config
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
 
@@ -42,6 +42,9 @@ class RevisionSerializer(serializers.Serializer[Any]):
     replicas = serializers.IntegerField()
     max_replicas = serializers.IntegerField()
     memory_mb = serializers.IntegerField()
+    server = serializers.ChoiceField(
+        choices=list(SERVERS), help_text="What answers requests: `slim` is without BentoML"
+    )
     created_at = serializers.DateTimeField()
     live_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -109,6 +112,7 @@ def revision_body(
         "replicas": revision.replicas,
         "max_replicas": serving_config(revision.serving).max_replicas,
         "memory_mb": revision.memory_mb,
+        "server": revision.server,
         "created_at": rfc3339(revision.created_at),
         **_times(revision, endpoint),
         "peak_weight": revision.peak_weight,

@@ -140,6 +140,7 @@ def endpoint_revisions(
             "salt",
             "version",
             "replicas",
+            "server",
             "isolation",
             "release",
             "live_at",

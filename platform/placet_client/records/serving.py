@@ -85,6 +85,7 @@ class Revision(Record):
     replicas: int
     max_replicas: int
     memory_mb: int
+    server: str  # What answers requests: `slim` is without BentoML
     created_at: datetime
     live_at: datetime | None
     ended_at: datetime | None

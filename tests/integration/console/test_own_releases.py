@@ -213,3 +213,12 @@ def test_a_reviewer_is_not_offered_to_approve_where_the_policy_asks_for_none(wor
     assert 'value="approve"' not in shown
     shown = page(world, "Vera", f"/releases/{release.pk}/")
     assert "You sign as <b>approver</b>" in shown and 'value="approve"' in shown
+
+
+def test_the_page_of_a_release_says_who_alone_can_withdraw_it(world: World) -> None:
+    release, only = world.request("staging"), "only who requested it can withdraw it"
+    path = f"/releases/{release.pk}/"
+    assert only not in page(world, "Ada", path)
+    assert only in page(world, "Rex", path)
+    withdraw(release, actor=world.ada)
+    assert only not in page(world, "Rex", path)

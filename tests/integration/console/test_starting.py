@@ -374,7 +374,7 @@ def test_an_endpoint_is_not_offered_to_be_deleted_while_a_rollout_of_it_is_open(
     waits = story.release("development")
     assert not offered(), "it is approved, and starts once the endpoint does"
     said_of = said(story, f"/releases/{waits.pk}")
-    assert "This release can start when somebody starts the endpoint." in said_of
+    assert "This release can start when an operator starts the endpoint." in said_of
     withdraw(waits, actor=story.world.ada)
     assert offered()
 

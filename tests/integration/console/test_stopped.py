@@ -71,6 +71,17 @@ def test_the_page_of_a_release_says_that_it_is_stopped_by_whom_why_and_until_whe
     assert "is one click" not in said
 
 
+def test_the_page_of_an_endpoint_says_who_starts_it_to_who_may_not(
+    story: Story, stopped: Release
+) -> None:
+    path, needs = f"/endpoints/{stopped.endpoint_id}/", "Starting it needs the role operator"
+    assert needs not in page(story, path)
+    assert f"{needs}, which you lack here." in page(story, path, who="Ada")
+    eve = factories.person("Eve", roles={"auditor": None})
+    said = " ".join(browser(eve).get(path).content.decode().split())
+    assert f"{needs}, which you lack here; Otto risk holds it." in said
+
+
 def test_lists_of_releases_say_stopped_and_are_narrowed_by_what_they_say(
     story: Story, stopped: Release
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -279,6 +280,31 @@ def test_an_endpoint_that_does_not_keep_to_its_objective_is_degraded_wherever_it
     (why,) = api(story, f"/endpoints/{first_release.endpoint_id}")["troubles"]
     assert why.startswith("Objective not met: churn:1: 66.666% of 300 requests in 5 min")
     assert 'title="open alerts">1<' in browser(story.people["Otto"]).get("/").content.decode()
+
+
+def test_an_alert_about_what_served_before_does_not_degrade_what_serves_now(
+    story: Story, first_release: Release
+) -> None:
+    breach(story, first_release)
+    watch_endpoints()
+    stopped = AlertKind.RECALL_STOPPED
+    finding = AlertFinding(stopped, first_release.endpoint_id, "churn", "clients get 503")
+    open_alert(replace(finding, endpoint=first_release.endpoint), actor=SYSTEM)
+    assert set(healths(story, first_release)) == {"degraded"}
+    story.live()
+    assert Alert.objects.filter(state="open").count() == 2, "the next look ends them"
+    assert set(healths(story, first_release)) == {"healthy"}
+    assert api(story, f"/endpoints/{first_release.endpoint_id}")["troubles"] == []
+
+
+def test_that_a_drill_failed_degrades_what_serves_until_a_person_says_otherwise(
+    story: Story, first_release: Release
+) -> None:
+    live = Revision.objects.get(release=first_release.pk)
+    finding = AlertFinding(AlertKind.DRILL_FAILED, first_release.endpoint_id, "churn", "It failed")
+    open_alert(replace(finding, endpoint=first_release.endpoint, revision=live.pk), actor=SYSTEM)
+    story.live()
+    assert set(healths(story, first_release)) == {"degraded"}
 
 
 def test_an_endpoint_without_requests_is_healthy_and_not_measured_wherever_it_is_said(

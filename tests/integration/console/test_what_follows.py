@@ -215,3 +215,24 @@ def test_what_too_few_people_can_approve_does_not_go_live_by_itself(world: World
     said = heading(page(world, release, "Rita"))
     assert "and only Rita risk could decide as reviewer: an access administrator gives" in said
     assert "by itself" not in said
+
+
+def test_what_another_holds_by_requesting_changes_does_not_go_live_by_an_approval(
+    world: World,
+) -> None:
+    world.policy("staging", ONE)
+    release = world.request("staging")
+    world.decide(release, world.rita, "request_changes", comment="Show the gap by age")
+    shown = dialog(page(world, release))
+    assert "After your approval it still waits for:" in shown
+    assert "Held until Rita risk decides again or withdraws that" in shown
+    assert "it goes live" not in shown and "passed" not in shown
+
+
+def test_what_too_few_people_could_approve_does_not_go_live_by_an_approval(world: World) -> None:
+    world.policy("staging", "version: 1\ngates: [{gate: approvals, role: reviewer, count: 2}]\n")
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
+    shown = dialog(page(world, world.request("staging")))
+    assert "After your approval it still waits for:" in shown
+    assert "an access administrator gives this role to" in shown
+    assert "it goes live" not in shown

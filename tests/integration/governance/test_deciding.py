@@ -8,7 +8,7 @@ from apps.governance.models import Decision, Release
 from apps.governance.queries import release_view
 from apps.identity.actions import deactivate_person, grant_role
 from apps.identity.errors import NeedsSession
-from apps.identity.models import User
+from apps.identity.models import RoleBinding, User
 from apps.jobs.models import Job
 from placet.kernel.actor import SYSTEM
 from placet.kernel.keystore import ring
@@ -237,12 +237,26 @@ def test_nothing_signed_is_kept_when_the_transaction_fails(
     assert not Decision.objects.exists() and Event.objects.count() == before
 
 
-def test_only_the_requester_withdraws(world: World) -> None:
+@pytest.mark.parametrize("roles", [["contributor"], ["approver"], ["viewer"]])
+def test_only_the_requester_withdraws_and_others_are_told_who_that_is(
+    world: World, roles: list[str]
+) -> None:
     release = world.request("staging")
-    with pytest.raises(Forbidden):
-        actions.withdraw(release, actor=world.alan)
-    with pytest.raises(Forbidden):
-        actions.withdraw(release, actor=world.rex)
+    other = factories.person("Olaf", roles=dict.fromkeys(roles, release.project))
+    only = f"Only Ada risk, who requested release {release.number} of risk, can withdraw it"
+    with pytest.raises(Forbidden, match=only):
+        actions.withdraw(release, actor=factories.actor_of(other))
+
+
+def test_a_requester_without_the_role_any_more_is_told_which(world: World) -> None:
+    release = world.request("staging")
+    RoleBinding.objects.filter(person=world.people["Ada"]).update(role="viewer")
+    with pytest.raises(Forbidden, match=r"\(role contributor\)"):
+        actions.withdraw(release, actor=factories.actor_of(world.people["Ada"]))
+
+
+def test_the_requester_withdraws(world: World) -> None:
+    release = world.request("staging")
     assert actions.withdraw(release, actor=world.ada).state == "withdrawn"
     with pytest.raises(errors.WrongState):
         world.decide(release, world.rex)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.governance.actions import draft_policy
 from apps.governance.queries.standstill import standstill
 from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding, User
@@ -46,6 +47,20 @@ def test_a_release_that_lost_its_last_approver_is_told_to_who_sees_access(world:
     assert told(world.rex) == [], "who sees releases and no access"
     other = factories.project("other")
     assert told(actor_of(factories.person("Otis", {"admin": other}))) == []
+
+
+def test_the_inbox_lists_what_nobody_can_approve_or_publish_as_home_does(world: World) -> None:
+    ann = factories.person("Ann", {"admin": None})
+    world.request("production")
+    source = "version: 1\ngates: [{gate: approvals, role: approver, count: 9}]\n"
+    draft_policy(world.environment("staging"), source=source, actor=world.vera)
+    take(world, "Vera", "Vito")
+    inbox = text_of(browser(ann).get("/inbox/").content.decode())
+    assert "Nobody can approve" in inbox and "Nobody can publish" in inbox
+    assert "1 release waits for an approval as approver" in inbox
+    assert "You can give this role to others" in inbox
+    assert "caught up" not in inbox
+    assert "Nobody can" not in text_of(browser(world.people["Rex"]).get("/inbox/").content.decode())
 
 
 def test_who_requested_it_or_has_decided_is_nobody_who_could(world: World) -> None:

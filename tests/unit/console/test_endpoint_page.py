@@ -65,9 +65,10 @@ def recent(**members: Any) -> Any:
     return Row(**{**usual, "units": 0, "apart": {}, **members})
 
 
-def revision(number: int, state: str) -> Any:
+def revision(number: int, state: str, served_by: str = "BentoML") -> Any:
     """Return a former revision."""
-    return Row(number=number, state=state, bento=Row(version=f"churn:{number}"))
+    bento = Row(version=f"churn:{number}")
+    return Row(number=number, state=state, bento=bento, served_by=served_by)
 
 
 def test_health_is_a_sign_and_a_word() -> None:
@@ -281,10 +282,14 @@ def test_a_rollback_names_what_it_does() -> None:
     version: Any = "churn:3"
     one = rollback_form(row(going_out=False, former=[revision(2, "warm")]), version)
     assert (one.title, one.choices) == ("Roll back to churn:2?", [])
-    former = [revision(2, "warm"), revision(1, "stopped")]
+    assert one.says.startswith("Revision 2 is served by BentoML. It was approved before")
+    former = [revision(2, "warm", "slim"), revision(1, "stopped")]
     many = rollback_form(row(going_out=False, former=former), version)
     assert many.title == "Roll back?"
-    assert many.choices == [(2, "2: churn:2, standby"), (1, "1: churn:1, is started first")]
+    assert many.choices == [
+        (2, "2: churn:2, slim, standby"),
+        (1, "1: churn:1, BentoML, is started first"),
+    ]
     moving = row(going_out=True, rollout=row(to_revision=row(number=4)), former=former)
     moving.endpoint = row(state="active")
     abort = rollback_form(moving, version)
