@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from placet_client import refs
-from placet_client.cli import reviewers
+from placet_client.cli import comments, reviewers
 from placet_client.cli.command import (
     DENIED,
     ERROR,
@@ -74,6 +74,7 @@ UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointe
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
+    comments.add_to(release)
     reviewers.add_to(release)
     app.add_typer(release, name="release")
     app.command()(inbox)
@@ -294,26 +295,6 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
         passed = client.releases.passed_over(release_id)
         state = release_state(view.release, _rollout_of(client, view.release))
     show_release(view, attempts, passed, state, output)
-
-
-@release.command("comment")
-def release_comment(named: ReleaseArgument, text: str, output: OutputOption = Form.TABLE) -> None:
-    """Comment on a release."""
-    with connected() as client:
-        release_id = id_of(client, named)
-        show_one(client.releases.comment(release_id, text), output)
-        go_on(client, "release", release_id)
-
-
-@release.command("comments")
-def release_comments(
-    named: ReleaseArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
-) -> None:
-    """List the comments on a release."""
-    with connected() as client:
-        release_id = id_of(client, named)
-        comments = client.releases.comments(release_id, limit=limit)
-        show_list(comments, ["created_at", "name", "text"], output)
 
 
 @release.command("decisions")
