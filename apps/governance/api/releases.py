@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -26,9 +25,10 @@ from apps.governance.api.environments import targets_of
 from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Release
 from apps.governance.queries import visible_rows
+from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.named_filters import named
 from apps.governance.queries.release_detail import ReleaseView, release_view
-from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
+from apps.governance.queries.shown_states import SHOWN_STATES, shown_as, stands
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
@@ -80,6 +80,10 @@ class ReleaseSerializer(serializers.Serializer[Any]):
     is_stopped = serializers.BooleanField(
         help_text="It is live behind an endpoint that is stopped: it answers nobody"
     )
+    stands = serializers.SerializerMethodField(
+        help_text="How lists tell its state: stopped where it is_stopped; of what is requested "
+        "failed where a gate has failed, and held where changes are requested"
+    )
     reason = serializers.CharField()
     plan = serializers.JSONField()
     serving = serializers.JSONField()
@@ -95,6 +99,10 @@ class ReleaseSerializer(serializers.Serializer[Any]):
     live_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
     ended_reason = serializers.CharField()
+
+    def get_stands(self, row: Release) -> str:
+        """Return how lists tell its state."""
+        return stands(row)
 
 
 class NewReleaseSerializer(WantedReviewersSerializer):
@@ -268,8 +276,8 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
 
 
 def with_recall(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
-    """Have each release bring the recall that revoked it (``revoking``)."""
-    return releases.annotate(revoking=keeper().that_revoked())
+    """Have a release bring how it stands now, and the recall that revoked it (``revoking``)."""
+    return with_clock(releases).annotate(revoking=keeper().that_revoked())
 
 
 def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
@@ -338,7 +346,8 @@ class ReleaseList(ListView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """List the releases of a project, newest first."""
-        return self.page(wanted(self, project_by_slug(slug, self.actor)), rendered)
+        rows = wanted(self, project_by_slug(slug, self.actor))
+        return self.page(with_clock(rows), rendered)
 
     @extend_schema(
         operation_id="releases_create",
@@ -366,7 +375,7 @@ class AllReleases(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the releases you see in all projects, newest first."""
-        return self.page(wanted(self, None), rendered)
+        return self.page(with_clock(wanted(self, None)), rendered)
 
 
 class ReleaseDetail(PlacetView):
@@ -387,13 +396,3 @@ class ReleaseWithdraw(PlacetView):
         """Withdraw a release that you asked for and that has not started."""
         row = actions.withdraw(visible_rows.release(release, self.actor), actor=self.actor)
         return Response(ReleaseSerializer(row).data)
-
-
-class ReleasePermit(PlacetView):
-    """The permit of a release."""
-
-    @extend_schema(operation_id="releases_permit", responses={200: OpenApiTypes.OBJECT})
-    def get(self, request: Request, release: str) -> HttpResponse:
-        """Read the permit: policy, request and decisions as signed envelopes."""
-        row = visible_rows.release(release, self.actor)
-        return HttpResponse(actions.assemble_permit(row), content_type="application/json")

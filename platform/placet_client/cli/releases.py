@@ -30,7 +30,13 @@ from placet_client.cli.release_names import ReleaseArgument, id_of
 from placet_client.cli.release_shown import BRIEF, show_decision, show_release, why_ended
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
-from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
+from placet_client.cli.waiting import (
+    gate_in_words,
+    listed_state,
+    release_stands,
+    release_state,
+    watching,
+)
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Gate, Release, ReleaseDetail, Rollout
@@ -67,7 +73,7 @@ ReviewersOption = Annotated[
     typer.Option("--reviewer", help="whom to ask by name to review it; may be repeated"),
 ]
 
-STATE = "requested, approved, live (with those that are stopped), stopped, …"
+STATE = "requested (with those held, or whose gates failed), live (with those stopped), stopped, …"
 PLAN = "one of those in environment plans, or JSON or @FILE"
 UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointer; default: none"
 
@@ -280,7 +286,7 @@ def release_list(
         if output is not Form.TABLE:
             show_list(found, COLUMNS, output)
             return
-        told = ((row, release_state(row, _rollout_of(client, row))) for row in found)
+        told = ((row, listed_state(row, _rollout_of(client, row))) for row in found)
         show_list(({**row.raw, "state": state} for row, state in told), COLUMNS, output)
 
 

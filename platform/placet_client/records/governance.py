@@ -200,6 +200,9 @@ class Release(Record):
     policy: int
     state: str
     is_stopped: bool  # It is live behind an endpoint that is stopped: it answers nobody
+    # How lists tell its state: stopped where it is_stopped; of what is requested failed where a
+    # gate has failed, and held where changes are requested
+    stands: str
     reason: str
     plan: Any
     serving: Any
