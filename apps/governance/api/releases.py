@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from apps.builds.models import Bento
 from apps.governance import actions
+from apps.governance.api.changes import ChangesSerializer
 from apps.governance.api.deciders import (
     AskedDeciderSerializer,
     BarredSerializer,
@@ -125,49 +126,6 @@ class NewReleaseSerializer(WantedReviewersSerializer):
     )
 
 
-class MetricSerializer(serializers.Serializer[Any]):
-    """A metric of what is proposed, beside what is live."""
-
-    name = serializers.CharField()
-    live = serializers.FloatField(allow_null=True)
-    proposed = serializers.FloatField(allow_null=True)
-    change = serializers.FloatField(allow_null=True)
-    direction = serializers.ChoiceField(["up", "down", "same", "new", "gone"])
-    source = serializers.CharField()  # type: ignore[assignment]
-
-
-class SchemaChangeSerializer(serializers.Serializer[Any]):
-    """An input or output that differs from what is live."""
-
-    side = serializers.ChoiceField(["input", "output"])
-    name = serializers.CharField()
-    change = serializers.CharField()
-    breaking = serializers.BooleanField()
-
-
-class DependencySerializer(serializers.Serializer[Any]):
-    """A locked package whose version differs from what is live."""
-
-    name = serializers.CharField()
-    live = serializers.CharField()
-    proposed = serializers.CharField()
-
-
-class ChangesSerializer(serializers.Serializer[Any]):
-    """How a release differs from what is live, or was when it was decided."""
-
-    compared_with = serializers.CharField(
-        help_text="What is live at its endpoint, and once it is decided what was live then; '' for "
-        "nothing"
-    )
-    metrics = MetricSerializer(many=True)
-    schema = SchemaChangeSerializer(many=True)
-    dependencies = DependencySerializer(many=True)
-    dependency_count = serializers.IntegerField()
-    policy_live = serializers.IntegerField(allow_null=True)
-    policy_proposed = serializers.IntegerField()
-
-
 class BoundSerializer(serializers.Serializer[Any]):
     """The digests that a decision on a release is bound to; ``request`` names them all."""
 
@@ -231,10 +189,14 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     )
     decisions = DecisionSerializer(many=True)
     may_still_decide = AskedDeciderSerializer(
-        many=True, help_text="Who could give an approval that is missing, now or once they can"
+        many=True,
+        help_text="Who could give an approval that is missing, now or once they can; nobody where "
+        "none is missing, though the release may be held still",
     )
     may_decide_again = DeciderSerializer(
-        many=True, help_text="Who requested changes, and could give an approval that is missing now"
+        many=True,
+        help_text="Who requested changes and can decide again now, with the roles of which they "
+        "could give an approval that is missing",
     )
     held = serializers.CharField(
         source="lifting.says",
@@ -248,7 +210,10 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     too_few_people = serializers.CharField(
         help_text="That more people have to decide than could: each decides once. Or ''"
     )
-    can_decide = serializers.BooleanField()
+    can_decide = serializers.BooleanField(
+        help_text="Whether you can decide now, to reject it too: not with a token, nor where you "
+        "decided, took part in it or hold no role that counts. Gates are not asked"
+    )
     can_approve = serializers.BooleanField(
         help_text="Whether the policy asks for an approval of the role that you decide as"
     )
