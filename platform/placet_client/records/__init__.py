@@ -77,7 +77,6 @@ from placet_client.records.governance import (
     Environment,
     Freeze,
     Gate,
-    MadeComment,
     MetricChange,
     Pinned,
     Policy,
@@ -150,6 +149,7 @@ from placet_client.records.registry import (
     Version,
     VersionSummary,
 )
+from placet_client.records.remarks import MadeComment
 from placet_client.records.retention import Archive, LegalHold, Retention
 from placet_client.records.reviews import Absence, Away, Deputy, OwnAbsence, Reviewer, Reviewers
 from placet_client.records.search import Hit, Search, Task, TaskList

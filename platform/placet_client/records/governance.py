@@ -7,9 +7,6 @@ from typing import Any
 
 from placet_client.records.base import Json, Record
 from placet_client.records.break_glass import GlassDuty
-from placet_client.records.discussions import (
-    Unmentioned,
-)
 from placet_client.records.reviews import Reviewer
 from placet_client.records.serving import (
     ToldRecall,
@@ -401,10 +398,3 @@ class Comment(Record):
     name: str
     text: str
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeComment(Comment):
-    """A remark that was just made, and what in it has an @, though a remark mentions nobody."""
-
-    unmentioned: tuple[Unmentioned, ...]
