@@ -8,11 +8,13 @@ from apps.registry.queries import metric_names
 
 
 def _releases(kind: SubjectKind, ids: Collection[str]) -> Iterator[Subject]:
-    rows = Release.objects.filter(pk__in=ids).select_related("version__model", "environment")
+    rows = Release.objects.filter(pk__in=ids).select_related(
+        "version__model", "environment", "endpoint"
+    )
     fields = ("number", "project_id", "version__number", "version__model__name")
-    for row in rows.only(*fields, "environment__name"):
+    for row in rows.only(*fields, "environment__name", "endpoint__name"):
         where = row.environment.name
-        title = f"Release {row.number}: {row.version} to {where}"
+        title = f"Release {row.number}: {row.version} to {where} / {row.endpoint.name}"
         yield Subject(kind, row.pk, row.project_id, where, title)
 
 

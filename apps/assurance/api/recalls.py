@@ -87,8 +87,10 @@ class RecallSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
     state = serializers.ChoiceField(choices=RecallState.values)
     recalled_by = serializers.CharField()
+    recalled_by_name = serializers.CharField()
     created_at = serializers.DateTimeField()
     lifted_by = serializers.CharField(allow_null=True)
+    lifted_by_name = serializers.CharField(allow_null=True)
     lift_reason = serializers.CharField()
     lifted_at = serializers.DateTimeField(allow_null=True)
     releases = serializers.IntegerField(help_text="Reached")
@@ -160,8 +162,10 @@ def _recall(row: Any, texts: Mapping[str, str]) -> dict[str, Any]:
         "reason": texts.get(row.reason_sealed, ""),
         "state": row.state,
         "recalled_by": row.recalled_by,
+        "recalled_by_name": row.recalled_by_name,
         "created_at": rfc3339(row.created_at),
         "lifted_by": row.lifted_by or None,
+        "lifted_by_name": row.lifted_by_name or None,
         "lift_reason": texts.get(row.lift_reason_sealed, ""),
         "lifted_at": rfc3339(row.lifted_at) if row.lifted_at else None,
         "releases": row.reached,

@@ -103,9 +103,13 @@ def _people(name: str, actor: Actor) -> list[QuerySet[Any]]:
     others nobody but themselves."""
     called = Q(pk=name) if is_id(name) else Q(name__icontains=name)
     known = Q() if _knows(actor) else Q(pk=actor.accountable)
-    users = User.objects.filter(called | (known & Q(email__iexact=name)))
+    users = User.objects.filter(called | (known & _has_address(name)))
     accounts = ServiceAccount.objects.filter(called)
     return [rows.order_by("pk")[: PEOPLE + 1] for rows in (users, accounts)]
+
+
+def _has_address(name: str) -> Q:
+    return Q(email=User.objects.normalize_email(name))
 
 
 def _knows(actor: Actor) -> bool:
@@ -122,7 +126,7 @@ def _holders(name: str, actor: Actor) -> list[QuerySet[Any]]:
         return []
     spaced = Concat(Value(" "), "name", Value(" "), output_field=TextField())
     users = User.objects.alias(spaced=spaced).filter(
-        Q(spaced__icontains=f" {name} ") | Q(email__iexact=name)
+        Q(spaced__icontains=f" {name} ") | _has_address(name)
     )
     others = (table.objects.filter(name__iexact=name) for table in (Team, ServiceAccount))
     made = Event.objects.alias(family=FAMILY, said=row_said(Team, "name"))

@@ -1,5 +1,7 @@
 """What somebody may see of recalls."""
 
+from typing import Any
+
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     BooleanField,
@@ -64,10 +66,9 @@ def recalls_matching(
 
 def with_counts(rows: QuerySet[Recall]) -> QuerySet[Recall]:
     """Add ``reached``, ``confirmed``, ``open_count`` and ``contradicted`` to recalls: releases. And
-    whose decisions each took back (``person``), or which version (``version_name``)."""
+    what :func:`names_in` has."""
     ran = ~Q(effects__state=EffectState.NEVER_RAN)
-    named = rows.annotate(person=person_recalled(), version_name=version_recalled())
-    return named.annotate(
+    return rows.annotate(**names_in()).annotate(
         reached=Count("effects"),
         ran=Count("effects", filter=ran),
         confirmed=Count("effects", filter=Q(effects__state=EffectState.CONFIRMED)),
@@ -76,19 +77,30 @@ def with_counts(rows: QuerySet[Recall]) -> QuerySet[Recall]:
     )
 
 
+def names_in(recall: str = "") -> dict[str, Any]:
+    """Return the names in a recall as columns of a query that reads recalls, or has one as
+    ``recall`` with its ``__``: whose decisions it took back (``person``) or which version
+    (``version_name``), and who recalled it and withdrew that."""
+    return {
+        "person": person_recalled(recall),
+        "version_name": _version_recalled(recall),
+        "recalled_by_name": name_in(f"{recall}recalled_by"),
+        "lifted_by_name": name_in(f"{recall}lifted_by"),
+    }
+
+
 def person_recalled(recall: str = "") -> Case:
     """Return the name of the person whose decisions a recall takes back, '' where it is of
-    something else, as a column of a query that reads recalls, or has one as ``recall`` with its
-    ``__``."""
+    something else."""
     of_person = When(**{f"{recall}kind": RecallKind.PERSON}, then=name_in(f"{recall}what"))
     return Case(of_person, default=Value(""), output_field=CharField())
 
 
-def version_recalled() -> Coalesce:
-    """Return the version that a recall is of, or that of its Bento, as commands take it, as a
-    column of a query for recalls; '' where it is of something else."""
-    own = ModelVersion.objects.filter(pk=OuterRef("what"))
-    built = ModelVersion.objects.filter(bentos=OuterRef("what"))
+def _version_recalled(recall: str) -> Coalesce:
+    """Return the version that a recall is of, or that of its Bento, as commands take it; '' where
+    it is of something else."""
+    own = ModelVersion.objects.filter(pk=OuterRef(f"{recall}what"))
+    built = ModelVersion.objects.filter(bentos=OuterRef(f"{recall}what"))
     number = Cast("number", CharField())
     parts = ("project__slug", Value("/"), "model__name", Value(":"), number)
     name = Concat(*parts, output_field=CharField())

@@ -169,7 +169,8 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         yield row.project_id, _of_release("start", row, what, row.approved_at)
     for paused in page.paused:
         rollout, url = paused.rollout, reverse("rollout", args=[paused.rollout.pk])
-        title = _title(rollout.to_revision.bento.version, rollout.endpoint.environment)
+        at = rollout.endpoint
+        title = _title(rollout.to_revision.bento.version, at.environment, at.name)
         task = Task("rollout", rollout.pk, title, paused.what, paused.since, url)
         yield rollout.project_id, task
     for waits in page.drafts:
@@ -189,9 +190,9 @@ def _of_thread(thread: Any) -> Task:
 def _of_release(kind: str, release: Any, what: str, since: datetime | None) -> Task:
     detail = f"{release.project.name}, release {release.number}: {what}"
     url = reverse("release", args=[release.pk])
-    title = _title(release.version, release.environment.name)
+    title = _title(release.version, release.environment.name, release.endpoint.name)
     return Task(kind, release.pk, title, detail, since, url)
 
 
-def _title(version: Any, environment: str) -> str:
-    return f"{version} to {environment}"
+def _title(version: Any, environment: str, endpoint: str) -> str:
+    return f"{version} to {environment} / {endpoint}"

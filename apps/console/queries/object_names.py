@@ -111,12 +111,12 @@ TABLES = {
     "bld": Table(Build, ("=build of ", *_version("version__")), "build", view="model.view"),
     "rel": Table(
         Release,
-        ("=release ", "number", "= of ", *_version("version__")),
+        ("=release ", "number", "= of ", *_version("version__"), "= at ", "endpoint__name"),
         *("release", ("pk",), "release.view"),
     ),
     "bgl": Table(
         BreakGlass,
-        ("=emergency release of release ", "release__number"),
+        ("=emergency release of release ", "release__number", "= at ", "release__endpoint__name"),
         *("glass", ("pk",), "release.view"),
     ),
     "end": Table(Endpoint, ("name", "= in ", "environment"), "endpoint", view="endpoint.view"),

@@ -16,7 +16,7 @@ from apps.governance.gates.facts import GateResult
 from apps.governance.models import UNFINISHED_STATES, Release
 from apps.governance.queries.by_clock import gates_now, with_clock
 from apps.governance.queries.requested_changes import with_requests
-from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
+from apps.governance.queries.shown_states import SHOWN_STATES, has_failed_gate, shown_as
 from apps.governance.queries.waiting import overtaken, with_overtaking
 from apps.governance.rules import ReleaseState
 from apps.rollouts.pauses import PAUSED, stands, with_going
@@ -44,10 +44,7 @@ def listed_state(release: Release) -> str:
     """Return how a release that was read :func:`with_words` stands, by the name of its word: one
     whose gate has failed does not wait, for nobody opens that gate, and one that is paused is not
     rolling out."""
-    if release.state == ReleaseState.REQUESTED:
-        sign = gate_sign(release)
-        return ReleaseState.FAILED if sign and sign.tone == "fail" else release.state
-    return stands(release)
+    return ReleaseState.FAILED if has_failed_gate(release) else stands(release)
 
 
 def listed_as(rows: QuerySet[Release], state: str) -> QuerySet[Release]:

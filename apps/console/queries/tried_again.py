@@ -60,7 +60,8 @@ def requested_again(release: Any) -> Banner | None:
     if release.state not in ENDED_BADLY or not release.requested_again:
         return None
     newer = release.requested_again
-    text = f"Its version was requested for {release.environment.name} again: {_named(newer)}."
+    place = f"{release.environment.name} / {release.endpoint.name}"
+    text = f"Its version was requested for {place} again: {_named(newer)}."
     return Banner("info", text, [Link(f"Open release {newer['number']}", _url(newer))])
 
 
@@ -72,7 +73,7 @@ def tried_again(rollout: Any) -> Iterator[Link]:
     if rollout.retried:
         yield Link("Open its retry", reverse("rollout", args=[rollout.retried]))
     if newer := rollout.requested_again:
-        yield Link(f"Requested again: open {_named(newer)}", _url(newer))
+        yield Link(f"Requested again at {rollout.endpoint.name}: open {_named(newer)}", _url(newer))
 
 
 def _named(newer: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ from apps.console.views.filters import project_options, refused
 from apps.console.views.lists import act_on_each, show_list
 from apps.console.views.release_form import faults_of, marks_of, serving_of, variables_of
 from apps.console.views.reviewers import reviewers_of
+from apps.discussions.actions import named_elsewhere
 from apps.governance.actions import (
     comment,
     decide,
@@ -189,7 +190,9 @@ def request_new(request: PageRequest) -> HttpResponse:
     """Ask for the release that the form describes; a refusal shows it again as it was."""
     version = version_by_id(request.POST.get("version", ""), request.actor)
     try:
-        return redirect("release", requested(request, version).pk)
+        asked = requested(request, version)
+        _say_named(request, "reason")
+        return redirect("release", asked.pk)
     except Problem as problem:
         fault_of(problem)  # raised again where no other text in the form would change it
         return request_form(request, version, request.POST, problem, _earlier(request, version))
@@ -272,6 +275,7 @@ def decision(request: PageRequest, release_id: str) -> HttpResponse:
         actor=request.actor,
     )
     messages.success(request, DECIDED[verdict])
+    _say_named(request, "comment")
     return redirect("release", release_id)
 
 
@@ -280,7 +284,14 @@ def remark(request: PageRequest, release_id: str) -> HttpResponse:
     """Add a comment."""
     text = request.POST.get("comment", "")
     comment(release(release_id, request.actor), text=text, actor=request.actor)
+    _say_named(request, "comment")
     return redirect("release", release_id)
+
+
+def _say_named(request: PageRequest, field: str) -> None:
+    """Say whom a text names with an @ that mentions nobody there."""
+    for each in named_elsewhere(request.POST.get(field, "")):
+        messages.warning(request, each.sentence)
 
 
 @action

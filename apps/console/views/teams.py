@@ -18,7 +18,7 @@ from apps.identity.actions import (
     remove_member,
     revoke_role,
 )
-from apps.identity.models import Team
+from apps.identity.models import Team, User
 from apps.identity.queries import role_to_take, visible_people
 from placet.kernel.problems import FieldError, InvalidInput
 
@@ -67,7 +67,8 @@ def delete(request: PageRequest, team_id: str) -> HttpResponse:
 def add(request: PageRequest, team_id: str) -> HttpResponse:
     """Put a person into a team."""
     row, address = _team(request, team_id), request.POST.get("who", "").strip()
-    person = visible_people(request.actor).filter(email__iexact=address).first()
+    asked = User.objects.normalize_email(address)
+    person = visible_people(request.actor).filter(email=asked).first()
     if person is None:
         raise InvalidInput(errors=[FieldError("/who", "Nobody has this e-mail address")])
     add_member(row, person=person, actor=request.actor)

@@ -10,21 +10,22 @@ from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import FieldError, InvalidInput
 
+NOBODY = "was not mentioned: nobody who can see this is called so"  # with an account or without
+SEVERAL = "is the name of several people here: write the whole address"
+ELSEWHERE = "was not told: only a comment in a discussion mentions people"
+
 
 @dataclass(frozen=True, slots=True)
 class Unmentioned:
-    """What somebody typed that mentions nobody: nobody who may see the thing is called so, which
-    says nothing of who has an account, or several are (``is_several``)."""
+    """What somebody typed that mentions nobody, and why."""
 
     handle: str
-    is_several: bool
+    why: str
 
     @property
     def sentence(self) -> str:
         """What the author is told."""
-        if self.is_several:
-            return f"@{self.handle} is the name of several people here: write the whole address"
-        return f"@{self.handle} was not mentioned: nobody who can see this is called so"
+        return f"@{self.handle} {self.why}"
 
 
 def handles_of(text: str) -> list[str]:
@@ -47,4 +48,12 @@ def mention(comment: Comment, handles: list[str], actor: Actor) -> list[Unmentio
         for person in sorted(people)
     ]
     Mention.objects.bulk_create(rows, ignore_conflicts=True)
-    return [Unmentioned(each, each in several) for each in handles if each not in meant]
+    reasons = {each: SEVERAL if each in several else NOBODY for each in handles}
+    return [Unmentioned(each, why) for each, why in reasons.items() if each not in meant]
+
+
+def named_elsewhere(text: str) -> list[Unmentioned]:
+    """Return whom a text names as a mention does, though it is in no discussion: they are told
+    nothing of it, and nobody is looked up."""
+    handles = handles_in(said_in(text))[:MOST_MENTIONS]
+    return [Unmentioned(each, ELSEWHERE) for each in handles]

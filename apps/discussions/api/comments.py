@@ -117,7 +117,7 @@ def _tag(row: Comment) -> str:
 
 
 def _written(said: Said, status: int) -> Response:
-    body = _read(said.comment) | {"unmentioned": unmentioned_bodies(said)}
+    body = _read(said.comment) | {"unmentioned": unmentioned_bodies(said.unmentioned)}
     return Response(body, status=status, headers={"ETag": _tag(said.comment)})
 
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.discussions import actions, queries
-from apps.discussions.actions import Said
+from apps.discussions.actions import Unmentioned
 from apps.discussions.api.forms import TAKES_FILES, WithFiles, is_form, with_files
 from apps.discussions.models import Thread
 from apps.discussions.rules import ANCHOR_LIMIT, TEXT_LIMIT
@@ -110,9 +110,9 @@ def thread_body(row: Thread) -> dict[str, Any]:
     }
 
 
-def unmentioned_bodies(said: Said) -> list[dict[str, str]]:
+def unmentioned_bodies(unmentioned: Sequence[Unmentioned]) -> list[dict[str, str]]:
     """Return what in a comment mentions nobody as JSON values."""
-    return [{"handle": each.handle, "reason": each.sentence} for each in said.unmentioned]
+    return [{"handle": each.handle, "reason": each.sentence} for each in unmentioned]
 
 
 def _bodies(rows: Sequence[Thread]) -> list[dict[str, Any]]:
@@ -147,7 +147,7 @@ class ThreadList(ListView):
         sent = with_files(self.body(form))
         said = actions.open_thread(about, **sent, actor=self.actor)
         thread = queries.get_thread(said.comment.thread_id, self.actor)
-        more = {"comment": said.comment.pk, "unmentioned": unmentioned_bodies(said)}
+        more = {"comment": said.comment.pk, "unmentioned": unmentioned_bodies(said.unmentioned)}
         return Response(thread_body(thread) | more, status=201)
 
 

@@ -7,6 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.discussions.actions import named_elsewhere
+from apps.discussions.api.threads import UnmentionedSerializer, unmentioned_bodies
 from apps.governance import actions
 from apps.governance.queries import visible_rows
 from apps.governance.queries.remarks import comment_rows
@@ -21,6 +23,12 @@ class CommentSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     text = serializers.CharField()
     created_at = serializers.DateTimeField()
+
+
+class MadeCommentSerializer(CommentSerializer):
+    """A remark that was just made, and what in it has an @, though a remark mentions nobody."""
+
+    unmentioned = UnmentionedSerializer(many=True)
 
 
 class NewCommentSerializer(serializers.Serializer[Any]):
@@ -45,11 +53,13 @@ class CommentList(ListView):
     @extend_schema(
         operation_id="comments_create",
         request=NewCommentSerializer,
-        responses={201: CommentSerializer},
+        responses={201: MadeCommentSerializer},
     )
     def post(self, request: Request, release: str) -> Response:
-        """Say something about a release."""
+        """Say something about a release; it mentions nobody, which a thread does."""
         row = visible_rows.release(release, self.actor)
         text = self.body(NewCommentSerializer)["text"]
         comment = actions.comment(row, text=text, actor=self.actor)
-        return Response(CommentSerializer(comment_rows([comment])[0]).data, status=201)
+        body = CommentSerializer(comment_rows([comment])[0]).data
+        named = unmentioned_bodies(named_elsewhere(text))
+        return Response(body | {"unmentioned": named}, status=201)

@@ -1,4 +1,4 @@
-"""A decision as files that ``openssl`` alone can check."""
+"""The permit of a release, and a release and a decision as files that outsiders can check."""
 
 import io
 import zipfile
@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from apps.governance import actions
 from apps.governance.actions.bundle import release_bundle
 from apps.governance.actions.release_documents import verification_summary
 from apps.governance.models import Decision
@@ -84,6 +85,16 @@ class ReleaseSummary(PlacetView):
         response = HttpResponse(verification_summary(row), content_type="application/vnd.dsse+json")
         response["Content-Disposition"] = f'attachment; filename="release-{row.number}.vsa.json"'
         return response
+
+
+class ReleasePermit(PlacetView):
+    """The permit of a release."""
+
+    @extend_schema(operation_id="releases_permit", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, release: str) -> HttpResponse:
+        """Read the permit: policy, request and decisions as signed envelopes."""
+        row = visible_rows.release(release, self.actor)
+        return HttpResponse(actions.assemble_permit(row), content_type="application/json")
 
 
 class DecisionExport(PlacetView):

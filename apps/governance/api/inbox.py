@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from apps.governance.api.releases import ReleaseSerializer
 from apps.governance.queries import visible_rows
+from apps.governance.queries.by_clock import with_clock
 from apps.identity.queries import as_owner, sees_in
 from placet.kernel.api.lists import page_of
 from placet.kernel.api.views import PlacetView
@@ -42,7 +43,7 @@ class Inbox(PlacetView):
     def get(self, request: Request) -> Response:
         """List the releases that wait for your decision: those first for which you were asked by
         name, then the oldest."""
-        found = visible_rows.inbox(as_owner(self.actor))
+        found = visible_rows.inbox(as_owner(self.actor), with_clock)
         seen = [row for row in found if sees_in(row.project_id, "release.view", self.actor)]
         rows = WaitingReleaseSerializer(seen, many=True).data
         return Response({"items": rows, "next_cursor": None})

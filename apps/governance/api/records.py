@@ -7,9 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.governance.api.changes import ChangesSerializer
 from apps.governance.api.decisions import DecisionSerializer
 from apps.governance.api.gates import GateSerializer
-from apps.governance.api.releases import ChangesSerializer
 from apps.governance.queries.decision_detail import decision_as_made
 from apps.governance.queries.records import ReleaseRecord
 from placet.kernel.api.views import PlacetView

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -14,6 +13,7 @@ from rest_framework.response import Response
 
 from apps.builds.models import Bento
 from apps.governance import actions
+from apps.governance.api.changes import ChangesSerializer
 from apps.governance.api.deciders import (
     AskedDeciderSerializer,
     BarredSerializer,
@@ -26,9 +26,10 @@ from apps.governance.api.environments import targets_of
 from apps.governance.api.gates import GateSerializer
 from apps.governance.models import Release
 from apps.governance.queries import visible_rows
+from apps.governance.queries.by_clock import with_clock
 from apps.governance.queries.named_filters import named
 from apps.governance.queries.release_detail import ReleaseView, release_view
-from apps.governance.queries.shown_states import SHOWN_STATES, shown_as
+from apps.governance.queries.shown_states import SHOWN_STATES, shown_as, stands
 from apps.identity.models import Project
 from apps.identity.queries import project_by_slug, scope_of
 from apps.registry.queries import version_for
@@ -80,6 +81,10 @@ class ReleaseSerializer(serializers.Serializer[Any]):
     is_stopped = serializers.BooleanField(
         help_text="It is live behind an endpoint that is stopped: it answers nobody"
     )
+    stands = serializers.SerializerMethodField(
+        help_text="How lists tell its state: stopped where it is_stopped; of what is requested "
+        "failed where a gate has failed, and held where changes are requested"
+    )
     reason = serializers.CharField()
     plan = serializers.JSONField()
     serving = serializers.JSONField()
@@ -95,6 +100,10 @@ class ReleaseSerializer(serializers.Serializer[Any]):
     live_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
     ended_reason = serializers.CharField()
+
+    def get_stands(self, row: Release) -> str:
+        """Return how lists tell its state."""
+        return stands(row)
 
 
 class NewReleaseSerializer(WantedReviewersSerializer):
@@ -115,49 +124,6 @@ class NewReleaseSerializer(WantedReviewersSerializer):
         required=False,
         help_text="Whom to ask by name to review it: ids, e-mail addresses or names",
     )
-
-
-class MetricSerializer(serializers.Serializer[Any]):
-    """A metric of what is proposed, beside what is live."""
-
-    name = serializers.CharField()
-    live = serializers.FloatField(allow_null=True)
-    proposed = serializers.FloatField(allow_null=True)
-    change = serializers.FloatField(allow_null=True)
-    direction = serializers.ChoiceField(["up", "down", "same", "new", "gone"])
-    source = serializers.CharField()  # type: ignore[assignment]
-
-
-class SchemaChangeSerializer(serializers.Serializer[Any]):
-    """An input or output that differs from what is live."""
-
-    side = serializers.ChoiceField(["input", "output"])
-    name = serializers.CharField()
-    change = serializers.CharField()
-    breaking = serializers.BooleanField()
-
-
-class DependencySerializer(serializers.Serializer[Any]):
-    """A locked package whose version differs from what is live."""
-
-    name = serializers.CharField()
-    live = serializers.CharField()
-    proposed = serializers.CharField()
-
-
-class ChangesSerializer(serializers.Serializer[Any]):
-    """How a release differs from what is live, or was when it was decided."""
-
-    compared_with = serializers.CharField(
-        help_text="What is live at its endpoint, and once it is decided what was live then; '' for "
-        "nothing"
-    )
-    metrics = MetricSerializer(many=True)
-    schema = SchemaChangeSerializer(many=True)
-    dependencies = DependencySerializer(many=True)
-    dependency_count = serializers.IntegerField()
-    policy_live = serializers.IntegerField(allow_null=True)
-    policy_proposed = serializers.IntegerField()
 
 
 class BoundSerializer(serializers.Serializer[Any]):
@@ -223,10 +189,14 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     )
     decisions = DecisionSerializer(many=True)
     may_still_decide = AskedDeciderSerializer(
-        many=True, help_text="Who could give an approval that is missing, now or once they can"
+        many=True,
+        help_text="Who could give an approval that is missing, now or once they can; nobody where "
+        "none is missing, though the release may be held still",
     )
     may_decide_again = DeciderSerializer(
-        many=True, help_text="Who requested changes, and could give an approval that is missing now"
+        many=True,
+        help_text="Who requested changes and can decide again now, with the roles of which they "
+        "could give an approval that is missing",
     )
     held = serializers.CharField(
         source="lifting.says",
@@ -240,7 +210,10 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
     too_few_people = serializers.CharField(
         help_text="That more people have to decide than could: each decides once. Or ''"
     )
-    can_decide = serializers.BooleanField()
+    can_decide = serializers.BooleanField(
+        help_text="Whether you can decide now, to reject it too: not with a token, nor where you "
+        "decided, took part in it or hold no role that counts. Gates are not asked"
+    )
     can_approve = serializers.BooleanField(
         help_text="Whether the policy asks for an approval of the role that you decide as"
     )
@@ -268,8 +241,8 @@ class ReleaseDetailSerializer(serializers.Serializer[Any]):
 
 
 def with_recall(releases: QuerySet[Release]) -> QuerySet[Release, Any]:
-    """Have each release bring the recall that revoked it (``revoking``)."""
-    return releases.annotate(revoking=keeper().that_revoked())
+    """Have a release bring how it stands now, and the recall that revoked it (``revoking``)."""
+    return with_clock(releases).annotate(revoking=keeper().that_revoked())
 
 
 def wanted(view: PlacetView, project: Project | None) -> QuerySet[Release]:
@@ -338,7 +311,8 @@ class ReleaseList(ListView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """List the releases of a project, newest first."""
-        return self.page(wanted(self, project_by_slug(slug, self.actor)), rendered)
+        rows = wanted(self, project_by_slug(slug, self.actor))
+        return self.page(with_clock(rows), rendered)
 
     @extend_schema(
         operation_id="releases_create",
@@ -366,7 +340,7 @@ class AllReleases(ListView):
     )
     def get(self, request: Request) -> Response:
         """List the releases you see in all projects, newest first."""
-        return self.page(wanted(self, None), rendered)
+        return self.page(with_clock(wanted(self, None)), rendered)
 
 
 class ReleaseDetail(PlacetView):
@@ -387,13 +361,3 @@ class ReleaseWithdraw(PlacetView):
         """Withdraw a release that you asked for and that has not started."""
         row = actions.withdraw(visible_rows.release(release, self.actor), actor=self.actor)
         return Response(ReleaseSerializer(row).data)
-
-
-class ReleasePermit(PlacetView):
-    """The permit of a release."""
-
-    @extend_schema(operation_id="releases_permit", responses={200: OpenApiTypes.OBJECT})
-    def get(self, request: Request, release: str) -> HttpResponse:
-        """Read the permit: policy, request and decisions as signed envelopes."""
-        row = visible_rows.release(release, self.actor)
-        return HttpResponse(actions.assemble_permit(row), content_type="application/json")

@@ -76,7 +76,7 @@ urlpatterns = [
     path(f"{ONE}/withdraw", releases.ReleaseWithdraw.as_view(), name="api-releases-withdraw"),
     path(f"{ONE}/bundle", exports.ReleaseBundle.as_view(), name="api-releases-bundle"),
     path(f"{ONE}/vsa", exports.ReleaseSummary.as_view(), name="api-releases-summary"),
-    path(f"{ONE}/permit", releases.ReleasePermit.as_view(), name="api-releases-permit"),
+    path(f"{ONE}/permit", exports.ReleasePermit.as_view(), name="api-releases-permit"),
     path(f"{ONE}/break-glass", break_glass.BreakGlassOpen.as_view(), name="api-glass-open"),
     path(
         f"{ONE}/break-glass/challenge",

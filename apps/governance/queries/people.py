@@ -270,13 +270,16 @@ def may_still_decide(
 
 
 def may_decide_again(
-    people: Iterable[NamedPerson],
+    asking: Iterable[NamedPerson],
     by_gate: Sequence[Sequence[NamedPerson]],
     results: Sequence[Mapping[str, Any]],
 ) -> list[NamedPerson]:
-    """Return who of ``people`` asked for changes and could give any approval that is missing now,
-    with the roles asked for: :func:`may_still_decide` returns the others."""
-    return [person for person in _opening(people, by_gate, results) if person.needs == ASKED]
+    """Return who of those ``asking`` for changes, who hold a role there that decides, can do that
+    now, with the roles of which they could give an approval that is missing: none where only their
+    request holds the release. :func:`may_still_decide` returns the others."""
+    opening = {person.id: person for person in _opening(asking, by_gate, results)}
+    found = [opening.get(p.id, replace(p, roles=(), needs=ASKED)) for p in asking]
+    return [person for person in found if person.needs == ASKED]
 
 
 def _opening(

@@ -7,9 +7,9 @@ from typing import Any
 from apps.governance import gates, rules
 from apps.governance.gates.facts import GateResult
 from apps.governance.independence import sentence
-from apps.governance.models import Decision, Release
+from apps.governance.models import Release
 from apps.governance.queries.facts import had_decided, had_lifted
-from apps.governance.queries.lifting import lifting_of
+from apps.governance.queries.lifting import DECIDES, lifting_of
 from apps.governance.queries.people import (
     NamedPerson,
     ReleasePeople,
@@ -34,12 +34,12 @@ def around_decision(
     row: Any,
     people: ReleasePeople,
     results: Sequence[GateResult],
-    decisions: Sequence[Decision],
+    decisions: Sequence[Any],
     actor: Actor,
     facts: gates.Facts,
 ) -> dict[str, Any]:
     """Return who may still decide, who may not though their role is missing, who was asked by name,
-    and what the reader's approval would change."""
+    and what the reader's approval would change. The ``decisions`` were read with who lifts them."""
     missing = rules.missing_roles(results) if row.state == ReleaseState.REQUESTED else set()
     standing = [d for d in decisions if not d.voided_reason]
     asking = {d.person: d.pk for d in standing if d.verdict == REQUEST_CHANGES}
@@ -50,13 +50,14 @@ def around_decision(
         for p in people.deciders
         if missing and p.id not in decided
     ]
+    again = [replace(p, has_asked=True) for p in people.deciders if p.id in _lifting(row, standing)]
     role = _as(row, actor, results, decided, known)
     yours = known.approval(row, actor.id, role) if role else None
     by_gate = who_opens(row, left, results=results, known=known, actor=actor)
     return {
         "who_opens": tuple(by_gate),
         "may_still_decide": tuple(may_still_decide(left, by_gate, results)),
-        "may_decide_again": tuple(may_decide_again(left, by_gate, results)),
+        "may_decide_again": tuple(may_decide_again(again, by_gate, results)),
         "lifting": lifting_of(row, standing, people.deciders, results, known, people.names, actor),
         "reviewers": tuple(reviewers_of(row, row.reviewing, decisions, people.deciders, known)),
         "may_be_asked": tuple(may_be_asked(row, people.deciders, decided=decided, known=known)),
@@ -69,6 +70,12 @@ def around_decision(
         "once_you_approve": tuple(had_decided(row, facts, yours)) if yours else (),
         "you_cannot_count": _you(row, actor, decided, missing, known),
     }
+
+
+def _lifting(row: Release, standing: Sequence[Any]) -> set[str]:
+    """Return who asked for changes, and can decide again now."""
+    waits = row.state == ReleaseState.REQUESTED
+    return {d.person for d in standing if waits and d.lifts == DECIDES}
 
 
 def _too_few(

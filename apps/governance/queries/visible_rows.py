@@ -260,9 +260,9 @@ def _is_asked(row: Any, actor: Actor) -> bool:
     return bool(asked_as(row, actor))
 
 
-def inbox(actor: Actor) -> list[Release]:
+def inbox(actor: Actor, read_along: ReadAlong | None = None) -> list[Release]:
     """Return the releases where this person may decide now, has not, and is still needed."""
-    return waiting_on(actor).needed
+    return waiting_on(actor, read_along).needed
 
 
 def menu(actor: Actor, read_along: ReadAlong | None = None) -> Menu:

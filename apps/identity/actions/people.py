@@ -64,6 +64,8 @@ def _address(email: str) -> str:
     if not email.isascii():  # the validator takes some of these, and two may look the same
         detail = "Write it in ASCII letters, an international domain as xn--…"
         raise InvalidInput(errors=[FieldError("/email", detail)])
+    if '"' in email:  # the validator takes "ada"@example.com too, which is another's mailbox
+        raise InvalidInput(errors=[FieldError("/email", "Write it without quotation marks")])
     try:
         validate_email(email)
     except ValidationError:

@@ -70,8 +70,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return methods
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Count what failed for an address, by whatever host it came: small, as it is looked up."""
-        return str(credentials.get("email") or "").strip().lower()
+        """Count what failed for an address, by whatever host it came, as it is looked up."""
+        return User.objects.normalize_email(str(credentials.get("email") or "").strip())
 
     def set_password(self, user: User, password: str) -> None:
         """Set a password that its owner chose."""

@@ -28,6 +28,7 @@ recall = typer.Typer(
 )
 STATES = {"standing": "recalled", "lifted": "withdrawn"}  # of a recall, as its page has them
 COLUMNS = ["id", "kind", "what", "state", "releases", "confirmed", "open", "created_at"]
+COLUMNS += ["recalled_by"]
 BRIEF = ["id", "kind", "what", "reason", "state", "releases", "ran", "confirmed", "open"]
 EFFECTS = [
     "state",
@@ -181,6 +182,9 @@ def _in_words(item: Record, form: Form) -> Mapping[str, Any]:
         body["state"] = STATES.get(body["state"], body["state"])
     for name in ("voided", "voided_is_cut"):  # are told in a sentence
         body.pop(name, None)
+    for name in ("recalled_by", "lifted_by"):
+        if told := body.pop(f"{name}_name", None):
+            body[name] = told
     if "stands" in body:
         body["release_state"] = body.pop("stands")
     if body.get("kind") == "version" and body.get("what_name"):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from placet_client import refs
-from placet_client.cli import reviewers
+from placet_client.cli import comments, reviewers
 from placet_client.cli.command import (
     DENIED,
     ERROR,
@@ -30,7 +30,13 @@ from placet_client.cli.release_names import ReleaseArgument, id_of
 from placet_client.cli.release_shown import BRIEF, show_decision, show_release, why_ended
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
-from placet_client.cli.waiting import gate_in_words, release_stands, release_state, watching
+from placet_client.cli.waiting import (
+    gate_in_words,
+    listed_state,
+    release_stands,
+    release_state,
+    watching,
+)
 from placet_client.client import Client
 from placet_client.output import Form, say, show_list, show_one, tell
 from placet_client.records import Gate, Release, ReleaseDetail, Rollout
@@ -67,13 +73,14 @@ ReviewersOption = Annotated[
     typer.Option("--reviewer", help="whom to ask by name to review it; may be repeated"),
 ]
 
-STATE = "requested, approved, live (with those that are stopped), stopped, …"
+STATE = "requested (with those held, or whose gates failed), live (with those stopped), stopped, …"
 PLAN = "one of those in environment plans, or JSON or @FILE"
 UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointer; default: none"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
+    comments.add_to(release)
     reviewers.add_to(release)
     app.add_typer(release, name="release")
     app.command()(inbox)
@@ -279,7 +286,7 @@ def release_list(
         if output is not Form.TABLE:
             show_list(found, COLUMNS, output)
             return
-        told = ((row, release_state(row, _rollout_of(client, row))) for row in found)
+        told = ((row, listed_state(row, _rollout_of(client, row))) for row in found)
         show_list(({**row.raw, "state": state} for row, state in told), COLUMNS, output)
 
 
@@ -294,26 +301,6 @@ def release_show(named: ReleaseArgument, output: OutputOption = Form.TABLE) -> N
         passed = client.releases.passed_over(release_id)
         state = release_state(view.release, _rollout_of(client, view.release))
     show_release(view, attempts, passed, state, output)
-
-
-@release.command("comment")
-def release_comment(named: ReleaseArgument, text: str, output: OutputOption = Form.TABLE) -> None:
-    """Comment on a release."""
-    with connected() as client:
-        release_id = id_of(client, named)
-        show_one(client.releases.comment(release_id, text), output)
-        go_on(client, "release", release_id)
-
-
-@release.command("comments")
-def release_comments(
-    named: ReleaseArgument, limit: LimitOption = None, output: OutputOption = Form.TABLE
-) -> None:
-    """List the comments on a release."""
-    with connected() as client:
-        release_id = id_of(client, named)
-        comments = client.releases.comments(release_id, limit=limit)
-        show_list(comments, ["created_at", "name", "text"], output)
 
 
 @release.command("decisions")

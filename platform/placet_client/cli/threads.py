@@ -7,11 +7,12 @@ import typer
 
 from placet_client import refs
 from placet_client.cli.command import LimitOption, OutputOption, connected, go_on
+from placet_client.cli.comments import say_unmentioned
 from placet_client.cli.release_names import id_of
 from placet_client.client import Client
 from placet_client.errors import Denied
 from placet_client.output import Form, say, show_list, show_one, tell
-from placet_client.records import ThreadComment, Unmentioned
+from placet_client.records import ThreadComment
 
 thread = typer.Typer(
     help="Discussions of releases, versions, policy revisions and alerts", no_args_is_help=True
@@ -62,11 +63,6 @@ def _read(paths: list[Path] | None) -> dict[str, bytes]:
     return files
 
 
-def _told(unmentioned: tuple[Unmentioned, ...]) -> None:
-    for each in unmentioned:
-        say(each.reason)
-
-
 @thread.command("list")
 def thread_list(
     subject: SubjectArgument,
@@ -93,7 +89,7 @@ def thread_open(
         named = _subject(client, subject)
         opened = client.threads.open(*named, text, anchor=about, files=_read(file))
         show_one(opened, output)
-        _told(opened.unmentioned)
+        say_unmentioned(opened.unmentioned)
         go_on(client, "thread", opened.id)
 
 
@@ -142,7 +138,7 @@ def thread_reply(
     with connected() as client:
         written = client.threads.reply(thread_id, text, files=_read(file))
         show_one(written, output)
-        _told(written.unmentioned)
+        say_unmentioned(written.unmentioned)
         go_on(client, "thread", thread_id)
 
 
@@ -157,7 +153,7 @@ def thread_edit(
     with connected() as client:
         written = client.threads.edit(thread_id, comment_id, text)
         show_one(written, output)
-        _told(written.unmentioned)
+        say_unmentioned(written.unmentioned)
         go_on(client, "thread", thread_id)
 
 

@@ -102,6 +102,12 @@ def release_state(row: Release, rollout: Rollout | None = None) -> str:
     return "stopped" if row.is_stopped else row.state
 
 
+def listed_state(row: Release, rollout: Rollout | None = None) -> str:
+    """Return the same in a list, which shows no gates: what waits for people says where it does so
+    in vain, or is held."""
+    return row.stands if row.state == "requested" else release_state(row, rollout)
+
+
 def release_stands(view: ReleaseDetail, rollout: Rollout | None = None) -> tuple[str, str]:
     """Return how a release stands and what it waits for, and the same without what counts up."""
     row, parts, keys = view.release, list[str](), list[str]()

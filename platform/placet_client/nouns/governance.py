@@ -15,6 +15,7 @@ from placet_client.records import (
     Duty,
     Environment,
     Freeze,
+    MadeComment,
     OwnAbsence,
     Policy,
     PolicyDetail,
@@ -321,9 +322,9 @@ class Releases(Noun):
         """List the remarks on a release."""
         return self._list(Comment, at("releases", release, "comments"), limit)
 
-    def comment(self, release: str, text: str) -> Comment:
+    def comment(self, release: str, text: str) -> MadeComment:
         """Add a remark."""
-        return self._do(Comment, at("releases", release, "comments"), {"text": text})
+        return self._do(MadeComment, at("releases", release, "comments"), {"text": text})
 
     def decisions(self, release: str, *, limit: int | None = None) -> Listing[Decision]:
         """List the decisions on a release, voided ones too."""

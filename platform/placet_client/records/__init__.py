@@ -149,6 +149,7 @@ from placet_client.records.registry import (
     Version,
     VersionSummary,
 )
+from placet_client.records.remarks import MadeComment
 from placet_client.records.retention import Archive, LegalHold, Retention
 from placet_client.records.reviews import Absence, Away, Deputy, OwnAbsence, Reviewer, Reviewers
 from placet_client.records.search import Hit, Search, Task, TaskList
@@ -272,6 +273,7 @@ __all__ = [
     "LogLine",
     "Look",
     "LostPin",
+    "MadeComment",
     "Member",
     "MetricChange",
     "Missing",

@@ -197,6 +197,9 @@ class Release(Record):
     policy: int
     state: str
     is_stopped: bool  # It is live behind an endpoint that is stopped: it answers nobody
+    # How lists tell its state: stopped where it is_stopped; of what is requested failed where a
+    # gate has failed, and held where changes are requested
+    stands: str
     reason: str
     plan: Any
     serving: Any
@@ -358,9 +361,11 @@ class ReleaseDetail(Record):
     # Private, link-local and metadata addresses among its destinations
     egress_marks: tuple[str, ...]
     decisions: tuple[Decision, ...]
-    # Who could give an approval that is missing, now or once they can
+    # Who could give an approval that is missing, now or once they can; nobody where none is
+    # missing, though the release may be held still
     may_still_decide: tuple[AskedDecider, ...]
-    # Who requested changes, and could give an approval that is missing now
+    # Who requested changes and can decide again now, with the roles of which they could give an
+    # approval that is missing
     may_decide_again: tuple[Decider, ...]
     # Until what the requests for changes hold it; where nobody can lift them as roles are held now,
     # how it ends all the same. '' where none holds it
@@ -370,6 +375,8 @@ class ReleaseDetail(Record):
     may_be_asked: tuple[Decider, ...]  # Who can be asked by name
     missing_roles: tuple[str, ...]
     too_few_people: str  # That more people have to decide than could: each decides once. Or ''
+    # Whether you can decide now, to reject it too: not with a token, nor where you decided, took
+    # part in it or hold no role that counts. Gates are not asked
     can_decide: bool
     can_approve: bool  # Whether the policy asks for an approval of the role that you decide as
     you_decide_as: str

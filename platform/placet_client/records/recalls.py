@@ -21,8 +21,10 @@ class Recall(Record):
     reason: str
     state: str
     recalled_by: str
+    recalled_by_name: str
     created_at: datetime
     lifted_by: str | None
+    lifted_by_name: str | None
     lift_reason: str
     lifted_at: datetime | None
     releases: int  # Reached

@@ -110,7 +110,7 @@ def test_an_event_says_first_who_did_what_on_what_where_and_why(release: Release
     said = pages(release, event)[f"/audit/{event.pk}/"]
     for text in (
         "Actor\nRex risk",
-        f"Object\nrelease {release.number} of churn:1 · all its events",
+        f"Object\nrelease {release.number} of churn:1 at churn · all its events",
         "Where\nRisk, staging",
         "Why\n“Good numbers”",
     ):

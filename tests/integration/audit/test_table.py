@@ -45,7 +45,7 @@ def test_it_ends_with_sentence_and_names_as_pages_have_them(told: World) -> None
     said = {row["kind"]: [row[name] for name in TOLD] for row in rows}
     assert said["release.rolled_back.v1"] == [
         "Release 1 was rolled back by Placet, asked by Otto risk",
-        *("Placet", "release 1 of churn:1", "Risk"),
+        *("Placet", "release 1 of churn:1 at churn", "Risk"),
     ]
     given = "Gave Vera & Co the role viewer in Risk by Placet"
     assert given in [row["sentence"] for row in rows]

@@ -88,7 +88,7 @@ def test_the_inbox_lists_what_the_page_lists_with_the_address_of_each(
     assert main(["inbox"]) == 0
     said = capsys.readouterr()
     assert f"{live_server.url}/rollouts/{rollout.pk}/" in said.out
-    assert re.search(rf"^rollout +{going.version} to development ", said.out, re.MULTILINE)
+    assert re.search(rf"^rollout +{going.version} to development / churn ", said.out, re.MULTILINE)
     assert said.err.rstrip().endswith(f"→ {live_server.url}/inbox/")
     assert main(["inbox", "-o", "json"]) == 0
     (task,) = json.loads(capsys.readouterr().out)

@@ -133,6 +133,7 @@ def test_whose_decisions_were_recalled_is_named_wherever_recalls_are_listed(
     table: Any = factories.api(story.people["Olga"]).get("/exports/recalls?format=json")
     rows = json.loads(b"".join(table.streaming_content))
     assert {(row["what"], row["what_name"]) for row in rows} == {(story.rita.id, "Rita risk")}
+    assert {row["recalled_by"] for row in rows} == {"Olga"}
     assert [row["voided"] for row in rows] == [[f"Risk release {waiting.number}: decision void"]]
 
 
@@ -242,3 +243,32 @@ def test_who_may_not_recall_a_version_is_told_that_and_not_that_there_is_none(
     for words in (["preview", "version", name], ["create", "version", name, "--reason", "x"]):
         assert main(["recall", *words]) == 3
         assert "Create recalls" in capsys.readouterr().err
+
+
+def test_who_recalled_and_withdrew_is_named_and_the_export_names_versions_too(
+    world: World,
+    live_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release = world.request("development")
+    program = factories.service_account(
+        "watchdog", world.people["Otto"], {"operator": world.project}
+    )
+    of = {"project": world.project, "reason": "leak"}
+    recall(kind="bento", what=release.bento_id, **of, actor=factories.actor_of(program))
+    found = recall(kind="version", what=release.version_id, **of, actor=world.otto)
+    lift(found, reason="sound", actor=world.vera)
+    become(world, "Otto", live_server.url, monkeypatch)
+    assert main(["recall", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "Otto risk" in listed and "watchdog" in listed and "svc_" not in listed
+    assert main(["recall", "show", found.pk]) == 0
+    shown = capsys.readouterr().out
+    assert "Otto risk" in shown and "Vera risk" in shown and "per_" not in shown
+    table: Any = factories.api(world.people["Otto"]).get("/exports/recalls?format=json")
+    rows = json.loads(b"".join(table.streaming_content))
+    name = f"risk/{release.version}"
+    told = [(row["what_name"], row["recalled_by"], row["withdrawn_by"]) for row in rows]
+    assert told == [(name, "Otto risk", "Vera risk"), (name, "watchdog", "")]
+    assert [bool(row["withdrawn_at"]) for row in rows] == [True, False]

@@ -98,3 +98,12 @@ def test_files_are_sent_listed_downloaded_and_deleted(
     assert main(["thread", "download", *named, "--to", str(out)]) == 2, "what is there stays"
     assert main(["thread", "delete-file", *named]) == 0
     assert main(["thread", "download", *named, "--to", str(tmp_path / "more")]) == 1
+
+
+def test_who_names_somebody_in_a_comment_on_a_release_is_told_that_it_mentions_nobody(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.request("staging")
+    assert main(["release", "comment", "risk/1", "Is it stable, @rex.risk?"]) == 0
+    told = "@rex.risk was not told: only a comment in a discussion mentions people"
+    assert told in capsys.readouterr().err

@@ -200,3 +200,26 @@ def test_a_build_that_ended_is_followed_to_its_end_and_its_page(
 def said_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Return what was said, without the log of the server that runs in the test's process."""
     return [line for line in capsys.readouterr().err.splitlines() if not line.startswith("{")]
+
+
+def test_lists_tell_what_has_failed_or_is_held_from_what_waits_for_people(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.policy(
+        "staging",
+        "version: 1\ngates:\n  - {gate: build}\n  - {gate: scan, allow: [safe]}\n"
+        "  - {gate: approvals, role: reviewer, count: 1}\n",
+    )
+    for verdict in ("safe", "code-carrying", "safe"):
+        world.request("staging", world.bento(world.version(), verdict=verdict))
+    held = Release.objects.get(number=3)
+    world.decide(held, world.rita, "request_changes", comment="Show the gap")
+
+    def listed() -> list[str]:
+        assert main(["release", "list", "risk"]) == 0
+        heads, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
+        return [row[heads.index("STATE")] for row in rows]
+
+    assert listed() == ["held", "failed", "requested"]
+    withdraw = actions.withdraw(held, actor=world.ada)
+    assert (withdraw.state, listed()[0]) == ("withdrawn", "withdrawn")

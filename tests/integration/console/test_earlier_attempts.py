@@ -321,12 +321,15 @@ def test_what_was_aborted_leads_to_its_retry_and_to_the_newer_release(
     first = story.rollout(tried)
     client, path = browser(story.people["Rita"]), f"/rollouts/{first.pk}/"
     assert "Open its retry" not in client.get(path).content.decode()
-    assert "requested for development again" not in said(story, tried)
+    assert "again: release" not in said(story, tried)
     newer = story.release("development", story.world.bento(tried.version), plan=CANARY)
     page = client.get(path).content.decode()
-    link = f'<a href="/releases/{newer.pk}/">Requested again: open release {newer.number}</a>'
+    at = newer.endpoint.name
+    link = (
+        f'<a href="/releases/{newer.pk}/">Requested again at {at}: open release {newer.number}</a>'
+    )
     assert link in page and "Open its retry" not in page
-    again = f"Its version was requested for development again: release {newer.number}."
+    again = f"Its version was requested for development / {at} again: release {newer.number}."
     assert again in said(story, tried) and "again: release" not in said(story, newer)
     story.settle()
     actions.abort(story.rollout(newer), reason="no", actor=story.otto)
@@ -347,7 +350,7 @@ def test_only_what_was_requested_there_after_its_end_is_it_requested_again(world
     world.request("staging", world.bento(version), endpoint="b")
     assert "again: release" not in said(world, first)
     newer = world.request("staging", world.bento(version), endpoint="a")
-    again = f"Its version was requested for staging again: release {newer.number}"
+    again = f"Its version was requested for staging / a again: release {newer.number}"
     assert f"{again}." in said(world, first)
     withdraw(newer, actor=world.ada)
     assert f"{again} (withdrawn)." in said(world, first)

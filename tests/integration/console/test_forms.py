@@ -95,6 +95,19 @@ def test_a_comment_shows_in_the_story_as_text(world: World) -> None:
     assert b"&lt;b&gt;Is it&lt;/b&gt; stable?" in shown
 
 
+@pytest.mark.parametrize("form", ["comment", "decide"])
+def test_who_names_somebody_beside_a_decision_reads_that_it_mentions_nobody(
+    world: World, form: str
+) -> None:
+    release = world.request("staging")
+    sent = {"verdict": "reject", "statement_digest": release.request_digest}
+    sent["comment"] = "Ask @vera.risk, not me@example.com"
+    place = f"/releases/{release.pk}/{form}"
+    page = browser(world.people["Rex"]).post(place, sent, follow=True).content.decode()
+    told = "@vera.risk was not told: only a comment in a discussion mentions people"
+    assert page.count("was not told") == page.count(told) == 1
+
+
 def test_an_approver_freezes_and_lifts(world: World) -> None:
     manager = "Otto" if world.otto.can_somewhere("freeze.set") else "Vera"
     send(world, manager, "/policies/risk/staging/freeze", reason="Quarter end")

@@ -187,7 +187,7 @@ def test_a_metric_of_a_version_is_discussed_and_no_name_that_somebody_makes_up(
 def test_every_kind_of_thing_is_discussed_and_nothing_else(world: World, release: Release) -> None:
     policy = world.policy("staging", "version: 1\ngates:\n  - {gate: build}\n")
     for kind, of, title in (
-        ("release", release.pk, "Release 1: churn:1 to staging"),
+        ("release", release.pk, "Release 1: churn:1 to staging / churn"),
         ("version", release.version_id, "churn:1"),
         ("policy", policy.pk, f"Policy r{policy.number} of staging"),
     ):

@@ -297,6 +297,18 @@ def test_a_comment_is_read_by_everybody_who_sees_the_release(world: World) -> No
     assert [(c["name"], c["text"]) for c in read] == [("Rita risk", text)]
 
 
+def test_who_names_somebody_in_a_comment_on_a_release_reads_that_it_mentions_nobody(
+    world: World,
+) -> None:
+    text = "@ada.risk, `@cache` and @nobody@example.com: mail me@example.com"
+    made = client(world, "Rita").post(f"/releases/{ask(world).pk}/comments", {"text": text})
+    told = made.json()["unmentioned"]
+    assert [each["handle"] for each in told] == ["ada.risk", "nobody@example.com"]
+    assert told[0]["reason"] == (
+        "@ada.risk was not told: only a comment in a discussion mentions people"
+    )
+
+
 def test_the_requester_withdraws(world: World) -> None:
     release = ask(world)
     assert client(world, "Rex").post(f"/releases/{release.pk}/withdraw").status_code == 403

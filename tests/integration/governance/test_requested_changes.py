@@ -269,6 +269,20 @@ def test_who_is_waited_for_is_told_truly(world: World) -> None:
     assert standstill(admin).stuck == []  # Rita can decide again
 
 
+def test_who_can_decide_again_is_told_too_once_no_approval_is_missing(world: World) -> None:
+    release = world.request("staging")
+    world.decide(release, world.rita, ASKS)
+    world.decide(release, world.rex)
+    view = release_view(release.pk, world.rita)
+    assert (view.missing_roles, view.may_still_decide, view.can_decide) == ((), (), True)
+    assert [(p.name, p.roles) for p in view.may_decide_again] == [("Rita risk", ())]
+    assert view.lifting.says.startswith("Held until Rita risk decides again")
+    factories.grant(world.people["Rita"], {"viewer": world.project})
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"], role="reviewer"), actor=SYSTEM)
+    assert release_view(release.pk, world.ada).lifting.says.startswith("Held until Rita risk withd")
+    assert release_view(release.pk, world.ada).may_decide_again == ()
+
+
 def test_the_newer_release_answers_it_and_each_names_the_other(world: World) -> None:
     first = world.request("staging")
     asked = world.decide(first, world.rita, ASKS, comment="Show the gap by age")

@@ -4,6 +4,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -21,7 +22,7 @@ from placet.kernel.actor import SYSTEM
 from placet.kernel.problems import InvalidInput, NotFound
 from tests.integration.identity.identity_provider import Provider, come_in, who
 from tests.support.database import sql
-from tests.support.factories import actor_of, api, browser, grant, person, project
+from tests.support.factories import actor_of, api, browser, grant, person, project, team
 
 pytestmark = pytest.mark.django_db
 KELVIN, DOTTED, LONG_S, DOTLESS = "\u212a", "\u0130", "\u017f", "\u0131"
@@ -129,3 +130,37 @@ def test_a_recall_names_nobody_by_an_address_that_looks_like_theirs(said: str, e
         with pytest.raises(NotFound):
             named_person(said, SYSTEM)
     assert "UPPER(" not in str(asked.captured_queries), "what that does is up to its locale"
+
+
+def test_failed_sign_ins_are_counted_for_an_address_as_it_is_compared() -> None:
+    counted_for = get_adapter()._get_login_attempts_cache_key
+    assert counted_for(None, email=" KIM@Example.com") == "kim@example.com"
+    for said, email in ALIKE[:-1]:
+        assert counted_for(None, email=said) != email, ascii(said)
+
+
+@pytest.mark.parametrize(("said", "email"), ALIKE[:-1], ids=ascii)
+def test_nobody_is_put_into_a_team_or_found_in_the_log_by_an_address_that_looks_like_theirs(
+    said: str, email: str
+) -> None:
+    row, ann = kim(email), person("Ann", roles={"admin": None, "auditor": None})
+    crew, desk = team("Crew"), browser(ann)
+    with CaptureQueriesContext(connection) as asked:
+        for typed, members in ((said, []), (f" {email.upper()} ", [row])):
+            desk.post(f"/administration/teams/{crew.pk}/members/add", {"who": typed})
+            assert [one.person for one in crew.memberships.all()] == members
+        for name in ("person", "object"):
+            answer = api(ann).get(f"/audit/events?{name}={email.upper()}")
+            assert bool(answer.json()["items"]) is (name == "object"), "who has done nothing yet"
+    upper = 'UPPER("identity_user"."email"'
+    assert upper not in str(asked.captured_queries), "what that does is up to its locale"
+
+
+@pytest.mark.parametrize("said", ['"kim"@example.com', '"k\\im"@example.com', "kim@example.com."])
+def test_a_mailbox_has_one_spelling(said: str) -> None:
+    kim("kim@example.com")
+    with pytest.raises(InvalidInput) as refused:
+        kim(said)
+    (fault,) = refused.value.errors
+    assert fault.pointer == "/email"
+    assert ("quotation marks" in fault.detail) is ('"' in said)

@@ -47,13 +47,30 @@ pytestmark = pytest.mark.django_db
 def test_a_mail_says_what_happened_where_it_is_and_how_to_stop(post: Post) -> None:
     release = post.world.request("staging")
     post.read()
-    subject = "[Placet] A release needs your review: release 1 of churn:1"
+    subject = "[Placet] A release needs your review: release 1 of churn:1 at churn"
     assert post.mails() == [("Rex", subject), ("Rita", subject)]
     message = mail.outbox[0]
     assert "Requested release 1 by Ada risk" in message.body
     assert f"{config().public_url}/releases/{release.pk}/" in message.body
     assert f"stop it: {config().public_url}/notifications/" in message.body
     assert message.extra_headers["Auto-Submitted"] == "auto-generated"
+
+
+def test_mails_and_tasks_tell_one_version_at_two_endpoints_apart(post: Post) -> None:
+    world, bento = post.world, post.world.bento(post.world.version())
+    for endpoint in ("north", "south"):
+        about = get_subject(
+            "release", world.request("staging", bento, endpoint=endpoint).pk, SYSTEM
+        )
+        assert about.title.endswith(f": churn:1 to staging / {endpoint}")
+        open_thread(about, text="Why, @rex.risk?", actor=world.ada)
+    post.read()
+    told = "\n".join(str(message.body) for message in mail.outbox)
+    for number, endpoint in enumerate(("north", "south"), start=1):
+        assert told.count(f"release {number} of churn:1 at {endpoint} ·") > 1
+    tasks = api(token_for(world.people["Rex"])).get("/inbox/tasks").json()["items"]
+    decisions = [task["title"] for task in tasks if task["kind"] == "decision"]
+    assert decisions == ["churn:1 to staging / north", "churn:1 to staging / south"]
 
 
 def test_every_link_of_a_mail_opens_a_page_and_decides_nothing(post: Post) -> None:
@@ -213,7 +230,9 @@ def test_a_mail_server_that_refuses_is_asked_again_for_a_day(
         assert (row.state, row.error) == ("waiting", "SMTPServerDisconnected")
         assert row.next_at > now()
     post.later(minutes=5)
-    assert post.mails() == [("Rex", "[Placet] A release needs your review: release 1 of churn:1")]
+    assert post.mails() == [
+        ("Rex", "[Placet] A release needs your review: release 1 of churn:1 at churn")
+    ]
     with monkeypatch.context() as patch:
         patch.setattr("django.core.mail.EmailMessage.send", refuse)
         post.world.request("staging", endpoint="other")
@@ -435,14 +454,14 @@ def test_who_is_asked_for_a_review_in_two_ways_reads_of_it_once_where_and_until_
     release = world.request("staging")
     request_review(release, reviewers=[world.rex.id], review_due_at=due, actor=world.ada)
     post.read()
-    subject = "[Placet] A release needs your review: release 1 of churn:1"
+    subject = "[Placet] A release needs your review: release 1 of churn:1 at churn"
     assert post.mails() == [("Rex", subject), ("Rita", subject)]
     bodies = {message.to[0]: str(message.body) for message in mail.outbox}
     rex, rita = (bodies[post.people[name].email] for name in ("Rex", "Rita"))
     assert rex.count("A release needs your review") == 1
     assert f"Ada risk asked you, due {due:%d %B %H:%M} UTC" in rex and "asked you" not in rita
     for body in (rex, rita):
-        assert "release 1 of churn:1 · risk · staging" in body
+        assert "release 1 of churn:1 at churn · risk · staging" in body
         assert f"The request expires on {release.not_after:%-d %b %Y, %H:%M} UTC" in body
 
 

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from apps.assurance.models import Recall, RecallEffect
 from apps.assurance.queries import recalls_matching, visible_recalls, voided_by_each
 from apps.assurance.queries.outcomes import RECALL_WORDS, did, outcome, state_asked, told_id
-from apps.assurance.queries.visible_recalls import as_done, person_recalled
+from apps.assurance.queries.visible_recalls import as_done, names_in
 from apps.console.queries.actor_names import actor_names
 from apps.console.queries.break_glasses import BreakGlassRow
 from apps.console.queries.models import projects_of
@@ -69,9 +69,9 @@ def _recalls(actor: Actor, filters: Filters) -> Iterator[tuple[Any, ...]]:
     there = RecallEffect.objects.filter(recall=OuterRef("pk"))
     there = there.filter(project__slug=project) if project else there
     bare = recalls.filter(~Exists(there))
-    done = as_done(rows).annotate(person=person_recalled("recall__"))
+    done = as_done(rows).annotate(**names_in("recall__"))
     reached = _reached(done.order_by("-recall", "-pk"), actor)
-    bare = bare.annotate(person=person_recalled()).order_by("-pk")
+    bare = bare.annotate(**names_in()).order_by("-pk")
     without = ((None, recall) for recall in bare.iterator(chunk_size=BATCH))
     voided = voided_by_each(recalls, actor)
     for row, found in merge(reached, without, key=lambda parts: parts[1].pk, reverse=True):
@@ -169,9 +169,12 @@ RECALLS = ListTable(
         "recall": lambda row, recall: recall.pk,
         "kind": lambda row, recall: recall.kind,
         "what": lambda row, recall: recall.what,
-        "what_name": lambda row, recall: (row or recall).person,
+        "what_name": lambda row, recall: (row or recall).person or (row or recall).version_name,
         "state": lambda row, recall: RECALL_WORDS[recall.state],
         "recalled_at": lambda row, recall: recall.created_at,
+        "recalled_by": lambda row, recall: (row or recall).recalled_by_name,
+        "withdrawn_at": lambda row, recall: recall.lifted_at,
+        "withdrawn_by": lambda row, recall: (row or recall).lifted_by_name,
         "project": _of_recall,
         "environment": lambda row, recall: row and row.endpoint.environment,
         "endpoint": lambda row, recall: row and row.endpoint.name,
