@@ -21,6 +21,7 @@ from placet_agent.process.replicas import Replicas
 from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.receipts import Receipts
 from placet_agent.routing import RoutedRevision, route
+from placet_agent.scaling import Scaler
 from placet_agent.state.trust import PermitVerdict
 from placet_protocol.report import RevisionReport, weakest
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
@@ -55,6 +56,7 @@ class Reconciler:
         self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
         self._errors = Errors()
         self._front = Front(proxy, self._errors)
+        self._scaler = Scaler(proxy.in_flight)
 
     def take(self, state: DesiredState, verdicts: dict[str, PermitVerdict]) -> None:
         """Follow another state from the next pass on; the pass under way keeps its own.
@@ -85,6 +87,7 @@ class Reconciler:
         self._errors.alone(self._stop_strangers, self.state)
         if self.state is not None:
             self._errors.alone(self._prepare, self.state)
+            self._errors.alone(self._follow_load, self.state)
             self._errors.alone(self._scale_each, self.state)
             self._errors.alone(self.sentinel.look, self.state, self._able)
             self._errors.alone(self._arrange, self.state)
@@ -169,6 +172,14 @@ class Reconciler:
                     self.preparer.ask(need)
             self.preparer.forget_others(needs)
 
+    def _follow_load(self, state: DesiredState) -> None:
+        revisions = [r for e in state.endpoints for r in e.revisions if self._wanted(r) == "run"]
+        self._scaler.follow(
+            state.endpoints,
+            {r.id: how for r in revisions if (how := self._verdict(r).scaling)},
+            lambda revision: sum(not r.stopping for r in self.replicas.of(revision)),
+        )
+
     def _scale_each(self, state: DesiredState) -> None:
         """Start and stop; a fault at one revision, a full disk say, keeps no other from it."""
         for endpoint, revision in ((e, r) for e in state.endpoints for r in e.revisions):
@@ -184,7 +195,7 @@ class Reconciler:
         mine = self.replicas.of(revision.id)
         if wanted == "drain":
             return
-        count = revision.replicas if wanted == "run" else 0
+        count = self._scaler.count(revision) if wanted == "run" else 0
         settings = wanted_settings(revision)
         views = [
             rules.ReplicaView(
@@ -202,7 +213,12 @@ class Reconciler:
                 verdict, wave = self._verdict(revision), crashes.begin()
                 for _ in range(plan.start):
                     started = self.replicas.start(
-                        endpoint.id, revision, verdict.capture, verdict.egress, slim=verdict.slim
+                        endpoint.id,
+                        revision,
+                        verdict.capture,
+                        verdict.egress,
+                        slim=verdict.slim,
+                        most=verdict.scaling.most if verdict.scaling else revision.replicas,
                     )
                     started.wave = wave
         since = [r.ready_at for r in mine if r.id in self._answered and not r.stopping]
@@ -353,7 +369,7 @@ class Reconciler:
             allowed=verdict.allowed,
             reason=verdict.reason,
             wanted=wanted,
-            replicas=revision.replicas,
+            replicas=self._scaler.least(revision),
             ready=ready,
             present=len(mine),
             weight=self._front.weights.get(revision.id, 0) if self._front.up else 0,
@@ -367,7 +383,7 @@ class Reconciler:
             detail = "the state is past its time and says to stop then"
         if phase in {"preparing", "starting"} or (wanted == "drain" and phase != "drained"):
             self.busy = True
-        control.enter(revision.id, phase, detail, complete=ready >= revision.replicas)
+        control.enter(revision.id, phase, detail, complete=ready >= seen.replicas)
         return RevisionReport(
             id=revision.id,
             phase=phase,

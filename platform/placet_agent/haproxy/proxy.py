@@ -341,6 +341,16 @@ class Proxy:
             if [*coming(name, server, actual[name]), *leaving(name, server, actual[name])]:
                 raise AdminError(f"HAProxy did not take the change of {name}")
 
+    def in_flight(self) -> dict[str, int]:
+        """Return how many requests each revision has, those that wait for a replica included."""
+        counters, entries = self.admin.backends(), self._effective.endpoints.values()
+        named = {
+            entry.backend(i): revision
+            for entry in entries
+            for i, revision in entry.backends.items()
+        }
+        return {named[name]: seen.current for name, seen in counters.items() if name in named}
+
     def sessions(self, replica: str) -> int:
         """Return the requests under way on a replica; 0 when it has no server."""
         self._require_answer()

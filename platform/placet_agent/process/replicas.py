@@ -112,13 +112,15 @@ class Replicas:
         egress: Iterable[str] | None = (),
         *,
         slim: bool = False,
+        most: int = 1,
     ) -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own.
 
         ``egress`` is what people approved that it may reach; ``None``: they approved it before
         that was asked, with the host's network. ``slim``: they approved it without BentoML.
+        ``most``: so many replicas of it there may be at once, which share the cores.
         """
-        record = self._record(endpoint, revision, capture, egress, slim)
+        record = self._record(endpoint, revision, capture, egress, slim, most)
         replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
         replica.save()
         crash_point("agent.before_replica_start")
@@ -133,6 +135,7 @@ class Replicas:
         capture: str,
         egress: Iterable[str] | None,
         slim: bool = False,
+        most: int = 1,
     ) -> ReplicaRecord:
         others = [r.record for r in self.all.values()]
         network = "host" if egress is None else self.starter.networks.given()
@@ -157,7 +160,7 @@ class Replicas:
             boot=procs.boot(),
             keeps=not port,  # behind a port several processes take turns, by connections
             slim=slim,
-            threads=share_of_cores(others, endpoint, revision.replicas),
+            threads=share_of_cores(others, endpoint, most),
         )
 
     def _port(self, digest: str, network: str, others: Iterable[ReplicaRecord]) -> int:
@@ -375,13 +378,9 @@ class Replicas:
             words = f"it needed more than {replica.record.memory_mb} MB of memory"
         return f"{words}: {self.tail(replica)}"
 
-    def log_path(self, replica: Replica) -> Path:
-        """Return the file of its output."""
-        return self.starter.log_path(replica.id)
-
     def tail(self, replica: Replica) -> str:
         """Return the end of its output."""
-        return outputs.tail(self.log_path(replica))
+        return outputs.tail(self.starter.log_path(replica.id))
 
     def trim_logs(self) -> None:
         """Keep the newest part of every log that grew too large, in place: it stays open."""
@@ -392,7 +391,7 @@ class Replicas:
                 log.warning("%s is not trimmed: %s", path.name, error)
 
     def _drop_old_logs(self, keep: int = 20) -> None:
-        alive = {self.log_path(r) for r in self.all.values()}
+        alive = {self.starter.log_path(name) for name in self.all}
         old = [p for p in self.logs.glob("*.log") if p not in alive]
         for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
             path.unlink(missing_ok=True)

@@ -122,7 +122,16 @@ class Platform:
         """Return a revision with a valid permit, as a state names it."""
         release = f"rel_{number}"
         variables = changes.get("variables", {})
-        approved = ("unit", "capture", "egress", "max_replicas", "server", "limits")
+        approved = (
+            "unit",
+            "capture",
+            "egress",
+            "max_replicas",
+            "server",
+            "limits",
+            "target_inflight",
+            "min_replicas",
+        )
         also = {n: v for n in approved if (v := changes.pop(n, None))}
         also |= {"replicas": changes.get("replicas", 1), "variables": variables}
         serving = {**SERVING, **also}

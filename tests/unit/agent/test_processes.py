@@ -86,7 +86,8 @@ def test_a_replica_is_not_buried_for_want_of_a_descriptor(
     dropped: list[str] = []
     living = Replica(record(outer=(asleep.pid, asleep.start)), tmp_path / "rev_1.json", tmp_path)
     living.launched.set()
-    proxy: Any = SimpleNamespace(table=SimpleNamespace(drop_server=dropped.append))
+    table = SimpleNamespace(drop_server=dropped.append)
+    proxy: Any = SimpleNamespace(table=table, in_flight=dict)
     nobody: Any = None
     pass_ = Reconciler(proxy, nobody, nobody, nobody, nobody)
     with no_descriptor_left():

@@ -40,6 +40,7 @@ def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
         table=RoutingTable(),
         ending=False,
         weights=dict,
+        in_flight=dict,
         complaints=list,
         write_error="",
         is_silent=False,
@@ -71,7 +72,9 @@ def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path
     assert one.observed.applied == (1, 2)
 
 
-@pytest.mark.parametrize("step", ["_stop_strangers", "_prepare", "_scale_each", "_arrange"])
+@pytest.mark.parametrize(
+    "step", ["_stop_strangers", "_prepare", "_follow_load", "_scale_each", "_arrange"]
+)
 def test_a_step_that_fails_keeps_no_other_from_being_taken_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
