@@ -182,6 +182,7 @@ def needs_of(revision: Revision) -> list[str]:
     needs |= {name for name in ("header_route", "mirror", "guard") if getattr(revision, name)}
     needs |= {"apart"} if "egress" in serving else set()
     needs |= {"slim"} if is_slim(serving) else set()
+    needs |= {"scaling"} if serving.get("target_inflight") else set()
     return [name for name in FEATURES if name in needs]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from placet_verify.errors import Refused
 from placet_verify.numbers import is_whole
 from placet_verify.permit.limits import limits_faults
+from placet_verify.permit.scaling import scaling_faults
 from placet_verify.permit.variables import variables_faults
 
 MEMBERS = frozenset(
@@ -29,6 +30,8 @@ MEMBERS = frozenset(
         "egress",
         "server",
         "limits",
+        "target_inflight",
+        "min_replicas",
     }
 )
 SLIM = "slim"  # the one server that is named: without BentoML. Where none is, BentoML serves
@@ -177,18 +180,22 @@ def is_slim(serving: Mapping[str, Any]) -> bool:
 
 
 def number_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is wrong with replicas and memory, each with its member."""
+    """Return what is wrong with replicas, memory and how it scales, each with its member."""
     replicas = serving.get("replicas", 1)
-    limits = [("replicas", replicas, 1, MAX_REPLICAS)]
+    limits, scaling = [("replicas", replicas, 1, MAX_REPLICAS)], list[tuple[str, str]]()
     if is_whole(replicas, 1, MAX_REPLICAS):
         most = serving.get("max_replicas", replicas)
         limits += [("max_replicas", most, replicas, MAX_REPLICAS)]
+        scaling = scaling_faults(serving, replicas)
     memory = serving.get("memory_mb", MIN_MEMORY_MB)
     limits += [("memory_mb", memory, MIN_MEMORY_MB, MAX_MEMORY_MB)]
     return [
-        (name, f"must be a whole number from {low} to {high}")
-        for name, value, low, high in limits
-        if not is_whole(value, low, high)
+        *(
+            (name, f"must be a whole number from {low} to {high}")
+            for name, value, low, high in limits
+            if not is_whole(value, low, high)
+        ),
+        *scaling,
     ]
 
 
