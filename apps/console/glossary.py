@@ -30,6 +30,7 @@ TERMS = {
     "retention-rule": "What is a retention rule?",
     "rollout": "What is a rollout?",
     "sbom": "What is an SBOM?",
+    "scaling": "What is scaling by load?",
     "scan": "What is a scan?",
     "separation-of-duties": "What is separation of duties?",
     "signature": "What is a signature?",

@@ -11,7 +11,13 @@ from apps.governance.queries.records import LiveThen, ReleaseRecord
 from placet_verify.permit.limits import Limits
 
 PACKAGES = 6
-SERVING = {"egress": "Outbound access", "max_replicas": "Max replicas", "memory_mb": "Memory (MB)"}
+SERVING = {
+    "egress": "Outbound access",
+    "max_replicas": "Max replicas",
+    "memory_mb": "Memory (MB)",
+    "target_inflight": "Scaled by load",
+    "min_replicas": "Min replicas",
+}
 
 
 def server_word(name: str | None) -> str:
@@ -24,12 +30,24 @@ def limits_words(document: Mapping[str, int] | None) -> str:
     return str(Limits(**document)) if document else "none"
 
 
+def target_words(target: int | None) -> str:
+    """Show to what load a node scales; the replicas are said by rows of their own."""
+    return f"to {counted(target, 'request')} in flight per replica" if target else "no"
+
+
+def least_words(least: int | None) -> str:
+    """Show the fewest replicas that a node scales to, where they are not those of the start."""
+    return number(least) if least else "not set"
+
+
 SAID: dict[str, Callable[[Any], str]] = {  # how a value is said; else a number
     "unit": unit,
     "capture": capture,
     "egress": reaches,
     "server": server_word,
     "limits": limits_words,
+    "target_inflight": target_words,
+    "min_replicas": least_words,
 }
 LEFT_OUT = {"metrics": "metric", "schema": "column", "serving": "serving value"}
 

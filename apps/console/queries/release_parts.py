@@ -27,6 +27,7 @@ from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
 from apps.rollouts.models import Rollout
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
+from placet_verify.permit.scaling import scaling_of
 
 
 def signs(view: ReleaseView) -> list[Sign]:
@@ -73,8 +74,14 @@ def _revoked(view: ReleaseView, actor: Actor) -> str:
     return f"{said} by {told['name']}, “{unseal(told['reason'])}”"
 
 
-def replicas(serving: Mapping[str, Any], between: str) -> str:
-    """Return how many replicas of what size a serving configuration asks for."""
+def replicas(serving: Mapping[str, Any]) -> str:
+    """Return how many replicas of what size a release asks for, and whether a node scales them."""
+    scaling = scaling_of(serving)
+    scaled = f", scaled by load: {scaling.least} to {scaling.most}" if scaling else ""
+    return f"{_replicas(serving, ' of ')}{scaled}"
+
+
+def _replicas(serving: Mapping[str, Any], between: str) -> str:
     count = serving["replicas"]
     many = "" if count == 1 else "s"
     return f"{count} replica{many}{between}{number(serving['memory_mb'])} MB"
@@ -82,7 +89,9 @@ def replicas(serving: Mapping[str, Any], between: str) -> str:
 
 def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a serving configuration says that is not said elsewhere on the page."""
-    yield replicas(serving, " · ")
+    yield _replicas(serving, " · ")
+    if scaling := scaling_of(serving):
+        yield f"scaled by load: {scaling}"
     if serving.get("server"):
         yield "slim, without BentoML"
     if serving.get("unit"):

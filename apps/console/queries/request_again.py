@@ -24,6 +24,8 @@ from apps.governance.queries.presets import Preset, common_presets, in_a_line, o
 from apps.registry.events import VERSION_CARD_CHANGED
 from apps.registry.models import Evidence, EvidenceSource, ModelVersion, VersionState
 
+# members of a serving configuration that are numbers, each with an input of its name
+NUMBERS = ("replicas", "max_replicas", "min_replicas", "target_inflight", "memory_mb")
 AS_FORMER = "as_former"  # names the plan of the release that is requested again
 
 
@@ -153,7 +155,7 @@ def as_requested(release: Release) -> dict[str, Any]:
         "capture": (serving.get("capture") or {}).get("percent", ""),
         "server": serving.get("server", ""),
         **{name: str(value) for name, value in (serving.get("limits") or {}).items()},
-        **{name: serving.get(name, "") for name in ("replicas", "max_replicas", "memory_mb")},
+        **{name: serving.get(name, "") for name in NUMBERS},
         **_unit(serving.get("unit") or {}),
         **{f"variable.{name}": value for name, value in (serving.get("variables") or {}).items()},
     }

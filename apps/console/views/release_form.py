@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from apps.console.queries.request_again import NUMBERS
 from apps.console.queries.request_form import LABELS
 from apps.console.views.fields import read_whole
 from apps.serving.marks import marks
@@ -31,7 +32,7 @@ def serving_of(typed: QueryDict) -> dict[str, Any]:
 
     What should be a number and is none is left as it was typed: who reads it refuses it.
     """
-    serving = _numbers(typed, ("replicas", "max_replicas", "memory_mb"))
+    serving = _numbers(typed, NUMBERS)
     if server := typed.get("server"):
         serving["server"] = server
     if limits := _numbers(typed, BOUNDS):
@@ -109,6 +110,9 @@ def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
         return name, f"line {lines[index]}: {error.detail}" if index < len(lines) else error.detail
     if name == "variables" and rest:
         return name, f"{rest[0]} {error.detail}"
+    if name == "min_replicas":  # another member is known here by what stands beside its input
+        label = f"“{LABELS['target_inflight']}”"
+        return name, error.detail.replace("target_inflight", label)
     if name not in LABELS:
         return "", f"{error.pointer.lstrip('/')}: {error.detail}"
     return name, error.detail

@@ -201,7 +201,9 @@ def test_a_bento_that_is_none_of_the_version_is_refused_beside_its_field(
     assert f"{sent} is not a build of churn:1: choose one from the list" in beside(refused, "bento")
 
 
-@pytest.mark.parametrize("name", ["replicas", "max_replicas", "memory_mb", "capture"])
+@pytest.mark.parametrize(
+    "name", ["replicas", "max_replicas", "memory_mb", "target_inflight", "capture"]
+)
 @pytest.mark.parametrize("typed", ["two", "-1", "1e9", "\u00b2", "9" * 20])
 def test_what_is_no_number_is_refused_beside_its_field(world: World, name: str, typed: str) -> None:
     """And is not taken for a field that was left open."""

@@ -6,13 +6,10 @@ from typing import Any
 
 import pytest
 
-from apps.console.queries.release_changes import ServingRow
 from apps.console.queries.release_outlook import after_approval
 from apps.console.queries.release_parts import (
     documents,
     network,
-    replicas,
-    serving_words,
     signs,
     standing,
 )
@@ -156,15 +153,6 @@ def test_a_gate_that_passes_after_the_request_expired_is_said() -> None:
     assert after
     assert after.expires_first
     assert after_approval(view(can_approve=False)) is None
-
-
-def test_replicas_are_counted() -> None:
-    assert replicas({"replicas": 1, "memory_mb": 512}, " of ") == "1 replica of 512 MB"
-    assert replicas({"replicas": 2, "memory_mb": 2048}, " · ") == "2 replicas · 2,048 MB"
-
-
-def test_what_is_not_said_of_serving_is_not_there() -> None:
-    assert list(serving_words({"replicas": 1, "memory_mb": 512})) == ["1 replica · 512 MB"]
 
 
 @pytest.mark.parametrize(
@@ -373,26 +361,3 @@ def test_a_network_that_is_not_kept_is_said(egress: Any, shared: str, said: str)
     serving = {} if egress is None else {"egress": egress}
     found = network(view(release=SimpleNamespace(serving=serving), shared_network=shared))
     assert (found.text if found else "") == said
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "after", "title", "sides"),
-    [
-        ("memory_mb", 1024, 2048, "Memory (MB)", ["1,024", "2,048"]),
-        (
-            "egress",
-            None,
-            ["a", "b"],
-            "Outbound access",
-            ["the host's network (older isolation)", "a, b"],
-        ),
-        ("capture", None, None, "Capture", ["none", "none"]),
-        ("unit", None, None, "Unit", ["each request", "each request"]),
-        ("variables", None, {"A": "1"}, "Variables", [None, {"A": "1"}]),
-    ],
-)
-def test_what_changes_of_serving_is_said(
-    name: str, before: Any, after: Any, title: str, sides: list[Any]
-) -> None:
-    row = ServingRow(name, before, after)
-    assert (row.title, row.sides) == (title, sides)
