@@ -10,6 +10,7 @@ from apps.rollouts.states import AT_A_STEP, RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE
 from apps.serving.rules import RevisionState
 from placet_protocol.report import ENDED_PHASES, READY_PHASES
+from placet_verify.permit.scaling import Scaling
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
@@ -60,11 +61,20 @@ class RevisionFacts:
     detail: str = ""
     same_bytes: bool = True  # the target runs the Bento that was approved
     aborted: str = ""  # why the target took its requests back by itself
+    scaling: Scaling | None = None  # how its node scales it by load
+
+    @property
+    def awaited(self) -> int:
+        """How many replicas answer before it gets requests. While what is warm now was live its
+        node may have left it fewer than it began with: nobody waits for the others."""
+        if self.scaling is not None and self.state == RevisionState.WARM:
+            return min(self.scaling.least, self.replicas)
+        return self.replicas
 
     @property
     def ready(self) -> bool:
-        """Tell whether every replica answers."""
-        return self.phase in READY_PHASES and self.ready_replicas >= self.replicas > 0
+        """Tell whether every replica answers that is waited for."""
+        return self.phase in READY_PHASES and self.ready_replicas >= self.awaited > 0
 
     @property
     def gone(self) -> bool:
@@ -144,6 +154,7 @@ class RevisionChange:
     weight: int | None = None
     header: SetHeaderRoute | None = None  # for testers
     copies: int | None = None  # of requests, out of 10,000
+    replicas: int | None = None  # at least so many, where its node scales it by load
 
 
 @dataclass(frozen=True, slots=True)

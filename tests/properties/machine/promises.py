@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -34,11 +34,17 @@ ASKED = {
 }
 STATE_OF = {
     "weight_set": "shifting",
+    "scaling_up": "shifting",
     "copies_set": "shifting",
     "testers_led": "shifting",
     "waiting_for_person": "waiting",
 }
 BACK = ("aborting", "aborted", "failed")
+# What gives a step its weight, once there are replicas enough for it.
+SENT: dict[str, Callable[[Step], bool]] = {
+    "weight_set": lambda step: isinstance(step, SetWeight) and step.weight < WHOLE,
+    "shifting": lambda step: isinstance(step, SetWeight) and step.weight == WHOLE,
+}
 
 
 def data_of(event: Event) -> Mapping[str, Any]:
@@ -62,7 +68,7 @@ def events_of(rollout: Rollout) -> list[Event]:
 
 def place_by_log(steps: Sequence[Step], events: Sequence[Event]) -> int:
     """Return which step the log says that a rollout is at, having held it against the plan."""
-    place, sent_on = -1, False
+    place, sent_on, growing = -1, False, False
     for before, event in pairwise(events):
         phase = phase_of(event)
         if phase in ASKED:
@@ -70,13 +76,21 @@ def place_by_log(steps: Sequence[Step], events: Sequence[Event]) -> int:
             continue
         if phase in BACK or phase == "done":
             continue
+        grows = phase == "scaling_up"
+        if growing and (not grows or data_of(event)["step"] == place + 1):
+            growing = grows  # its step has begun: it is told of more replicas, or gets its weight
+            assert grows or SENT[phase](steps[place]), (phase, steps[place])
+            continue
         assert place < 0 or passed(steps[place], before), (phase_of(before), steps[place])
         if phase in ("draining", "returning"):
             assert place >= last_weight(steps), "live, or back, before its last step"
             continue
         jumps = sent_on and place < last_weight(steps)
         place = last_weight(steps) if jumps else place + 1
-        step = steps[place]
+        step, growing = steps[place], grows
+        if grows:
+            assert data_of(event)["step"] == place + 1, (place, data_of(event))
+            continue
         weight = step.weight if isinstance(step, SetWeight) else 0
         kind, _ = entered(state_of(step), step, weight)
         assert event.kind == kind.name, (event.kind, step)
@@ -134,10 +148,11 @@ class Promises(Parts):
         for rollout in Rollout.objects.all():
             phases = [phase_of(event) for event in events_of(rollout)]
             assert phases[0] in ("started", "rollback_started")
-            path = ["starting", *(STATE_OF.get(p, p) for p in phases[1:] if p not in ASKED)]
+            told = [p for p in phases[1:] if p not in ASKED]
+            path = ["starting", *(STATE_OF.get(p, p) for p in told)]
             assert path[-1] == rollout.state
             assert set(rollout.phase_times) - {PAUSED_AT} == set(path)
-            assert len(path) <= len(rollout.steps) + 3, path
+            assert len(path) - told.count("scaling_up") <= len(rollout.steps) + 3, path
             for before, after in pairwise(path):
                 assert after in TRANSITIONS[before], path
 
