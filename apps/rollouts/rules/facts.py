@@ -64,17 +64,9 @@ class RevisionFacts:
     scaling: Scaling | None = None  # how its node scales it by load
 
     @property
-    def awaited(self) -> int:
-        """How many replicas answer before it gets requests. While what is warm now was live its
-        node may have left it fewer than it began with: nobody waits for the others."""
-        if self.scaling is not None and self.state == RevisionState.WARM:
-            return min(self.scaling.least, self.replicas)
-        return self.replicas
-
-    @property
     def ready(self) -> bool:
-        """Tell whether every replica answers that is waited for."""
-        return self.phase in READY_PHASES and self.ready_replicas >= self.awaited > 0
+        """Tell whether every replica answers."""
+        return self.phase in READY_PHASES and self.ready_replicas >= self.replicas > 0
 
     @property
     def gone(self) -> bool:

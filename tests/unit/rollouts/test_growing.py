@@ -159,13 +159,13 @@ def test_a_way_back_never_waits_for_more(state: str) -> None:
     assert drill.changes[-1] == RevisionChange("candidate", "ready", WHOLE)
 
 
-def test_what_is_warm_takes_over_with_the_fewest_that_its_node_may_have_left_it() -> None:
-    one = replace(STARTED, state="warm", ready_replicas=1)
-    assert next_step(facts("starting", kind="rollback", candidate=one, stable=STABLE)).to
-    started = replace(one, state="starting")
-    assert next_step(facts("starting", kind="rollback", candidate=started)).to is None
-    plain = replace(one, scaling=None)
-    assert next_step(facts("starting", kind="rollback", candidate=plain)).to is None
+def test_what_leaves_service_keeps_no_more_than_its_node_may_have_left_it() -> None:
+    """So a way back to it waits for no replica that it had no need of."""
+    served = replace(STABLE, weight=0, replicas=6, scaling=SCALING)
+    step = next_step(at(4, stable=served))
+    assert step.changes[0] == RevisionChange("stable", "warm", replicas=1)
+    plain = next_step(at(4, stable=replace(served, scaling=None)))
+    assert plain.changes[0] == RevisionChange("stable", "warm")
 
 
 def test_every_answer_is_a_transition_of_the_table_and_comes_to_an_end() -> None:
