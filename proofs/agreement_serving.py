@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from placet_verify.permit.limits import BOUNDS, OF_THE_QUEUE
-from placet_verify.permit.serving import MAX_EGRESS
+from placet_verify.permit.scaling import MOST_INFLIGHT
+from placet_verify.permit.serving import MAX_EGRESS, MAX_REPLICAS
 from placet_verify.permit.variables import SETTABLE
 from proofs.agreement_logs import Case
 
@@ -47,8 +48,12 @@ def made(chance: random.Random) -> dict[str, Any]:
     """Return a configuration that may run."""
     names = {f"M_{_label(chance)[:20].upper().replace('-', '_')}" for _ in range(3)}
     values = ["", "é", "😀 b", "x" * 3900]
+    replicas = chance.randint(1, 9)
     return {
-        "replicas": chance.randint(1, 9),
+        "replicas": replicas,
+        "max_replicas": chance.randint(replicas, MAX_REPLICAS),
+        "min_replicas": chance.randint(1, replicas),
+        "target_inflight": chance.randint(1, MOST_INFLIGHT),
         "memory_mb": 1024,
         "variables": {name: chance.choice(values) for name in sorted(names | SETTABLE)},
         "egress": sorted({_plain(chance) for _ in range(chance.randint(0, 5))}),
@@ -127,6 +132,16 @@ def _limited(chance: random.Random, given: dict[str, Any]) -> None:
     )
 
 
+def _scaled(chance: random.Random, given: dict[str, Any]) -> None:
+    if chance.randrange(4) == 0:
+        del given["target_inflight"]  # which min_replicas needs
+        return
+    name, high = chance.choice(
+        [("min_replicas", given["replicas"]), ("target_inflight", MOST_INFLIGHT)]
+    )
+    given[name] = chance.choice([0, high + 1, str(high), None, True, 0.5, [1], {}])
+
+
 def _older(chance: random.Random, given: dict[str, Any]) -> None:
     del given["egress"]
     given["variables"] = {"PATH": "/bin"}
@@ -143,6 +158,7 @@ SERVING: dict[str, Change] = {
     "another member": _member,
     "no list": _no_list,
     "no limits": _limited,
+    "scaled so": _scaled,
     "from before": _older,
 }
 HARMLESS = {"serving: from before"}

@@ -10,7 +10,7 @@ import pytest
 from placet_verify.permit import variables
 from placet_verify.permit.serving import Destination
 from tests.support.offline import Papers, Second, both
-from tests.unit.verify.test_serving import FORBIDDEN, REFUSED_DESTINATIONS
+from tests.unit.verify.test_serving import FORBIDDEN, REFUSED_DESTINATIONS, SCALED
 
 pytestmark = pytest.mark.browser
 SERVING: dict[str, Any] = {"replicas": 1, "memory_mb": 1024, "variables": {}}  # from before
@@ -100,6 +100,9 @@ def papers(configuration: dict[str, Any]) -> Papers:
         ({"egress": []}, "network: may reach nothing"),
         ({"egress": ["Db:1", "[2001:db8::1]:2"]}, "network: may reach: db:1, [2001:db8::1]:2"),
         ({"egress": [], "variables": {"M": "é😀" * 2048}}, "network: may reach nothing"),
+        ({"egress": [], "target_inflight": 1000}, "network: may reach nothing"),
+        (SCALED | {"min_replicas": 1}, "network: may reach nothing"),
+        (SCALED | {"min_replicas": 2}, "network: may reach nothing"),
     ],
 )
 def test_both_say_what_a_replica_may_reach(
@@ -126,6 +129,16 @@ def test_both_say_what_a_replica_may_reach(
         {"egress": [], "limits": {"queue": 1}},
         {"egress": [], "limits": {"rate": 10_001}},
         {"egress": [], "limits": {"rate": 1, "__proto__": 1}},
+        {"egress": [], "target_inflight": 0},
+        {"egress": [], "target_inflight": 1001},
+        {"egress": [], "target_inflight": "4"},
+        {"egress": [], "target_inflight": True},
+        {"egress": [], "target_inflight": None},
+        {"egress": [], "min_replicas": 1},
+        SCALED | {"min_replicas": 0},
+        SCALED | {"min_replicas": 3},
+        SCALED | {"min_replicas": None},
+        {"egress": [], "target_inflight": 1, "min_replicas": 2},
         {"egress": [], "variables": {"LD_PRELOAD": "x"}},
         {"egress": [], "variables": {"M\n": ""}},
         {"egress": [], "variables": {"M": "a\u2028b"}},

@@ -327,7 +327,8 @@ def _only_target(environment: Environment) -> Target:
 
 
 def _check_capacity(target: Target, serving: Serving) -> None:
-    needed = serving.replicas * serving.memory_mb
+    count = serving.replicas if serving.target_inflight is None else serving.max_replicas
+    needed = count * serving.memory_mb
     if needed > target.capacity_mb:
         detail = f"{needed} MB are asked for, and {target.name} has {target.capacity_mb} MB"
         raise DoesNotFit(errors=[FieldError("/serving", detail)])

@@ -15,6 +15,7 @@ from apps.governance.parts import Faults, Part, ReadBy, whole, wrong
 from placet_verify.capture import Capture
 from placet_verify.numbers import is_whole
 from placet_verify.permit.limits import limits_faults
+from placet_verify.permit.scaling import scaling_faults
 from placet_verify.permit.serving import (
     MAX_EGRESS,
     MAX_MEMORY_MB,
@@ -116,6 +117,28 @@ def _limits(value: Any, _: ValidationInfo) -> dict[str, int] | None:
     return dict(value)
 
 
+def _target(value: Any, _: ValidationInfo) -> int | None:
+    """None at all is left out, as with limits."""
+    return _scaled({"target_inflight": value}, 1)
+
+
+def _least(value: Any, info: ValidationInfo) -> int | None:
+    """Where the target is wrong, that is said there, and this is taken to have one."""
+    target = info.data.get("target_inflight", 1)
+    beside = {} if target is None else {"target_inflight": target}
+    return _scaled(beside | {"min_replicas": value}, info.data.get("replicas", MAX_REPLICAS))
+
+
+def _scaled(members: dict[str, Any], replicas: int) -> int | None:
+    """Return the last of the members that say how it scales."""
+    name, value = list(members.items())[-1]
+    if value is None:
+        return None
+    if faults := [detail for at, detail in scaling_faults(members, replicas) if at == name]:
+        raise wrong(*(((), detail) for detail in faults))
+    return int(value)
+
+
 def _unit(value: Any) -> dict[str, str]:
     UnitSource.read(value)
     return dict(value)
@@ -129,7 +152,9 @@ class Serving(Part):
     are written down, and what of them; without it none is. ``egress`` names all that a replica may
     reach, as ``host:port``. Documents from before there was that member lack it: their replicas
     keep the host's network. ``server`` is ``slim``, without BentoML; left out, BentoML serves.
-    ``limits`` are those of its requests: time, places, queue and rate.
+    ``limits`` are those of its requests: time, places, queue and rate. With ``target_inflight``
+    each node scales by load, from ``min_replicas`` (``replicas``, left out) to ``max_replicas``,
+    and nobody else does: so many requests in flight is a replica to have.
     """
 
     AT = "/serving"
@@ -146,6 +171,8 @@ class Serving(Part):
     ] = None
     server: Annotated[str | None, ReadBy(_server)] = None
     limits: Annotated[dict[str, int] | None, ReadBy(_limits)] = None
+    target_inflight: Annotated[int | None, ReadBy(_target)] = None
+    min_replicas: Annotated[int | None, ReadBy(_least)] = None
 
     def undeclared_faults(self, declared: Iterable[str]) -> Faults:
         """Return what it sets though the version does not declare that it reads it."""

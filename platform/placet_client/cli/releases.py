@@ -23,10 +23,20 @@ from placet_client.cli.command import (
     go_on,
     json_or_file,
     listed_project,
-    pairs,
     polling,
 )
 from placet_client.cli.release_names import ReleaseArgument, id_of
+from placet_client.cli.release_serving import (
+    MOST,
+    UNIT,
+    EgressOption,
+    InflightOption,
+    LeastOption,
+    LimitsOption,
+    VariablesOption,
+    rare,
+    usual,
+)
 from placet_client.cli.release_shown import BRIEF, show_decision, show_release, why_ended
 from placet_client.cli.rollouts import BRIEF as ROLLOUT_BRIEF
 from placet_client.cli.rollouts import from_one
@@ -46,22 +56,6 @@ REFUSED = ("rejected", "withdrawn", "expired", "revoked")
 BROKEN = ("failed", "aborted", "rolled_back")
 INSTEAD = "instead of the reference"
 InsteadOption = Annotated[str, typer.Option(help=INSTEAD)]
-VariablesOption = Annotated[
-    list[str] | None,
-    typer.Option(help="NAME=VALUE, no secret, declared by the version; may be repeated"),
-]
-EgressOption = Annotated[
-    list[str] | None,
-    typer.Option(help="what it may reach; may be repeated. Default: nothing", metavar="HOST:PORT"),
-]
-LimitsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="a limit of its requests: request_seconds, in_flight, queue, queue_seconds or rate; "
-        "may be repeated",
-        metavar="NAME=NUMBER",
-    ),
-]
 ReviewersOption = Annotated[
     list[str] | None,
     typer.Option("--reviewer", help="whom to ask by name to review it; may be repeated"),
@@ -69,7 +63,6 @@ ReviewersOption = Annotated[
 
 STATE = "requested, approved, live (with those that are stopped), stopped, …"
 PLAN = "one of those in environment plans, or JSON or @FILE"
-UNIT = "sticky routing key of a canary: header:NAME, cookie:NAME or json:/pointer; default: none"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -91,7 +84,9 @@ def release_request(
     target: Annotated[str, typer.Option(help="where a new endpoint runs")] = "",
     reason: Annotated[str, typer.Option(help="description for reviewers")] = "",
     replicas: Annotated[int, typer.Option(min=1, help="replicas at the start")] = 1,
-    max_replicas: Annotated[int, typer.Option(help="how far an operator may scale")] = 2,
+    max_replicas: Annotated[int, typer.Option(help=MOST)] = 2,
+    least: LeastOption = None,
+    inflight: InflightOption = None,
     memory_mb: Annotated[int, typer.Option(help="memory per replica")] = 1024,
     variable: VariablesOption = None,
     egress: EgressOption = None,
@@ -109,14 +104,12 @@ def release_request(
 ) -> None:
     """Request a release.
 
-    With --wait return when it is live. It ends with 3 as soon as a gate has failed or somebody has
-    rejected it; when the time is over with 4 while people are missing, and 5 while machines are.
-    """
+    With --wait it returns, and ends, as `placet release wait` does."""
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
-    serving = _serving(replicas, max_replicas, memory_mb, variable, egress, unit, capture)
+    serving = usual(replicas, max_replicas, memory_mb, variable, egress, unit, capture)
     where = {"environment": environment, "endpoint": endpoint or name, "target": target}
-    body = {"plan": _plan(plan, manual), "serving": serving | _more(slim, limit), **where}
-    body |= {"bento": bento, "reason": reason, "reviewers": reviewer, "review_days": days}
+    body = {"plan": _plan(plan, manual), "serving": serving | rare(slim, limit, inflight, least)}
+    body |= {"bento": bento, "reason": reason, "reviewers": reviewer, "review_days": days, **where}
     with connected() as client:
         new_release = client.releases.request(scope, model=name, version=number, **body)
         _show_changed(client, _followed(client, new_release, timeout if wait else None), output)
@@ -131,37 +124,6 @@ def _plan(text: str, manual: bool) -> Any:
     if isinstance(plan, dict) and manual:
         return {**plan, "start": "manual"}
     return plan
-
-
-def _serving(
-    replicas: int,
-    max_replicas: int,
-    memory_mb: int,
-    variables: list[str] | None,
-    egress: list[str] | None,
-    unit: str,
-    capture: float,
-) -> dict[str, Any]:
-    serving: dict[str, Any] = {
-        "replicas": replicas,
-        "max_replicas": max(replicas, max_replicas),
-        "memory_mb": memory_mb,
-    }
-    if variables:
-        serving["variables"] = pairs(variables, "--variable")
-    if egress:
-        serving["egress"] = egress
-    if unit:
-        source, _, name = unit.partition(":")
-        serving["unit"] = {source: name}
-    return serving | ({"capture": {"percent": capture}} if capture else {})
-
-
-def _more(slim: bool, limits: list[str] | None) -> dict[str, Any]:
-    """Return what most releases leave out; a limit that is no number is refused by who reads it."""
-    said = pairs(limits or [], "--limit")
-    numbers = {name: int(text) if text.isdecimal() else text for name, text in said.items()}
-    return ({"server": "slim"} if slim else {}) | ({"limits": numbers} if numbers else {})
 
 
 def _followed(client: Client, new_release: Release, timeout: float | None) -> Release:
@@ -185,7 +147,11 @@ def _show_changed(client: Client, row: Release, output: Form) -> None:
 def release_wait(
     named: ReleaseArgument, timeout: TimeoutOption = 3600, output: OutputOption = Form.TABLE
 ) -> None:
-    """Return when a release is live; ends as `release request --wait` does."""
+    """Return when a release is live.
+
+    It ends with 3 as soon as a gate has failed or somebody has rejected it; when the time is over
+    with 4 while people are missing, and 5 while machines are.
+    """
     with connected() as client:
         release_id = id_of(client, named)
         _show_changed(client, until_live(client, release_id, timeout), output)

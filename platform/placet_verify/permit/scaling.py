@@ -22,7 +22,8 @@ class Scaling:
     target: int
 
     def __str__(self) -> str:
-        return f"{self.least} to {self.most} replicas, for {self.target} in flight each"
+        requests = "1 request" if self.target == 1 else f"{self.target} requests"
+        return f"{self.least} to {self.most} replicas, for {requests} in flight each"
 
 
 def scaling_faults(serving: Mapping[str, Any], replicas: int) -> list[tuple[str, str]]:

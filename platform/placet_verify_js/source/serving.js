@@ -14,6 +14,8 @@ const MEMBERS = [
   "egress",
   "server",
   "limits",
+  "target_inflight",
+  "min_replicas",
 ];
 const LIMITS = {
   request_seconds: [1, 120],
@@ -27,6 +29,7 @@ const MOST_VARIABLES = 50;
 const LONGEST_VALUE = 4096;
 const MOST_BYTES = 32 * 1024; // of the names and values of all variables
 const MOST_REPLICAS = 64;
+const MOST_INFLIGHT = 1000;
 const [LEAST_MEMORY, MOST_MEMORY] = [64, 1024 * 1024]; // MB
 const WRONG = "is not host:port, with a name or an address and a port from 1 to 65535";
 
@@ -99,6 +102,17 @@ function checkNumbers(serving) {
   if (!lies(given("memory_mb", LEAST_MEMORY), LEAST_MEMORY, MOST_MEMORY)) {
     no(`memory_mb is ${LEAST_MEMORY} to ${MOST_MEMORY}`);
   }
+  checkScaling(serving, replicas);
+}
+
+function checkScaling(serving, replicas) {
+  const says = (name) => Object.hasOwn(serving, name);
+  if (says("target_inflight") && !lies(serving.target_inflight, 1, MOST_INFLIGHT)) {
+    no(`target_inflight is 1 to ${MOST_INFLIGHT}`);
+  }
+  if (!says("min_replicas")) return;
+  if (!says("target_inflight")) no("min_replicas needs target_inflight");
+  if (!lies(serving.min_replicas, 1, replicas)) no(`min_replicas are 1 to ${replicas}`);
 }
 
 function checkVariables(variables) {

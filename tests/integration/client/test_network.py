@@ -35,6 +35,20 @@ def test_a_release_names_destinations_and_declared_variables(
     assert "given twice" in capsys.readouterr().err
 
 
+def test_a_release_is_asked_for_that_its_node_scales_by_load(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = world.bento(world.version()).version
+    ask = ["release", "request", f"risk/churn:{version.number}", "--environment", "development"]
+    assert main([*ask, "--min-replicas", "1"]) == 1
+    assert "/serving/min_replicas: needs target_inflight" in capsys.readouterr().err
+    sizes = ["--replicas", "2", "--max-replicas", "4", "--min-replicas", "1"]
+    assert main([*ask, *sizes, "--target-inflight", "8"]) == 0
+    serving = Release.objects.get().serving
+    assert [serving[name] for name in ("replicas", "max_replicas")] == [2, 4]
+    assert [serving[name] for name in ("min_replicas", "target_inflight")] == [1, 8]
+
+
 def test_a_command_says_where_a_release_would_run_and_what_keeps_nobody_from_the_network(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

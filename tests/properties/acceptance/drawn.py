@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from placet_verify.permit.limits import BOUNDS
+from placet_verify.permit.scaling import MOST_INFLIGHT
 from placet_verify.permit.serving import MAX_EGRESS, MAX_MEMORY_MB, MAX_REPLICAS, MIN_MEMORY_MB
 from placet_verify.permit.variables import MAX_VALUE, MAX_VARIABLES, SETTABLE, variable_fault
 
@@ -226,6 +227,7 @@ SERVING = {
     "capture": CAPTURE,
     "server": st.just("slim"),
     "limits": LIMITS,
+    "target_inflight": st.integers(1, MOST_INFLIGHT),
 }
 ODD_SERVING = {
     "memory_mb": around(MIN_MEMORY_MB, MAX_MEMORY_MB),
@@ -235,6 +237,9 @@ ODD_SERVING = {
     "capture": ODD_CAPTURE,
     "server": st.sampled_from(["slim", "bentoml", "Slim", "", None, 1]),
     "limits": ODD_LIMITS,
+    "target_inflight": around(1, MOST_INFLIGHT),
+    # 1 as often as all else: whether it may stand there hangs on target_inflight, too
+    "min_replicas": st.booleans().flatmap(lambda odd: around(1, 1) if odd else st.just(1)),
     "replicas": around(1, MAX_REPLICAS),
     "max_replicas": around(1, MAX_REPLICAS),
 }

@@ -48,6 +48,62 @@ def test_all_numbers_that_are_wrong_are_said_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("serving", "pointer", "says"),
+    [
+        ({"target_inflight": 0}, "target_inflight", "must be a whole number from 1 to 1000"),
+        ({"target_inflight": "4"}, "target_inflight", "must be a whole number from 1 to 1000"),
+        ({"target_inflight": True}, "target_inflight", "must be a whole number from 1 to 1000"),
+        (
+            {"min_replicas": 1},
+            "min_replicas",
+            "needs target_inflight: without it nothing is scaled",
+        ),
+        (
+            {"target_inflight": None, "min_replicas": 1},
+            "min_replicas",
+            "needs target_inflight: without it nothing is scaled",
+        ),
+        (
+            {"replicas": 2, "target_inflight": 4, "min_replicas": 3},
+            "min_replicas",
+            "must be a whole number from 1 to 2",
+        ),
+        (
+            {"target_inflight": 4, "min_replicas": "x"},
+            "min_replicas",
+            "must be a whole number from 1 to 1",
+        ),
+    ],
+)
+def test_what_says_how_it_scales_is_refused_by_its_name(
+    serving: dict[str, Any], pointer: str, says: str
+) -> None:
+    assert faults(**serving) == {f"/serving/{pointer}": says}
+
+
+def test_what_says_how_it_scales_is_judged_beside_what_else_is_wrong() -> None:
+    assert list(faults(replicas=0, target_inflight=0, min_replicas=65)) == [
+        "/serving/replicas",
+        "/serving/target_inflight",
+        "/serving/min_replicas",
+    ]
+    assert list(faults(replicas=0, target_inflight=0, min_replicas=2)) == [
+        "/serving/replicas",
+        "/serving/target_inflight",
+    ], "it may be right once those are"
+
+
+def test_what_says_how_it_scales_is_written_where_it_is_said_and_nowhere_else() -> None:
+    members = {"replicas": 2, "max_replicas": 8, "target_inflight": 4}
+    assert serving_document(members)["target_inflight"] == 4
+    assert "min_replicas" not in serving_document(members)
+    assert serving_document(members | {"min_replicas": 1})["min_replicas"] == 1
+    none = {"target_inflight": None, "min_replicas": None}
+    assert serving_document(none) == serving_document({})
+    assert not {*none} & {*serving_document({})}
+
+
+@pytest.mark.parametrize(
     ("egress", "pointer", "says"),
     [
         ("db:1", "", 'must be a list of texts: ["host:port"]'),

@@ -13,6 +13,7 @@ from apps.serving.rules import (
     wanted,
 )
 from placet_protocol.state import LEAST_MEMORY_MB
+from placet_verify.permit.scaling import Scaling
 from placet_verify.permit.serving import MAX_MEMORY_MB, Destination
 from placet_verify.units import UnitSource
 
@@ -20,6 +21,13 @@ from placet_verify.units import UnitSource
 def test_without_a_maximum_nothing_beyond_the_approved_replicas() -> None:
     assert serving_config({"replicas": 2}).max_replicas == 2
     assert serving_config({"replicas": 2, "max_replicas": 5}).max_replicas == 5
+
+
+def test_a_node_scales_where_the_configuration_says_to_what_load() -> None:
+    members = {"egress": [], "replicas": 2, "max_replicas": 5, "target_inflight": 4}
+    assert serving_config(members).scaling == Scaling(2, 5, 4)
+    assert serving_config(members | {"min_replicas": 1}).scaling == Scaling(1, 5, 4)
+    assert serving_config({"egress": [], "replicas": 2, "max_replicas": 5}).scaling is None
 
 
 def test_the_split_is_per_request_unless_a_unit_is_named() -> None:
@@ -54,6 +62,8 @@ def test_the_least_and_the_most_memory_are_those_that_a_node_reads(memory_mb: in
         {"command": "sh"},
         {"unit": {"header": "a b"}},
         {"unit": None},
+        {"egress": [], "min_replicas": 1},
+        {"egress": [], "target_inflight": 0},
     ],
 )
 def test_what_is_not_a_serving_configuration_is_refused(document: dict[str, Any]) -> None:

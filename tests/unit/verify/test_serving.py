@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from placet_verify.errors import Refused
 from placet_verify.permit import serving, variables
 from placet_verify.permit.limits import BOUNDS
+from placet_verify.permit.scaling import Scaling, scaling_of
 from placet_verify.permit.serving import Destination
+
+SCALED = {"egress": [], "replicas": 2, "max_replicas": 8, "target_inflight": 4}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +152,16 @@ def test_a_configuration_without_egress_was_approved_under_earlier_rules() -> No
         ({"egress": [], "limits": {"rate": 1.5}}, "limits/rate: must be a whole number"),
         ({"egress": [], "limits": {"queue": 1}}, "limits/queue: needs in_flight"),
         ({"egress": [], "limits": {"queue_seconds": 1, "rate": 1}}, "needs in_flight"),
+        ({"egress": [], "target_inflight": 0}, "target_inflight: .* whole number from 1 to 1000"),
+        ({"egress": [], "target_inflight": 1001}, "target_inflight: must be a whole number"),
+        ({"egress": [], "target_inflight": True}, "target_inflight: must be a whole number"),
+        ({"egress": [], "target_inflight": 1.5}, "target_inflight: must be a whole number"),
+        ({"egress": [], "target_inflight": None}, "target_inflight: must be a whole number"),
+        ({"egress": [], "min_replicas": 1}, "min_replicas: needs target_inflight"),
+        ({**SCALED, "min_replicas": 0}, "min_replicas: must be a whole number from 1 to 2"),
+        ({**SCALED, "min_replicas": 3}, "min_replicas: must be a whole number from 1 to 2"),
+        ({**SCALED, "min_replicas": None}, "min_replicas: must be a whole number"),
+        ({"egress": [], "target_inflight": 4, "min_replicas": 2}, "min_replicas: .* from 1 to 1"),
         ({"egress": [], "variables": {"PATH": "/bin"}}, "'PATH': may never be set"),
         ({"egress": [], "variables": {"MODE\n": "x"}}, r"'MODE\\n': a name has"),
         ({"egress": [], "variables": {"MODE": "a\nb"}}, "must be one line"),
@@ -175,6 +188,17 @@ def test_what_no_node_would_run_is_refused_with_a_sentence(
     with pytest.raises(Refused, match=said) as refused:
         serving.check(document)
     assert refused.value.code == "serving"
+
+
+def test_a_configuration_says_between_how_many_replicas_it_is_scaled() -> None:
+    assert scaling_of(SCALED) == Scaling(2, 8, 4)
+    assert scaling_of({"egress": [], "target_inflight": 1}) == Scaling(1, 1, 1)
+    lower = SCALED | {"min_replicas": 1}
+    serving.check(lower)
+    assert str(scaling_of(lower)) == "1 to 8 replicas, for 4 requests in flight each"
+    assert str(Scaling(1, 2, 1)) == "1 to 2 replicas, for 1 request in flight each"
+    assert scaling_of({"egress": [], "replicas": 2, "max_replicas": 8}) is None
+    assert scaling_of({"target_inflight": 4}) is None, "approved under earlier rules"
 
 
 def test_every_member_that_is_known_passes() -> None:

@@ -25,6 +25,7 @@ LACKS = {
     "apart": "cannot keep a replica from the network and its neighbours",
     "slim": "cannot serve without BentoML",
     "limits": "cannot hold requests to limits",
+    "scaling": "cannot scale by load",
 }
 
 BARE = "cannot keep apart what runs on it (bubblewrap does not work there), and runs nothing"
@@ -51,7 +52,8 @@ class NodeDriver:
         if short_version(wanted) not in versions:
             has = ", ".join(versions) or "none"
             problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
-        serving_needs = {name for name in ("unit", "capture", "limits") if getattr(serving, name)}
+        named = ("unit", "capture", "limits", "scaling")
+        serving_needs = {name for name in named if getattr(serving, name)}
         if serving.egress is not None:
             serving_needs.add("apart")
         if serving.slim:
