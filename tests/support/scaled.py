@@ -5,7 +5,8 @@ from typing import Any
 from apps.serving.models import Revision
 from tests.support.story import Story
 
-BOUNDS: dict[str, Any] = {"egress": [], "target_inflight": 4, "min_replicas": 1, "max_replicas": 8}
+ASKED: dict[str, Any] = {"target_inflight": 4, "min_replicas": 1, "max_replicas": 8}
+BOUNDS = ASKED | {"egress": []}
 
 
 def scaled(story: Story, number: int, *, ready: int | None = None, **bounds: Any) -> Revision:

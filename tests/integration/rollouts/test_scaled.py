@@ -6,18 +6,14 @@ from typing import Any
 
 import pytest
 
-from apps.audit.actions import record
 from apps.audit.models import Event
 from apps.rollouts import actions
-from apps.rollouts.actions.going_back import begin_return, open_return
-from apps.rollouts.actions.start import ring_reconciler
 from apps.rollouts.errors import NotSkippable
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Revision, Target
-from placet.kernel.actor import SYSTEM
 from tests.integration.rollouts.test_stepping import let_pass, sentences
 from tests.support.factories import browser
-from tests.support.scaled import scaled
+from tests.support.scaled import ASKED
 from tests.support.story import Story, weights
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_release")]
@@ -31,12 +27,10 @@ def begun(story: Story, plan: dict[str, Any], *, stable: int = 6) -> tuple[Rollo
     """Have a release that its node scales be about to go out, beside a live revision of which so
     many replicas answer."""
     roomy()
-    release = story.release("development", plan=plan)
-    story.run_jobs("control")
     story.node.ready[Revision.objects.get(number=1).pk] = stable
-    candidate = scaled(story, 2)
+    release = story.release("development", plan=plan, serving=ASKED)
     story.settle()
-    return story.rollout(release), candidate
+    return story.rollout(release), Revision.objects.get(number=2)
 
 
 def roomy() -> None:
@@ -148,42 +142,25 @@ def test_what_is_not_scaled_gets_its_share_with_the_replicas_that_it_has(story: 
 def test_a_rollback_gives_all_requests_at_once_and_asks_for_the_replicas_with_them(
     story: Story,
 ) -> None:
-    roomy()
-    former = scaled(story, 1, ready=1)
-    Revision.objects.filter(pk=former.pk).update(replicas=4)  # of which its node left it one
-    story.release("development")
-    story.settle()
-    assert replicas(former) == 1
-    live = Revision.objects.get(number=2)
-    story.node.ready[live.pk] = 6
-    story.node.step()
-    rollout = going_back(Endpoint.objects.get(), live, former)
-    story.run_jobs("control")
-    assert weights() == [10_000, 0]
+    _, former = begun(story, {})
     assert replicas(former) == 6
+    story.node.ready[former.pk] = 1  # its node left it one
+    story.live()
+    assert replicas(former) == 1
+    story.node.ready[Revision.objects.get(number=3).pk] = 5
+    story.node.step()
+    rollout = actions.rollback(Endpoint.objects.get(), reason="worse", actor=story.otto)
+    story.run_jobs("control")
+    assert weights() == [0, 10_000, 0]
+    assert replicas(former) == 5
     story.settle()
     rollout.refresh_from_db()
-    assert (rollout.state, weights()) == ("done", [10_000, 0])
+    assert (rollout.state, weights()) == ("done", [0, 10_000, 0])
 
 
 def test_a_stopped_one_begins_again_with_what_its_release_says(story: Story) -> None:
-    roomy()
-    story.release("development", plan={"keep_warm_seconds": 0})
-    story.settle()
-    former = scaled(story, 1)
-    Revision.objects.filter(pk=former.pk).update(replicas=6)
-    former.refresh_from_db()
-    assert former.state == "stopped"
-    going_back(Endpoint.objects.get(), Revision.objects.get(number=2), former)
-    former.refresh_from_db()
-    assert (former.state, former.replicas) == ("starting", 1)
-
-
-def going_back(endpoint: Endpoint, live: Revision, former: Revision) -> Rollout:
-    """Have a rollback begin. Its permit is not asked for: that binds what the release said."""
-    live.endpoint = endpoint
-    with record(SYSTEM) as log:
-        rollout = open_return(live, former, kind="rollback", reason="worse", actor=SYSTEM)
-        begin_return(rollout, endpoint, log)
-        ring_reconciler(rollout)
-    return rollout
+    _, former = begun(story, {})
+    story.live(plan={"keep_warm_seconds": 0})
+    assert (replicas(former), former.state) == (6, "stopped")
+    actions.rollback(Endpoint.objects.get(), reason="worse", actor=story.otto)
+    assert (replicas(former), former.state) == (1, "starting")

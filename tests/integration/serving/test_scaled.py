@@ -1,7 +1,6 @@
 """What its node scales by load: the room that it may take, who says how many there are, and when
 too few answer."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -83,11 +82,14 @@ def test_a_node_has_users_for_no_more_than_they_may_all_become(
     monkeypatch.setattr(driver, "MAX_REPLICAS", 10)
     target = story.node.row.target
     bento = Bento.objects.select_related("runtime").get(pk=live.bento_id)
-    wish = replace(serving_config({}), replicas=3)
+    wish, most = serving_config({"replicas": 3}), serving_config({"replicas": 3} | BOUNDS)
     assert driver_for(target).validate(target, bento, wish) == []
+    assert driver_for(target).validate(target, bento, most) == []
+    monkeypatch.setattr(driver, "MAX_REPLICAS", 9)
+    said = "{} replicas are wanted on local, and a node has users for 9"
+    assert driver_for(target).validate(target, bento, most) == [said.format(10)]
     scaled(story, 1)
-    (problem,) = driver_for(target).validate(target, bento, wish)
-    assert problem == "11 replicas are wanted on local, and a node has users for 10"
+    assert driver_for(target).validate(target, bento, wish) == [said.format(11)]
 
 
 def test_nobody_says_how_many_there_are_of_what_its_node_scales(

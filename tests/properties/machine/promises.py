@@ -19,6 +19,7 @@ from apps.rollouts.states import PAUSED_AT
 from apps.rollouts.steps import last_weight, state_of
 from apps.serving.models import Endpoint, Revision
 from placet_verify.log.merkle import leaf_hash
+from placet_verify.permit.scaling import scaling_of
 from placet_verify.units import WHOLE
 from tests.properties.machine.parts import Parts
 
@@ -167,6 +168,15 @@ class Promises(Parts):
             entered_ones = rollout.steps[: rollout.step + 1]
             allowed = max((s.weight for s in entered_ones if isinstance(s, SetWeight)), default=0)
             assert rollout.to_revision.weight <= allowed, (rollout.step, rollout.steps)
+
+    @invariant()
+    def what_is_scaled_is_told_no_more_and_no_fewer_than_was_approved(self) -> None:
+        for revision in Revision.objects.all():
+            scaling = scaling_of(revision.serving)
+            if scaling is None:
+                assert revision.replicas == 1
+            else:
+                assert scaling.least <= revision.replicas <= scaling.most
 
     @invariant()
     def a_drill_changes_nothing_for_good(self) -> None:

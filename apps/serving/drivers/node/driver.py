@@ -88,7 +88,8 @@ def beyond(target: Target, serving: ServingConfig) -> list[str]:
     # where an endpoint is stopped, none does
     running = Sum(MOST_REPLICAS, filter=Q(endpoint__state=EndpointState.ACTIVE))
     totals = present.aggregate(revisions=Count("pk"), replicas=running)
-    revisions, replicas = totals["revisions"] + 1, (totals["replicas"] or 0) + serving.replicas
+    more = serving.scaling.most if serving.scaling else serving.replicas
+    revisions, replicas = totals["revisions"] + 1, (totals["replicas"] or 0) + more
     problems = []
     if revisions > MAX_ROWS:
         problems.append(f"{target.name} has {MAX_ROWS} revisions, and a node tells of no more")
