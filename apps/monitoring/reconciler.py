@@ -26,6 +26,7 @@ from apps.monitoring.queries.objectives import name_of, owner_of
 from apps.monitoring.rules import ending, node_fault, replicas_fault, unreached_fault
 from apps.serving.models import HEARD_AT, Endpoint, Node
 from apps.serving.queries import EndpointStatus, node_status, reported_revisions, statuses
+from apps.serving.replicas import wanted_replicas
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
@@ -179,7 +180,7 @@ def judge_replicas(status: EndpointStatus, sweep: Sweep, at: datetime) -> None:
         sweep.unknown.add(key)
         return
     row = reported_revisions(endpoint.target.node).get(status.live.revision.pk)
-    fault = replicas_fault(row, status.live.revision.replicas, at)
+    fault = replicas_fault(row, wanted_replicas(status.live.revision), at)
     if (since := status.node.unreached_since) is not None:
         fault = unreached_fault(status.node.unreached, since, at) or fault or None
     if fault is None:

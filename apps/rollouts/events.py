@@ -4,7 +4,15 @@ enters, and one for each thing that people do to it."""
 from typing import Any
 
 from apps.audit.events import EventKind, event_kind
-from apps.governance.plan import AbTest, Pause, SetHeaderRoute, SetMirror, Ship, Step
+from apps.governance.plan import (
+    AbTest,
+    Pause,
+    SetHeaderRoute,
+    SetMirror,
+    SetWeight,
+    Ship,
+    Step,
+)
 from apps.rollouts.states import RolloutState
 from placet_verify.units import WHOLE
 
@@ -61,6 +69,10 @@ ROLLOUT_RETRIED = event_kind(
 )
 
 WEIGHT_SET = event_kind("rollout.weight_set", "Sent {percent}% of the requests to the new revision")
+SCALING_UP = event_kind(
+    "rollout.scaling_up",
+    "Prepared for {percent}% of the requests: the new revision is to have {replicas:replica} first",
+)
 TIMED_PAUSE = event_kind(
     "rollout.waiting", "Waiting {seconds:time}, {percent}% of the requests at the new revision"
 )
@@ -97,6 +109,13 @@ ENTERED: dict[str, EventKind] = {
     RolloutState.ABORTED: event_kind("rollout.aborted", "Aborted the rollout"),
     RolloutState.FAILED: event_kind("rollout.failed", "The rollout failed"),
 }
+
+
+def scaling_up(place: int, step: SetWeight, replicas: int) -> tuple[EventKind, dict[str, Any]]:
+    """Return the same of a step, the one at ``place`` of its plan, that gives its weight once the
+    candidate has so many replicas."""
+    percent = round(step.weight / 100, 2)
+    return SCALING_UP, {"step": place + 1, "percent": percent, "replicas": replicas}
 
 
 def entered(state: str, step: Step | None, weight: int) -> tuple[EventKind, dict[str, Any]]:

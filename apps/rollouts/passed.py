@@ -18,7 +18,7 @@ from apps.audit.models import Event, logged
 from apps.governance.models import Release
 from apps.governance.plan import Analysis, Plan, Step, written
 from apps.identity.queries import name_in, visible
-from apps.rollouts.events import ENTERED, ROLLOUT_PROMOTED, STEP_SKIPPED
+from apps.rollouts.events import ENTERED, ROLLOUT_PROMOTED, SCALING_UP, STEP_SKIPPED
 from apps.rollouts.models import Look, Passing, Rollout
 from apps.rollouts.rules import PROMOTE, SKIP, PassingVerb, RolloutSnapshot, passed_over, steps_for
 from apps.rollouts.rules.passing import LoggedPassing, went_past
@@ -29,7 +29,8 @@ from placet.kernel.durations import spell
 from placet_verify import canonical
 
 ROLLOUTS = 50  # of a release that are told of: one, and one more for each retry
-SAYS = (STEP_SKIPPED.name, ROLLOUT_PROMOTED.name, ENTERED[RolloutState.SHIFTING].name)
+SHIFTS = (SCALING_UP.name, ENTERED[RolloutState.SHIFTING].name)
+SAYS = (STEP_SKIPPED.name, ROLLOUT_PROMOTED.name, *SHIFTS)
 VERB_OF: dict[str, PassingVerb] = {"rollout.step_skipped": SKIP, "rollout.promoted": PROMOTE}
 
 

@@ -8,6 +8,7 @@ from apps.rollouts.models import Rollout
 from apps.rollouts.rules import RevisionFacts, RolloutSnapshot
 from apps.serving.drivers.base import Observation, RevisionObservation, StateGeneration
 from apps.serving.models import Revision
+from placet_verify.permit.scaling import scaling_of
 
 NOTHING_SEEN = Observation(alive=False, seen_at=None, applied=StateGeneration(0, 0))
 
@@ -39,7 +40,9 @@ def facts(revision: Revision, seen: Mapping[str, RevisionObservation]) -> Revisi
     """Put together what a revision's row says and what its target reports."""
     row = seen.get(revision.pk)
     if row is None:
-        return RevisionFacts(revision.state, revision.weight, revision.replicas)
+        return RevisionFacts(
+            revision.state, revision.weight, revision.replicas, scaling=scaling_of(revision.serving)
+        )
     return RevisionFacts(
         state=revision.state,
         weight=revision.weight,
@@ -50,4 +53,5 @@ def facts(revision: Revision, seen: Mapping[str, RevisionObservation]) -> Revisi
         detail=row.detail,
         same_bytes=row.bento_digest in ("", revision.bento_id),
         aborted=row.aborted,
+        scaling=scaling_of(revision.serving),
     )

@@ -1,13 +1,14 @@
 """The memory of a target: what has it, and why something does not fit beside that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q, QuerySet, TextField, Value
-from django.db.models.functions import Concat, JSONObject
+from django.db.models import F, OuterRef, Q, QuerySet, Sum, TextField, Value
+from django.db.models.functions import Coalesce, Concat, JSONObject
 
 from apps.serving.models import Endpoint, Revision, Target
+from apps.serving.replicas import MOST_REPLICAS, most_replicas
 from apps.serving.rules import (
     PRESENT,
     RUNNING,
@@ -15,12 +16,15 @@ from apps.serving.rules import (
     Occupant,
     RevisionState,
     describe_occupants,
+    serving_config,
     to_evict,
 )
 
 # Of a revision: it has memory of its target, or is about to. One behind a stopped endpoint ends,
 # and so does one that drains.
 HAS_MEMORY = Q(state__in=PRESENT - {RevisionState.DRAINING}, endpoint__state=EndpointState.ACTIVE)
+# Of all the replicas that it may have: what its node scales by load always finds room.
+MOST_MB = F("memory_mb") * MOST_REPLICAS
 
 
 def _rows(target: Any) -> QuerySet[Revision, Any]:
@@ -31,7 +35,7 @@ def _rows(target: Any) -> QuerySet[Revision, Any]:
     row = JSONObject(
         id="pk",
         state="state",
-        memory_mb=F("memory_mb") * F("replicas"),
+        memory_mb=MOST_MB,
         project="project",
         endpoint=path,
     )
@@ -62,7 +66,14 @@ def lacking(target: Target, rows: Sequence[Occupant], needed_mb: int, project: s
     )
 
 
+def needed_mb(serving: Mapping[str, Any]) -> int:
+    """Return the memory that what is started by this serving configuration may take."""
+    config = serving_config(serving)
+    return most_replicas(serving, config.replicas) * config.memory_mb
+
+
 def running_mb(endpoint: Endpoint) -> int:
-    """Return the memory of what runs behind ``endpoint`` while it is active."""
+    """Return the memory that what runs behind ``endpoint`` may take while it is active."""
     rows = endpoint.revisions.filter(state__in=RUNNING)
-    return sum(memory * replicas for memory, replicas in rows.values_list("memory_mb", "replicas"))
+    taken: int = rows.aggregate(taken=Coalesce(Sum(MOST_MB), 0))["taken"]
+    return taken

@@ -69,6 +69,12 @@ class ScaleNotApproved(Conflict):
     code, title = "scale_not_approved", "The live release was not approved for so many replicas"
 
 
+class ScaledByLoad(Conflict):
+    """Nobody says how many replicas there are of what its node scales."""
+
+    code, title = "scaled_by_load", "The node scales the live release by load"
+
+
 class DoesNotFit(Conflict):
     """The driver says why the Bento cannot run on the target."""
 

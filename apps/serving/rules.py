@@ -99,11 +99,6 @@ class ServingConfig:
     limits: Limits | None = None  # of its requests
     scaling: Scaling | None = None  # None: an operator scales, up to max_replicas
 
-    @property
-    def total_mb(self) -> int:
-        """The memory of all replicas."""
-        return self.replicas * self.memory_mb
-
 
 def serving_config(document: Mapping[str, Any]) -> ServingConfig:
     """Read a serving configuration; raise ``ValueError`` with a sentence when it is not one.

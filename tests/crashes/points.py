@@ -115,7 +115,11 @@ BY_TEST = {
         *pairs("notices.spread_commit", "notices.settle_commit"),
     ),
     "tests/integration/rollouts/test_killed_workers.py": around(
-        "drill.started", "rollout.returning", "drill.finished", "drill.skipped"
+        "rollout.scaling_up",
+        "drill.started",
+        "rollout.returning",
+        "drill.finished",
+        "drill.skipped",
     ),
 }
 CAMPAIGN = (*FIRST, *WEB, *BUILD, *CONTROL, *STEPS, *NODE)

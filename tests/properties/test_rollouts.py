@@ -156,7 +156,7 @@ def test_whoever_dies_at_a_point_leaves_the_rest_to_the_next(prepared: None, poi
     moves = [partial(found.drill, turns=4, point=point if point in DRILLING else "")]
     if point in STARTING or "skipped" in point:
         moves += [
-            partial(found.release, keep_warm=86_400, how={}, busy="wait"),
+            partial(found.release, keep_warm=86_400, how={}, busy="wait", serving={}),
             partial(found.start_and_go_on, point=point if point in STARTING else ""),
         ]
     if "skipped" in point:  # a release is on its way when the next one is due

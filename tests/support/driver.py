@@ -14,6 +14,7 @@ from apps.serving.models import Revision, Target
 from apps.serving.rules import ServingConfig
 from placet.kernel.clock import now
 from placet_verify import canonical
+from placet_verify.permit.scaling import scaling_of
 
 PYTHONS = ("3.11", "3.13")
 NOTHING = StateGeneration(0, 0)
@@ -30,10 +31,12 @@ class FakeDriver:
     number: int = 0
     digest: str = ""
     wished: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stable: set[str] = field(default_factory=set)  # what is live, by what it was told last
     applied: StateGeneration = NOTHING
     running: dict[str, RevisionObservation] = field(default_factory=dict)
     stubborn: dict[str, str] = field(default_factory=dict)  # revision id → the phase it stays in
     other_bytes: set[str] = field(default_factory=set)
+    load: int = 1  # replicas that all requests of what is live and scaled need
     alive: bool = True
     bare: bool = False  # nothing can be kept apart there
     down: bool = False
@@ -83,6 +86,7 @@ class FakeDriver:
             if (digest := canonical.digest(content)) != self.digest:
                 self.digest, self.number = digest, self.number + 1
                 self.wished = {r["id"]: r for e in content["endpoints"] for r in e["revisions"]}
+                self.stable = {e["stable"] for e in content["endpoints"] if e["stable"]}
             return StateGeneration(1, self.number)
         finally:
             self.at_once -= 1
@@ -107,12 +111,19 @@ class FakeDriver:
         row = RevisionObservation(
             id=pk,
             phase=phase,
-            ready_replicas=wish["replicas"] if well else 0,
+            ready_replicas=self._replicas(wish) if well else 0,
             weight=wish["weight"] if well else 0,
             detail="" if well else f"told to be {phase}",
             bento_digest=wish["bento_digest"],
         )
         return replace(row, bento_digest="sha256:other") if pk in self.other_bytes else row
+
+    def _replicas(self, wish: dict[str, Any]) -> int:
+        """Return how many there are: of what is live and scaled as many as its load needs."""
+        scaling = scaling_of(wish["serving"])
+        if scaling is None or wish["id"] not in self.stable:
+            return int(wish["replicas"])
+        return min(scaling.most, max(scaling.least, self.load))
 
 
 @contextmanager

@@ -53,6 +53,7 @@ class SimulatedNode:
     number: int = 0
     state: dict[str, Any] = field(default_factory=dict)
     phase: dict[str, tuple[str, str]] = field(default_factory=dict)  # id → phase, detail
+    ready: dict[str, int] = field(default_factory=dict)  # id → replicas, scaled by load
     frozen_weights: dict[str, int] = field(default_factory=dict)  # what it goes on applying
     apart: dict[str, dict[str, Any]] = field(default_factory=dict)  # id → isolation, egress
     metrics: list[dict[str, Any]] = field(default_factory=list)
@@ -161,7 +162,7 @@ class SimulatedNode:
         return {
             "id": revision["id"],
             "phase": phase,
-            "ready_replicas": revision["replicas"] if well else 0,
+            "ready_replicas": self.ready.get(revision["id"], revision["replicas"]) if well else 0,
             "weight": self.frozen_weights.get(revision["id"], revision["weight"] if well else 0),
             "detail": detail,
             "bento_digest": revision["bento_digest"],

@@ -14,8 +14,8 @@ FOLLOWS = frozenset(
         "release": "approved rolling_out live retired superseded failed reopened revoked uncounted "
         "restored expired",
         "break_glass": "used ended lapsed",
-        "rollout": "weight_set waiting waiting_for_person analysing analysed testing effect_shown "
-        "testers_led copies_set shifting draining returning done aborted failed",
+        "rollout": "weight_set scaling_up waiting waiting_for_person analysing analysed testing "
+        "effect_shown testers_led copies_set shifting draining returning done aborted failed",
         "revision": "added changed requests_taken_back",
         "prefetch": "added removed",
         "drill": "finished",

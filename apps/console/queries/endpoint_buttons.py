@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from apps.console.queries.endpoint_view import EndpointView
 from apps.console.queries.page_parts import Button
+from apps.serving.replicas import scaled_live
 from apps.serving.rules import EndpointState
 
 
@@ -16,7 +17,8 @@ def buttons(
     if operates and active:
         if status.live:
             yield Button("Restart…", dialog="restart")
-            yield Button("Scale…", dialog="scale")
+            if scaled_live(status.live.revision) is None:
+                yield Button("Scale…", dialog="scale")
         yield Button("Stop…", dialog="stop", tone="outline-danger")
     elif operates:
         yield Button("Start…", dialog="start", tone="primary")

@@ -371,7 +371,7 @@ class EndpointPage:
 
     @property
     def scale_says(self) -> str:
-        """What scaling does, and within what."""
+        """What scaling does, and within what; '' where nobody scales it."""
         return parts.scale_words(self.live)
 
     @property

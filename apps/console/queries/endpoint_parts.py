@@ -22,6 +22,7 @@ from apps.monitoring.rules import FEWEST
 from apps.registry.models import ModelVersion
 from apps.serving.models import EndpointKey, Revision
 from apps.serving.queries import EndpointStatus, RevisionStatus
+from apps.serving.replicas import ready_of, scaled_live
 from apps.serving.rules import RevisionState, serving_config
 from placet.kernel.actor import Actor
 
@@ -180,7 +181,7 @@ class Running:
     @property
     def ready(self) -> str:
         """How many of its replicas answer."""
-        return f"{self.row.ready_replicas} of {self.row.revision.replicas}"
+        return ready_of(self.row.revision, self.row.ready_replicas)
 
     @property
     def notes(self) -> list[str]:
@@ -188,6 +189,8 @@ class Running:
         return list(self._notes())
 
     def _notes(self) -> Iterator[str]:
+        if scaled_live(self.row.revision) and not self.is_stopped:
+            yield self.row.ready
         if self.row.detail:
             yield self.row.detail
         if emergency := getattr(self.row.revision, "emergency", None):
@@ -314,6 +317,11 @@ def restart_words(live: Revision | None) -> str:
     """Say what a restart does to what serves."""
     if live is None:
         return ""
+    if scaled_live(live):
+        return (
+            f"The replicas of {live.bento.version} are replaced one after another; nothing else "
+            "changes."
+        )
     how = "is replaced" if live.replicas == 1 else "are replaced one after another"
     return (
         f"{counted(live.replicas, 'replica')} of {live.bento.version} {how}; nothing else changes."
@@ -321,8 +329,8 @@ def restart_words(live: Revision | None) -> str:
 
 
 def scale_words(live: Revision | None) -> str:
-    """Say what a replica takes, and how many were approved."""
-    if live is None:
+    """Say what a replica takes, and how many were approved; '' where nobody scales it."""
+    if live is None or scaled_live(live):
         return ""
     most = serving_config(live.serving).max_replicas
     approved = "1 was approved" if most == 1 else f"1 to {most} were approved"

@@ -28,6 +28,7 @@ from apps.rollouts.series import WINDOW
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import needs
 from apps.rollouts.traffic import SETTLED
+from apps.serving.replicas import ready_of
 from apps.serving.windows import KEEP_DAYS, kept_period
 from placet.kernel.actor import Actor, Scope
 from placet.kernel.clock import now
@@ -392,5 +393,5 @@ def traffic(
         ("Target", [percent(s.revision.weight) for s in sides]),
         ("Configured", applied),
         *counted,
-        ("Replicas ready", [f"{s.ready} of {s.revision.replicas}" for s in sides]),
+        ("Replicas ready", [ready_of(s.revision, s.ready) for s in sides]),
     ]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, When, Window
+from django.db.models import Case, Count, Q, QuerySet, Sum, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from apps.console.queries.empty_lists import EmptyList
@@ -16,7 +16,7 @@ from apps.console.templatetags.placet import number
 from apps.governance.queries.sharing import Shared
 from apps.identity.models import Project
 from apps.identity.queries import name_in
-from apps.serving.capacity import HAS_MEMORY
+from apps.serving.capacity import HAS_MEMORY, MOST_MB
 from apps.serving.models import Revision, Site, Target, TargetUse
 from apps.serving.queries import (
     NodeStatus,
@@ -290,7 +290,7 @@ def target_rows(
 def _revisions(targets: Sequence[Target], actor: Actor) -> QuerySet[Revision, Any]:
     """Return the first few of each target, with no more than the list shows of them, and in each
     the memory that all of its target take."""
-    taken = Sum(F("memory_mb") * F("replicas"), filter=HAS_MEMORY)
+    taken = Sum(MOST_MB, filter=HAS_MEMORY)
     by_target, projects = "endpoint__target", actor.projects_with("endpoint.view")
     rows = (
         Revision.objects.filter(state__in=PRESENT, endpoint__target__in=targets)

@@ -48,6 +48,7 @@ from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, ModelVersion, VersionState
 from apps.registry.rules.evidence import stored_faults
 from apps.serving.actions import create_endpoint, name_faults, prefetch
+from apps.serving.capacity import needed_mb
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
 from apps.serving.uses import refuse_unlisted, usable
@@ -323,8 +324,7 @@ def _only_target(environment: Environment) -> Target:
 
 
 def _check_capacity(target: Target, serving: Serving) -> None:
-    count = serving.replicas if serving.target_inflight is None else serving.max_replicas
-    needed = count * serving.memory_mb
+    needed = needed_mb(serving.document)
     if needed > target.capacity_mb:
         detail = f"{needed} MB are asked for, and {target.name} has {target.capacity_mb} MB"
         raise DoesNotFit(errors=[FieldError("/serving", detail)])

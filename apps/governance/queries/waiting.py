@@ -10,9 +10,9 @@ from apps.governance.models import FIRST_LIVE, OPEN_STATES, UNFINISHED_STATES, R
 from apps.governance.rules import ReleaseState
 from apps.jobs.models import Job
 from apps.jobs.queries import OPEN
-from apps.serving.capacity import lacking, occupying
+from apps.serving.capacity import lacking, needed_mb, occupying
 from apps.serving.models import TargetUse
-from apps.serving.rules import EndpointState, Occupant, serving_config
+from apps.serving.rules import EndpointState, Occupant
 from apps.serving.uses import why_unlisted
 from placet.kernel import clock
 
@@ -97,5 +97,5 @@ def waits_for(release: Any) -> str:
     target, environment = release.endpoint.target, release.environment.name
     if why := why_unlisted(target.name, release.project.slug, environment, release.listed):
         return f"{why}. It cannot start until then"
-    rows, needed = [Occupant(**row) for row in release.beside], serving_config(release.serving)
-    return lacking(target, rows, needed.total_mb, release.project_id)
+    rows = [Occupant(**row) for row in release.beside]
+    return lacking(target, rows, needed_mb(release.serving), release.project_id)

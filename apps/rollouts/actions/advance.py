@@ -7,14 +7,14 @@ from apps.audit.actions import Recorder, record
 from apps.audit.events import EventKind
 from apps.governance import actions as governance
 from apps.governance.models import Release
-from apps.governance.plan import Plan, Step
+from apps.governance.plan import Plan, SetWeight
 from apps.governance.rules import ReleaseState
 from apps.registry import actions as registry
 from apps.registry.actions.locking import lock_versions
 from apps.registry.models import Hold, HoldReason
 from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.analysis import KeptVerdict
-from apps.rollouts.events import ANALYSED, entered
+from apps.rollouts.events import ANALYSED, entered, scaling_up
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
 from apps.rollouts.rules import OPEN_STATES, STEPPING, TRANSITIONS, Intent, RevisionChange
@@ -96,7 +96,7 @@ def carry_out(
     _change_revisions(rollout, intent, log.actor)
     if asked is not None:
         log.add(asked[0], rollout, data=asked[1])
-    kind, data = entered(intent.to, _step(rollout), rollout.to_revision.weight)
+    kind, data = _entered(rollout, intent)
     log.add(kind, rollout, data=data)
     _consequences(log, rollout)
     return True
@@ -118,8 +118,13 @@ def _changes(rollout: Rollout, intent: Intent) -> dict[str, Any]:
     return changes
 
 
-def _step(rollout: Rollout) -> Step | None:
-    return rollout.steps[rollout.step] if rollout.step >= 0 else None
+def _entered(rollout: Rollout, intent: Intent) -> Asked:
+    assert intent.to is not None
+    step = rollout.steps[rollout.step] if rollout.step >= 0 else None
+    gives = any(change.weight is not None for change in intent.changes)
+    if intent.to == RolloutState.SHIFTING and isinstance(step, SetWeight) and not gives:
+        return scaling_up(rollout.step, step, rollout.to_revision.replicas)
+    return entered(intent.to, step, rollout.to_revision.weight)
 
 
 def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
@@ -139,6 +144,7 @@ def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:
             warm_until=warm_until,
             header_route=_header_route(change),
             mirror=change.copies,
+            replicas=change.replicas,
             by_itself=not rollout.aborted_by,
             actor=actor,
         )

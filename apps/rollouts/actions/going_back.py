@@ -6,9 +6,11 @@ from apps.rollouts.actions.start import insert_rollout
 from apps.rollouts.events import ROLLBACK_STARTED
 from apps.rollouts.models import Rollout
 from apps.serving import actions as serving
+from apps.serving.capacity import needed_mb
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import RevisionState, serving_config
 from placet.kernel.actor import Actor
+from placet_verify.permit.scaling import scaling_of
 from placet_verify.signing.keys import KeyRing
 
 
@@ -51,7 +53,19 @@ def begin_return(rollout: Rollout, endpoint: Endpoint, log: Recorder) -> None:
     """
     former = rollout.to_revision
     if former.state == RevisionState.STOPPED:
-        serving.make_room(endpoint, serving_config(former.serving).total_mb, actor=log.actor)
-        serving.set_revision(former, state=RevisionState.STARTING, weight=0, actor=log.actor)
+        serving.make_room(endpoint, needed_mb(former.serving), actor=log.actor)
+        serving.set_revision(
+            former,
+            state=RevisionState.STARTING,
+            weight=0,
+            replicas=_first_replicas(former),
+            actor=log.actor,
+        )
     data = {"release": former.release, "revision": former.number}
     log.add(ROLLBACK_STARTED, rollout, data=data)
+
+
+def _first_replicas(former: Revision) -> int | None:
+    """Return how many replicas ``former`` begins with again where its node scales it by load: a
+    way back waits for no more. ``None`` for as many as it had."""
+    return serving_config(former.serving).replicas if scaling_of(former.serving) else None

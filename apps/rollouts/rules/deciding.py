@@ -14,9 +14,10 @@ from apps.rollouts.rules.facts import (
     RolloutSnapshot,
     wait,
 )
+from apps.rollouts.rules.growing import is_held, is_known, sends
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE, last_weight, state_of
-from apps.serving.rules import ENDED, RevisionState
+from apps.serving.rules import RevisionState
 from placet_verify.units import WHOLE
 
 FOR_A_PERSON = Pause()  # the step that ends by somebody's word alone
@@ -68,9 +69,7 @@ def enter(s: RolloutSnapshot, index: int) -> Intent:
     )
     match step:
         case SetWeight(weight=weight):
-            gives = s.stable is not None and s.stable.state not in ENDED  # a recall has ended it
-            take = (RevisionChange("stable", weight=WHOLE - weight),) if gives else ()
-            changes = (*take, RevisionChange("candidate", RevisionState.READY, weight))
+            changes = sends(s, weight)
         case SetHeaderRoute():
             changes = (RevisionChange("candidate", RevisionState.READY, header=step),)
         case SetMirror(copies=copies):
@@ -88,6 +87,8 @@ def _stepping(s: RolloutSnapshot) -> Intent:
         return Intent(
             RolloutState.FAILED, (RevisionChange("candidate", RevisionState.FAILED),), broken
         )
+    if is_held(s):
+        return _growing(s)
     match s.present:
         case SetWeight() as step:
             held = _set_weight(s, step)
@@ -104,6 +105,16 @@ def _stepping(s: RolloutSnapshot) -> Intent:
     if s.paused:
         return wait("an operator to resume it")
     return _onward(s)
+
+
+def _growing(s: RolloutSnapshot) -> Intent:
+    """Give the weight of the present step as soon as there are replicas enough for it."""
+    if s.paused:
+        return wait("an operator to resume it")
+    if not is_known(s):
+        return wait("news from the node")
+    on = enter(s, s.step_index)
+    return on if on.changes else wait(f"every replica of {s.coming} to be ready")
 
 
 def _onward(s: RolloutSnapshot) -> Intent:
@@ -184,10 +195,10 @@ def skip(s: RolloutSnapshot) -> Intent | None:
     """Return how to go past the present step; ``None`` when it cannot be skipped.
 
     The step that sends all requests is not: what is live must be seen to be served. Nor is an A/B
-    test, nor its shipping.
+    test, nor its shipping, nor a weight that waits for replicas.
     """
     step = s.present
-    if s.state == RolloutState.STARTING or isinstance(step, AbTest | Ship):
+    if s.state == RolloutState.STARTING or isinstance(step, AbTest | Ship) or is_held(s):
         return None
     if isinstance(step, SetWeight) and step.weight >= WHOLE:
         return None

@@ -32,8 +32,14 @@ def live(s: RolloutSnapshot) -> Intent:
     keeps = s.kind == RolloutKind.RELEASE and s.plan.keep_warm_seconds > 0
     after = RevisionState.WARM if keeps else RevisionState.DRAINING
     gone = s.stable is None or s.stable.state in ENDED  # a recall has ended it
-    leave = () if gone else (RevisionChange("stable", after),)
+    leave = () if gone else (RevisionChange("stable", after, replicas=_left(s) if keeps else None),)
     return Intent(RolloutState.DRAINING, (*leave, RevisionChange("candidate", RevisionState.LIVE)))
+
+
+def _left(s: RolloutSnapshot) -> int | None:
+    """Return how many replicas stable is to keep warm at least: where its node scales it, there may
+    be fewer than it began with, and a way back to it is to wait for none."""
+    return s.stable.scaling.least if s.stable and s.stable.scaling else None
 
 
 def weights_back(s: RolloutSnapshot) -> tuple[RevisionChange, ...]:

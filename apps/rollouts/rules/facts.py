@@ -10,6 +10,7 @@ from apps.rollouts.states import AT_A_STEP, RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE
 from apps.serving.rules import RevisionState
 from placet_protocol.report import ENDED_PHASES, READY_PHASES
+from placet_verify.permit.scaling import Scaling
 
 DRAIN_SECONDS = 60  # a revision that was told to drain is stopped after this, whatever it says
 GIVE_BACK_SECONDS = 60  # a stable revision that does not answer by then is not waited for
@@ -60,6 +61,7 @@ class RevisionFacts:
     detail: str = ""
     same_bytes: bool = True  # the target runs the Bento that was approved
     aborted: str = ""  # why the target took its requests back by itself
+    scaling: Scaling | None = None  # how its node scales it by load
 
     @property
     def ready(self) -> bool:
@@ -144,6 +146,7 @@ class RevisionChange:
     weight: int | None = None
     header: SetHeaderRoute | None = None  # for testers
     copies: int | None = None  # of requests, out of 10,000
+    replicas: int | None = None  # at least so many, where its node scales it by load
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def _beyond(s: RolloutSnapshot, verb: PassingVerb) -> range:
 @dataclass(frozen=True, slots=True)
 class LoggedPassing(Generic[T]):
     """An event about a rollout, by its kind without a version, its place in the log and, of a step
-    that was skipped, its number; ``by`` is what says who did it, and when."""
+    that was skipped or waits for replicas, its number; ``by`` says who did it, and when."""
 
     kind: str
     place: int
@@ -77,9 +77,17 @@ def went_past(
     if promoted is None:
         return passed
     entered, whole = set(begun), last_weight(steps)
-    shifted = any(one.kind == "rollout.shifting" and one.place > promoted.place for one in told)
+    sent = [one.place for one in told if _sends_all(one, whole)]
+    shifted = bool(sent) and min(sent) > promoted.place
     before = [index for index in entered if index < whole and index not in passed]
     if shifted and before:
         passed[max(before)] = promoted.by
     never = [index for index in range(len(steps)) if index not in entered]
     return dict.fromkeys(never, promoted.by) | passed
+
+
+def _sends_all(one: LoggedPassing[T], whole: int) -> bool:
+    """Tell whether ``one`` began the step at ``whole``, perhaps by waiting for replicas."""
+    if one.kind == "rollout.scaling_up":
+        return one.step == whole + 1
+    return one.kind == "rollout.shifting"

@@ -20,6 +20,7 @@ from apps.serving.errors import (
     NoRoom,
     NothingLive,
     RevisionMoved,
+    ScaledByLoad,
     ScaleNotApproved,
     WrongEndpointState,
 )
@@ -32,6 +33,7 @@ from apps.serving.events import (
     ENDPOINT_STOPPED,
 )
 from apps.serving.models import Endpoint, Revision, Target
+from apps.serving.replicas import scaled_live
 from apps.serving.rules import EndpointState, RevisionState, serving_config, to_evict
 from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor, Scope
@@ -194,9 +196,15 @@ def restart_endpoint(endpoint: Endpoint, *, actor: Actor) -> Endpoint:
 
 def scale_endpoint(endpoint: Endpoint, *, replicas: int, actor: Actor) -> bool:
     """Set the replicas of the live revision, from 1 to the ``max_replicas`` that was approved, and
-    tell whether there were more or fewer before: as many again are no event."""
+    tell whether there were more or fewer before: as many again are no event. Not where its node
+    scales it by load."""
 
     def set_replicas(revision: Revision) -> dict[str, int]:
+        if scaling := scaled_live(revision):
+            raise ScaledByLoad(
+                f"Its node scales it by load between {scaling.least} and {scaling.most} replicas, "
+                "as its release says: request a release with other bounds"
+            )
         if replicas == revision.replicas:
             return {}
         approved = serving_config(revision.serving).max_replicas

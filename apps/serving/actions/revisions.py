@@ -14,7 +14,7 @@ from apps.audit.actions import record
 from apps.builds.models import Bento
 from apps.serving import desired
 from apps.serving.actions.locking import lock_endpoint, lock_target
-from apps.serving.capacity import lacking, occupants
+from apps.serving.capacity import lacking, needed_mb, occupants
 from apps.serving.errors import NoRoom, NotPermitted, RevisionMoved, WrongEndpointState
 from apps.serving.events import REVISION_ADDED, REVISION_CHANGED
 from apps.serving.hooks import keeper, refuse_recalled
@@ -102,7 +102,7 @@ def add_revision(
         row = lock_endpoint(endpoint.pk)
         if row.state != EndpointState.ACTIVE:
             raise WrongEndpointState(f"The endpoint is {row.state}: start it first")
-        make_room(row, config.total_mb, actor=actor)
+        make_room(row, needed_mb(serving), actor=actor)
         revision = _next_revision(
             row, bento, config, release=release, permit=permit, serving=serving, guard=guard or None
         )
@@ -158,6 +158,7 @@ def set_revision(
     warm_until: datetime | None = None,
     header_route: HeaderRouteEntry | None = None,
     mirror: int | None = None,
+    replicas: int | None = None,
     by_itself: bool = False,
 ) -> Revision:
     """Move ``revision`` from what the caller read to ``state`` and ``weight``, or raise.
@@ -176,7 +177,7 @@ def set_revision(
         "weight": target_weight,
         "warm_until": warm_until,
         "header_route": header_route or revision.header_route,
-        "mirror": revision.mirror if mirror is None else mirror,
+        **_given(mirror=mirror, replicas=replicas),
         **_follows(revision, after, target_weight),
     }
     with record(actor) as log:
@@ -188,6 +189,10 @@ def set_revision(
         log.add(REVISION_CHANGED, revision, data=data | _outcome(after, by_itself=fails))
         desired.publish(revision.endpoint.target_id)
     return revision
+
+
+def _given(**columns: int | None) -> dict[str, int]:
+    return {name: value for name, value in columns.items() if value is not None}
 
 
 def _outcome(after: str, *, by_itself: bool) -> dict[str, str]:

@@ -44,6 +44,9 @@ class EndpointSerializer(serializers.Serializer[Any]):
     troubles = serializers.ListField(
         child=serializers.CharField(), help_text="What is wrong or not known, a sentence each"
     )
+    replicas_ready = serializers.CharField(
+        help_text="How many replicas of what is live answer, in words; '' for none"
+    )
     isolation = isolation_field(help_text="The weakest of what runs here")
     api_key_required = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -109,6 +112,7 @@ def endpoint_body(row: EndpointStatus) -> dict[str, Any]:
         "state": endpoint.state,
         "health": row.health,
         "troubles": [str(trouble) for trouble in row.troubles],
+        "replicas_ready": live.ready if live else "",
         "isolation": row.isolation,
         "api_key_required": endpoint.api_key_required,
         "created_at": rfc3339(endpoint.created_at),

@@ -1,6 +1,7 @@
 """What has been behind an endpoint."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -14,9 +15,11 @@ from apps.serving.api.fields import ToldRecallSerializer, isolation_field
 from apps.serving.hooks import keeper, mover
 from apps.serving.models import Endpoint, Revision
 from apps.serving.queries import RevisionStatus
+from apps.serving.replicas import wanted_replicas
 from apps.serving.rules import ENDED, PRESENT, SERVERS, serving_config
 from placet.kernel.api.lists import ListView, page_of
 from placet.kernel.clock import rfc3339
+from placet_verify.permit.scaling import scaling_of
 
 
 class EgressCountSerializer(serializers.Serializer[Any]):
@@ -41,6 +44,14 @@ class RevisionSerializer(serializers.Serializer[Any]):
     version = serializers.CharField()
     replicas = serializers.IntegerField()
     max_replicas = serializers.IntegerField()
+    scaling = serializers.DictField(
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text="By load: `least` and `most` replicas, `target` in flight; null: not",
+    )
+    wanted_replicas = serializers.IntegerField(
+        help_text="How many are to answer; `least` if it is live and scaled"
+    )
     memory_mb = serializers.IntegerField()
     server = serializers.ChoiceField(
         choices=list(SERVERS), help_text="What answers requests: `slim` is without BentoML"
@@ -111,6 +122,7 @@ def revision_body(
         "version": str(revision.bento.version),
         "replicas": revision.replicas,
         "max_replicas": serving_config(revision.serving).max_replicas,
+        **_scaled(revision),
         "memory_mb": revision.memory_mb,
         "server": revision.server,
         "created_at": rfc3339(revision.created_at),
@@ -130,6 +142,13 @@ def revision_body(
         "recalled": recalled,
         "recall": recall,
     }
+
+
+def _scaled(revision: Revision) -> dict[str, Any]:
+    """Return how its node scales a revision by load, and how many replicas are to answer."""
+    scaling = scaling_of(revision.serving)
+    bounds = asdict(scaling) if scaling else None
+    return {"scaling": bounds, "wanted_replicas": wanted_replicas(revision)}
 
 
 def _times(revision: Revision, endpoint: Endpoint) -> dict[str, str | None]:

@@ -15,6 +15,7 @@ from apps.serving.models import Endpoint, Revision
 from apps.serving.queries.endpoints import with_troubles
 from apps.serving.queries.nodes import NodeStatus, node_of, node_status, reported_revisions
 from apps.serving.queries.urls import base_urls, endpoint_below, no_address
+from apps.serving.replicas import ready_words, wanted_replicas
 from apps.serving.rules import (
     ISOLATION,
     PRESENT,
@@ -47,6 +48,11 @@ class RevisionStatus:
         """The share of the requests that it has, out of 10,000: as its node says, and as it was
         told while that says nothing of it."""
         return self.weight if self.phase else self.revision.weight
+
+    @property
+    def ready(self) -> str:
+        """How many replicas answer, in words, and between which bounds its node scales them."""
+        return ready_words(self.revision, self.ready_replicas)
 
     @property
     def network(self) -> str:
@@ -135,7 +141,7 @@ class EndpointStatus:
         if self.node is None or not self.node.alive:
             return "unknown", Trouble(f"{self.endpoint.target.name} is silent")
         answering = sum(r.ready_replicas for r in self.revisions if r is not first and r.share)
-        ready, wanted, told = first.ready_replicas, first.revision.replicas, self.just_told
+        ready, wanted, told = first.ready_replicas, wanted_replicas(first.revision), self.just_told
         return replicas_health(first.phase, ready, wanted, others=answering, just_told=told)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -149,12 +149,23 @@ def endpoint_revisions(
             show_list(revisions, columns, output)
             return
         show_list(
-            ({**row.raw, "state": _state_of(row), "traffic": _share_of(row)} for row in revisions),
+            ({**row.raw, **_shown(row)} for row in revisions),
             *(columns, output),
         )
         for row in revisions:
             if row.recalled:
                 tell(f"Revision {row.number}: {_state_of(row)} {_told_of(row.recall)}")
+
+
+def _shown(row: records.Revision) -> dict[str, Any]:
+    """Return what a revision has in the words of the page of its endpoint."""
+    by_load = row.scaling if row.state == "live" and not row.is_stopped else None
+    count = f"{row.ready_replicas} ({by_load['least']} to {by_load['most']})" if by_load else ""
+    return {
+        "state": _state_of(row),
+        "traffic": _share_of(row),
+        "replicas": count or row.replicas,
+    }
 
 
 def _state_of(row: records.Revision) -> str:

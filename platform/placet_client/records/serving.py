@@ -84,6 +84,9 @@ class Revision(Record):
     version: str
     replicas: int
     max_replicas: int
+    # By load: `least` and `most` replicas, `target` in flight; None: not
+    scaling: dict[str, int] | None
+    wanted_replicas: int  # How many are to answer; `least` if it is live and scaled
     memory_mb: int
     server: str  # What answers requests: `slim` is without BentoML
     created_at: datetime
@@ -132,6 +135,7 @@ class Endpoint(Record):
     # is silent
     health: str
     troubles: tuple[str, ...]  # What is wrong or not known, a sentence each
+    replicas_ready: str  # How many replicas of what is live answer, in words; '' for none
     isolation: str  # The weakest of what runs here
     api_key_required: bool
     created_at: datetime

@@ -16,11 +16,12 @@ from apps.jobs.actions import enqueue
 from apps.jobs.models import Job
 from apps.rollouts.actions import schedule_drills
 from apps.rollouts.models import Drill, DrillSchedule, Rollout
-from apps.serving.models import Endpoint, Revision
+from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.clock import now, rfc3339
 from tests.crashes.points import around
 from tests.integration.jobs.conftest import database_url
 from tests.support.nodes import SimulatedNode
+from tests.support.scaled import scaled
 from tests.support.story import Story
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.serial]
@@ -55,6 +56,7 @@ DRILL_POINTS = around(
     "drill.started", "rollout.shifting", "rollout.returning", "rollout.done", "drill.finished"
 )
 SKIP_POINTS = around("drill.skipped")
+GROWING_POINTS = around("rollout.scaling_up")
 ANALYSIS_POINTS = around("rollout.analysing", "rollout.analysed")
 
 
@@ -158,6 +160,38 @@ def test_a_worker_killed_at_a_step_enters_it_once(story: Story, killed: Killed, 
     ]
     weights = Revision.objects.order_by("number").values_list("weight", flat=True)
     assert list(weights) == [9_500, 500]
+
+
+@pytest.mark.parametrize("point", GROWING_POINTS)
+def test_a_worker_killed_as_replicas_are_raised_raises_them_once(
+    story: Story, killed: Killed, point: str
+) -> None:
+    story.lived()
+    live = Revision.objects.get()
+    Target.objects.update(capacity_mb=1 << 16)
+    story.node.ready[live.pk] = 4
+    release = story.release("development")
+
+    def go_on() -> None:
+        if Revision.objects.filter(number=2, state="starting").exists():
+            scaled(story, 2)
+        story.node.step()
+
+    killed(point, go_on)
+    for _ in range(4):
+        let_leases_run_out()
+        story.settle(rounds=2)
+    rollout = story.rollout(release)
+    assert (rollout.state, rollout.commanded) == ("done", rollout.generation)
+    kinds = Event.objects.filter(subject=rollout.pk).order_by("index")
+    assert list(kinds.values_list("kind", flat=True)) == [
+        "rollout.started.v1",
+        "rollout.scaling_up.v1",
+        "rollout.shifting.v1",
+        "rollout.draining.v1",
+        "rollout.done.v1",
+    ]
+    assert Revision.objects.get(number=2).replicas == 4
 
 
 @pytest.mark.parametrize("point", ANALYSIS_POINTS)

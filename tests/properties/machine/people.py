@@ -12,6 +12,7 @@ from apps.rollouts.rules import OPEN_STATES
 from apps.serving.actions import restart_endpoint, start_endpoint, stop_endpoint
 from apps.serving.models import Endpoint
 from tests.properties.machine.parts import PLANS, Parts
+from tests.support.scaled import ASKED
 
 UNDER_WAY = ("approved", "rolling_out")
 
@@ -24,12 +25,15 @@ class People(Parts):
         keep_warm=st.sampled_from([0, 86_400]),
         how=st.sampled_from(PLANS),
         busy=st.sampled_from(["wait", "supersede"]),
+        serving=st.sampled_from([{}, ASKED]),
     )
-    def release(self, keep_warm: int, how: dict[str, Any], busy: str) -> None:
+    def release(
+        self, keep_warm: int, how: dict[str, Any], busy: str, serving: dict[str, Any]
+    ) -> None:
         """Somebody releases one more version, while another goes out or not."""
         plan = how | {"keep_warm_seconds": keep_warm, "when_busy": busy}
         with self.process():
-            self.world.request("development", plan=plan)
+            self.world.request("development", plan=plan, serving=serving)
 
     @rule(verb=st.sampled_from(["pause", "resume", "skip", "promote"]), stale=st.booleans())
     def control(self, verb: str, stale: bool) -> None:

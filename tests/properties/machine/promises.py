@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +19,7 @@ from apps.rollouts.states import PAUSED_AT
 from apps.rollouts.steps import last_weight, state_of
 from apps.serving.models import Endpoint, Revision
 from placet_verify.log.merkle import leaf_hash
+from placet_verify.permit.scaling import scaling_of
 from placet_verify.units import WHOLE
 from tests.properties.machine.parts import Parts
 
@@ -34,11 +35,17 @@ ASKED = {
 }
 STATE_OF = {
     "weight_set": "shifting",
+    "scaling_up": "shifting",
     "copies_set": "shifting",
     "testers_led": "shifting",
     "waiting_for_person": "waiting",
 }
 BACK = ("aborting", "aborted", "failed")
+# What gives a step its weight, once there are replicas enough for it.
+SENT: dict[str, Callable[[Step], bool]] = {
+    "weight_set": lambda step: isinstance(step, SetWeight) and step.weight < WHOLE,
+    "shifting": lambda step: isinstance(step, SetWeight) and step.weight == WHOLE,
+}
 
 
 def data_of(event: Event) -> Mapping[str, Any]:
@@ -62,7 +69,7 @@ def events_of(rollout: Rollout) -> list[Event]:
 
 def place_by_log(steps: Sequence[Step], events: Sequence[Event]) -> int:
     """Return which step the log says that a rollout is at, having held it against the plan."""
-    place, sent_on = -1, False
+    place, sent_on, growing = -1, False, False
     for before, event in pairwise(events):
         phase = phase_of(event)
         if phase in ASKED:
@@ -70,13 +77,21 @@ def place_by_log(steps: Sequence[Step], events: Sequence[Event]) -> int:
             continue
         if phase in BACK or phase == "done":
             continue
+        grows = phase == "scaling_up"
+        if growing and (not grows or data_of(event)["step"] == place + 1):
+            growing = grows  # its step has begun: it is told of more replicas, or gets its weight
+            assert grows or SENT[phase](steps[place]), (phase, steps[place])
+            continue
         assert place < 0 or passed(steps[place], before), (phase_of(before), steps[place])
         if phase in ("draining", "returning"):
             assert place >= last_weight(steps), "live, or back, before its last step"
             continue
         jumps = sent_on and place < last_weight(steps)
         place = last_weight(steps) if jumps else place + 1
-        step = steps[place]
+        step, growing = steps[place], grows
+        if grows:
+            assert data_of(event)["step"] == place + 1, (place, data_of(event))
+            continue
         weight = step.weight if isinstance(step, SetWeight) else 0
         kind, _ = entered(state_of(step), step, weight)
         assert event.kind == kind.name, (event.kind, step)
@@ -134,10 +149,11 @@ class Promises(Parts):
         for rollout in Rollout.objects.all():
             phases = [phase_of(event) for event in events_of(rollout)]
             assert phases[0] in ("started", "rollback_started")
-            path = ["starting", *(STATE_OF.get(p, p) for p in phases[1:] if p not in ASKED)]
+            told = [p for p in phases[1:] if p not in ASKED]
+            path = ["starting", *(STATE_OF.get(p, p) for p in told)]
             assert path[-1] == rollout.state
             assert set(rollout.phase_times) - {PAUSED_AT} == set(path)
-            assert len(path) <= len(rollout.steps) + 3, path
+            assert len(path) - told.count("scaling_up") <= len(rollout.steps) + 3, path
             for before, after in pairwise(path):
                 assert after in TRANSITIONS[before], path
 
@@ -152,6 +168,15 @@ class Promises(Parts):
             entered_ones = rollout.steps[: rollout.step + 1]
             allowed = max((s.weight for s in entered_ones if isinstance(s, SetWeight)), default=0)
             assert rollout.to_revision.weight <= allowed, (rollout.step, rollout.steps)
+
+    @invariant()
+    def what_is_scaled_is_told_no_more_and_no_fewer_than_was_approved(self) -> None:
+        for revision in Revision.objects.all():
+            scaling = scaling_of(revision.serving)
+            if scaling is None:
+                assert revision.replicas == 1
+            else:
+                assert scaling.least <= revision.replicas <= scaling.most
 
     @invariant()
     def a_drill_changes_nothing_for_good(self) -> None:

@@ -59,6 +59,11 @@ class Surroundings(Parts):
         if newest is not None:
             self.driver.other_bytes ^= {newest.pk}
 
+    @rule(load=st.sampled_from([1, 3, 6, 20]))
+    def have_load(self, load: int) -> None:
+        """More or fewer requests come to what is live."""
+        self.driver.load = load
+
     @rule(weight=st.sampled_from([0, 1, 500, 10_000]))
     def tell_another_weight(self, weight: int) -> None:
         """The target says that it has seen the last wish, and gives weights that nobody set."""

@@ -139,7 +139,8 @@ def test_a_recall_says_what_it_did(action: str, state: str, what: str, news: str
 
 
 def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
-    status = row(detail="starting", ready_replicas=1, revision=row(replicas=2))
+    revision = row(replicas=2, state="ready", serving={})
+    status = row(detail="starting", ready_replicas=1, revision=revision)
     seen = recent(units=1, apart={"overridden": 2, "mirrored": 3000})
     split = Running(status, seen, is_split=True)
     assert split.ready == "1 of 2"
@@ -157,7 +158,7 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
 
 @pytest.mark.parametrize("state", ["live", "ready"])
 def test_what_has_no_replica_that_answers_is_not_said_to_be_ready(state: str) -> None:
-    revision = row(state=state, replicas=1)
+    revision = row(state=state, replicas=1, serving={})
     status = row(revision=revision, detail="", ready_replicas=0, phase="starting")
     found = Running(status, None, is_split=False)
     assert (found.state, found.ready) == ("not_ready", "0 of 1")

@@ -10,6 +10,7 @@ from apps.builds.models import Bento
 from apps.serving import desired
 from apps.serving.drivers.base import Observation, RevisionObservation, StateGeneration
 from apps.serving.models import Node, Revision, Target
+from apps.serving.replicas import MOST_REPLICAS
 from apps.serving.rules import ALIVE_SECONDS, PRESENT, EndpointState, ServingConfig
 from placet.kernel.clock import now
 from placet_protocol.bounded import MAX_ROWS
@@ -85,9 +86,10 @@ def beyond(target: Target, serving: ServingConfig) -> list[str]:
     """Return what one more revision would be too much for, whatever memory there is."""
     present = Revision.objects.filter(endpoint__target=target, state__in=PRESENT)
     # where an endpoint is stopped, none does
-    running = Sum("replicas", filter=Q(endpoint__state=EndpointState.ACTIVE))
+    running = Sum(MOST_REPLICAS, filter=Q(endpoint__state=EndpointState.ACTIVE))
     totals = present.aggregate(revisions=Count("pk"), replicas=running)
-    revisions, replicas = totals["revisions"] + 1, (totals["replicas"] or 0) + serving.replicas
+    more = serving.scaling.most if serving.scaling else serving.replicas
+    revisions, replicas = totals["revisions"] + 1, (totals["replicas"] or 0) + more
     problems = []
     if revisions > MAX_ROWS:
         problems.append(f"{target.name} has {MAX_ROWS} revisions, and a node tells of no more")
