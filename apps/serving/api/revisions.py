@@ -120,10 +120,7 @@ def revision_body(
         "release": revision.release,
         "bento_digest": revision.bento_id,
         "version": str(revision.bento.version),
-        "replicas": revision.replicas,
-        "max_replicas": serving_config(revision.serving).max_replicas,
-        **_scaled(revision),
-        "memory_mb": revision.memory_mb,
+        **_size(revision),
         "server": revision.server,
         "created_at": rfc3339(revision.created_at),
         **_times(revision, endpoint),
@@ -144,11 +141,16 @@ def revision_body(
     }
 
 
-def _scaled(revision: Revision) -> dict[str, Any]:
-    """Return how its node scales a revision by load, and how many replicas are to answer."""
+def _size(revision: Revision) -> dict[str, Any]:
+    """Return how many replicas a revision has, may have and is to have, and the memory of each."""
     scaling = scaling_of(revision.serving)
-    bounds = asdict(scaling) if scaling else None
-    return {"scaling": bounds, "wanted_replicas": wanted_replicas(revision)}
+    return {
+        "replicas": revision.replicas,
+        "max_replicas": serving_config(revision.serving).max_replicas,
+        "scaling": asdict(scaling) if scaling else None,
+        "wanted_replicas": wanted_replicas(revision),
+        "memory_mb": revision.memory_mb,
+    }
 
 
 def _times(revision: Revision, endpoint: Endpoint) -> dict[str, str | None]:
