@@ -9,7 +9,7 @@ an end. ``make prove`` draws 500 runs.
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import hypothesis
 import pytest
@@ -32,6 +32,7 @@ from tests.properties.machine.promises import Promises
 from tests.properties.machine.surroundings import Surroundings
 from tests.properties.machine.workers import Workers
 from tests.support.driver import installed
+from tests.support.scaled import ASKED
 from tests.support.world import World
 
 PROVING = hypothesis.settings.default.max_examples > 100
@@ -43,12 +44,16 @@ class Machine(People, Workers, Surroundings, Promises):
 
     drills: ClassVar[Counter[str]] = Counter()  # by what came of them
 
-    @initialize(fuse=st.integers(0, 40), served=st.sampled_from([0, 2]))
-    def begin(self, fuse: int, served: int) -> None:
+    @initialize(
+        fuse=st.integers(0, 40),
+        served=st.sampled_from([0, 2]),
+        serving=st.sampled_from([{}, ASKED]),
+    )
+    def begin(self, fuse: int, served: int, serving: dict[str, Any]) -> None:
         """Start with nothing behind the endpoint, or with one that may be gone back to."""
         self.open()
         for _ in range(served):
-            self.world.request("development")
+            self.world.request("development", serving=serving)
             while self.unfinished():
                 self.go_round()
         self.fuse = fuse
@@ -151,7 +156,7 @@ def test_rollouts_keep_their_promises_in_any_order(prepared: None) -> None:
 def test_whoever_dies_at_a_point_leaves_the_rest_to_the_next(prepared: None, point: str) -> None:
     """Chance comes to some points in one example of many: here somebody dies at each."""
     found = Machine()
-    found.begin(fuse=40, served=2)
+    found.begin(fuse=40, served=2, serving={})
     found.fuse = None  # nobody dies anywhere else
     moves = [partial(found.drill, turns=4, point=point if point in DRILLING else "")]
     if point in STARTING or "skipped" in point:

@@ -36,7 +36,7 @@ class FakeDriver:
     running: dict[str, RevisionObservation] = field(default_factory=dict)
     stubborn: dict[str, str] = field(default_factory=dict)  # revision id → the phase it stays in
     other_bytes: set[str] = field(default_factory=set)
-    load: int = 1  # replicas that all requests of what is live and scaled need
+    load: int = 6  # replicas that all requests of what is live and scaled need
     alive: bool = True
     bare: bool = False  # nothing can be kept apart there
     down: bool = False
