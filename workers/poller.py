@@ -11,7 +11,7 @@ from celery import bootsteps
 from django.db import close_old_connections, connections
 
 from apps.jobs.actions import plan_due, run_due
-from apps.jobs.actions.lease import count_ready, seconds_to_next
+from apps.jobs.actions.lease import count_ready, outlook
 from apps.jobs.actions.schedule import ensure_schedules
 from placet.kernel.clock import now, rfc3339
 from placet.kernel.config import config
@@ -83,20 +83,26 @@ class Poller(bootsteps.StartStopStep):
 
     def look(self) -> float:
         """Plan schedules, hand due jobs to free threads; return how long nothing will be due."""
-        plan_due(self.queues)
+        seen = outlook(self.queues)
+        planned = plan_due(self.queues) if seen.schedules else 0
+        if seen.jobs or planned:
+            self.hand_out()
+        return POLL_SECONDS if seen.seconds is None else min(POLL_SECONDS, max(0.05, seen.seconds))
+
+    def hand_out(self) -> None:
+        """Have free threads run what is ready."""
         with self.lock:
             free = self.capacity - self.in_pool
             ready = count_ready(self.queues, free) if free > 0 else 0
             self.in_pool += ready
         for _ in range(ready):
             self.pool.apply_async(self.work, callback=_ignore)
-        return seconds_to_next(self.queues, POLL_SECONDS)
 
     def work(self) -> None:
         """On a pool thread: claim and run due jobs until there is none.
 
         Its connection to the database is kept for the next time, and looked at first: to open one
-        takes longer than most jobs, of which there are three in a second when nothing happens.
+        takes longer than most jobs.
         """
         try:
             close_old_connections()

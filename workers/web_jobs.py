@@ -10,6 +10,7 @@ import structlog
 from django.db import OperationalError, connections
 
 from apps.jobs.actions import plan_due, run_due
+from apps.jobs.actions.lease import outlook
 from apps.jobs.actions.schedule import ensure_schedules
 from workers.web_tasks import QUEUE
 
@@ -44,6 +45,8 @@ def look_for_ever(stopping: threading.Event | None = None) -> None:
 
 def look() -> None:
     """Plan what comes round, and do what is due."""
-    plan_due([QUEUE])
-    while run_due(QUEUE):
-        pass
+    seen = outlook([QUEUE])
+    planned = plan_due([QUEUE]) if seen.schedules else 0
+    if seen.jobs or planned:
+        while run_due(QUEUE):
+            pass

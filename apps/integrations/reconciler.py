@@ -6,6 +6,7 @@ so a batch may come twice and none is left out.
 """
 
 import time
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -17,7 +18,7 @@ from apps.integrations.senders import Sent, send
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob
 from apps.monitoring.actions.alerts import AlertFinding
-from apps.monitoring.models import AlertKind
+from apps.monitoring.models import AlertKind, unresolved
 from apps.monitoring.reconciler import Sweep, settle
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
@@ -27,7 +28,7 @@ SLICE = 6.0  # seconds in which one job begins to send; with the last batch less
 
 def ring_due() -> int:
     """Have every stream delivered that has something to send; return how many have."""
-    streams = queries.due()
+    streams = list(queries.due())
     for stream in streams:
         enqueue("integrations.deliver", key=stream.pk, project=stream.project_id, stream=stream.pk)
     return len(streams)
@@ -88,9 +89,18 @@ def watch() -> dict[str, int]:
 
     A paused stream lags as well; one that nobody let begin yet does not.
     """
-    rows = _rows().exclude(started_by="").order_by("pk")
+    rows = _started().order_by("pk")
     late = [s for s in queries.standings(rows) if s.seconds > s.stream.alert_after_seconds]
     return settle(Sweep([_finding(s) for s in late]), (AlertKind.STREAM_LAG,), {})
+
+
+def anything_to_watch() -> list[QuerySet[Any]]:
+    """Return what :func:`watch` looks at: streams that may lag, and alerts that may be over."""
+    return [_started(), unresolved(AlertKind.STREAM_LAG)]
+
+
+def _started() -> QuerySet[Stream]:
+    return _rows().exclude(started_by="")
 
 
 def _finding(lag: StreamLag) -> AlertFinding:

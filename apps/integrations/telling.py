@@ -6,6 +6,9 @@ that was sent and not written down is sent again, under the same ``webhook-id``.
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db.models import QuerySet
 
 from apps.integrations import actions, queries
 from apps.integrations.calling import Call, Called, call
@@ -23,7 +26,7 @@ from apps.integrations.webhook_secrets import OpenedWebhook, opened
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob
 from apps.monitoring.actions.alerts import AlertFinding
-from apps.monitoring.models import AlertKind
+from apps.monitoring.models import AlertKind, unresolved
 from apps.monitoring.reconciler import Sweep, settle
 from placet.kernel.clock import now
 from placet.kernel.faults import crash_point
@@ -114,12 +117,17 @@ def reseal(job: LeasedJob) -> dict[str, int]:
 
 def watch() -> dict[str, int]:
     """Open an alert about each webhook that was disabled by itself, until it is enabled again."""
-    off = Webhook.objects.select_related("project").filter(
-        state=WebhookState.DISABLED, reason__in=BY_ITSELF
-    )
-    return settle(
-        Sweep([_finding(hook) for hook in off.order_by("pk")]), (AlertKind.WEBHOOK_DISABLED,), {}
-    )
+    off = _disabled().select_related("project").order_by("pk")
+    return settle(Sweep([_finding(hook) for hook in off]), (AlertKind.WEBHOOK_DISABLED,), {})
+
+
+def anything_to_watch() -> list[QuerySet[Any]]:
+    """Return what :func:`watch` looks at: disabled webhooks, and alerts that may be over."""
+    return [_disabled(), unresolved(AlertKind.WEBHOOK_DISABLED)]
+
+
+def _disabled() -> QuerySet[Webhook]:
+    return Webhook.objects.filter(state=WebhookState.DISABLED, reason__in=BY_ITSELF)
 
 
 def _finding(hook: Webhook) -> AlertFinding:

@@ -5,23 +5,25 @@ A handler is registered in ``workers/tasks/<area>.py``::
     @handler("builds.run", queue="build", max_attempts=1)
     def run(job: LeasedJob) -> dict[str, Any] | None: ...
 
-    @every(seconds=5, name="rollouts.sweep", queue="control")
+    @every(seconds=5, name="rollouts.sweep", queue="control", when=queries.with_deadlines)
     def sweep(job: LeasedJob) -> None: ...
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from apps.jobs.models import Job, JobState
 
 JobResult = dict[str, Any] | None
 JobHandler = Callable[["LeasedJob"], JobResult]
 OnFailed = Callable[["LeasedJob", str], None]
+Rows = Sequence[QuerySet[Any, Any]]
 
 # Whose turn it is: of what is due at a queue the lowest rank is claimed first.
 FIRST, USUAL, LAST = 0, 1, 2
@@ -133,6 +135,7 @@ class Timetable:
     name: str
     queue: str
     every_seconds: int
+    when: Callable[[], Rows] | None = None
 
 
 _HANDLERS: dict[str, Handler] = {}
@@ -175,15 +178,21 @@ def handler(
     return register
 
 
-def every(*, seconds: int, name: str, queue: str = "control") -> Callable[[JobHandler], JobHandler]:
+def every(
+    *, seconds: int, name: str, queue: str = "control", when: Callable[[], Rows] | None = None
+) -> Callable[[JobHandler], JobHandler]:
     """Register the decorated function as a handler that is enqueued every ``seconds``.
 
     At most one run of a schedule waits and at most one runs; times missed are not made up for.
+
+    ``when`` returns queries, and where none of them finds a row there is nothing to do: that time
+    costs no job. They may find something where there is nothing, but must not miss what there is.
+    Whatever they find, a run that failed is followed by another, and there is one in ten minutes.
     """
 
     def register(run: JobHandler) -> JobHandler:
         handler(name, queue=queue, max_attempts=1)(run)
-        _TIMETABLES[name] = Timetable(name, queue, seconds)
+        _TIMETABLES[name] = Timetable(name, queue, seconds, when)
         return run
 
     return register

@@ -31,6 +31,7 @@ def endpoint_gauges() -> list[GaugeMetricFamily]:
     Windows that cannot be counted cost their own endpoint its figures, and are counted themselves.
     """
     requests, latency, uncounted = _requests(), _latency(), _uncounted()
+    refused = _refused()
     since, faults = now() - timedelta(minutes=MINUTES), 0
     live = Revision.objects.filter(state=RevisionState.LIVE).select_related("endpoint__project")
     rows = list(live.order_by("pk"))
@@ -45,11 +46,12 @@ def endpoint_gauges() -> list[GaugeMetricFamily]:
             continue
         for name in STATUSES:
             requests.add_metric([*labels(row), name], getattr(counts, f"status_{name}"))
+        refused.add_metric(labels(row), counts.apart.get("limited", 0))
         for share, milliseconds in percentiles.items():
             if milliseconds is not None:
                 latency.add_metric([*labels(row), f"{share:g}"], milliseconds / 1000)
     uncounted.add_metric([], faults)
-    return [requests, latency, uncounted]
+    return [requests, refused, latency, uncounted]
 
 
 def labels(row: Revision) -> list[str]:
@@ -95,7 +97,8 @@ def alert_gauges() -> list[GaugeMetricFamily]:
 
 
 def _none() -> list[GaugeMetricFamily]:
-    return [_requests(), _latency(), _uncounted(), _objective(), _age(), _alerts()]
+    counted = _requests(), _refused(), _latency(), _uncounted()
+    return [*counted, _objective(), _age(), _alerts()]
 
 
 def _requests() -> GaugeMetricFamily:
@@ -103,6 +106,14 @@ def _requests() -> GaugeMetricFamily:
         "placet_endpoint_requests_5m",
         "Requests that the live revision answered in the last 5 minutes",
         labels=[*ENDPOINT, "status"],
+    )
+
+
+def _refused() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        "placet_endpoint_refused_5m",
+        "Requests that the limits of the live revision refused in the last 5 minutes",
+        labels=ENDPOINT,
     )
 
 

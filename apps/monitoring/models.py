@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.audit.models import Audited
 from apps.identity.models import Project
@@ -193,6 +193,11 @@ class Alert(Audited):
     def resolves_itself(self) -> bool:
         """Tell whether it ends when its condition does, and not by a person's word."""
         return self.kind not in BY_PERSON
+
+
+def unresolved(*kinds: AlertKind) -> QuerySet[Alert]:
+    """Return the alerts of these kinds that are not over."""
+    return Alert.objects.filter(kind__in=kinds, state__in=UNRESOLVED)
 
 
 class CaptureFile(models.Model):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.audit import rules as rules_of_log
 from apps.audit.queries import log_size
@@ -20,7 +20,7 @@ from apps.jobs.handlers import timetables
 from apps.jobs.models import Job, JobState
 from apps.monitoring import queries
 from apps.monitoring.actions.alerts import AlertFinding, close_settled, open_alert
-from apps.monitoring.models import UNRESOLVED, Alert, AlertKind
+from apps.monitoring.models import Alert, AlertKind, unresolved
 from apps.monitoring.queries import Watched
 from apps.monitoring.queries.objectives import name_of, owner_of
 from apps.monitoring.rules import ending, node_fault, replicas_fault, unreached_fault
@@ -78,6 +78,13 @@ def watch_endpoints() -> dict[str, int]:
     return settle(sweep, OF_ENDPOINTS, live)
 
 
+def anything_to_watch() -> list[QuerySet[Any]]:
+    """Return what :func:`watch_endpoints` looks at: endpoints that serve, nodes that are silent or
+    say that something is wrong, and alerts that may be over."""
+    active = Endpoint.objects.filter(state=EndpointState.ACTIVE)
+    return [active, _silent(now()), _erring(), _ahead(), unresolved(*OF_ENDPOINTS)]
+
+
 def judge_each(
     kinds: Iterable[AlertKind],
     rows: Mapping[str, Judged],
@@ -115,8 +122,7 @@ def settle(sweep: Sweep, kinds: Iterable[AlertKind], live: dict[str, str]) -> di
     stopped = recalled & ~Q(endpoint__state=EndpointState.DELETED)
     keys = {(finding.kind, finding.subject) for finding in sweep.findings}
     over, why = [], {}
-    rows = Alert.objects.filter(kind__in=list(kinds), state__in=UNRESOLVED).exclude(stopped)
-    for alert in rows:
+    for alert in unresolved(*kinds).exclude(stopped):
         key = (AlertKind(alert.kind), alert.subject)
         gone = bool(alert.revision) and live.get(alert.subject) != alert.revision
         if gone or (key not in keys and key not in sweep.unknown):
@@ -233,9 +239,7 @@ def judge_stable(status: EndpointStatus, sweep: Sweep) -> None:
 
 def judge_nodes(sweep: Sweep, at: datetime) -> None:
     """Say which nodes have stopped reporting."""
-    limit = at - timedelta(seconds=SILENT_SECONDS)
-    silent = Node.objects.alias(heard=HEARD_AT).filter(heard__lt=limit)
-    for node in silent.select_related("target").order_by("pk"):
+    for node in _silent(at).select_related("target").order_by("pk"):
         sweep.findings.append(
             AlertFinding(
                 AlertKind.NODE_SILENT,
@@ -248,10 +252,14 @@ def judge_nodes(sweep: Sweep, at: datetime) -> None:
         )
 
 
+def _silent(at: datetime) -> QuerySet[Node]:
+    limit = at - timedelta(seconds=SILENT_SECONDS)
+    return Node.objects.alias(heard=HEARD_AT).filter(heard__lt=limit)
+
+
 def judge_errors(sweep: Sweep, at: datetime) -> None:
     """Say what nodes cannot do, above all serve. What a silent one said last is not known now."""
-    nodes = Node.objects.exclude(errors_since={}, left_out=[]).select_related("target")
-    for node in nodes.order_by("pk"):
+    for node in _erring().select_related("target").order_by("pk"):
         if not (status := node_status(node, at)).alive:
             sweep.unknown.add((AlertKind.NODE_ERROR, node.target_id))
         elif fault := node_fault(status.errors, node.errors_since, at):
@@ -265,6 +273,10 @@ def judge_errors(sweep: Sweep, at: datetime) -> None:
             )
 
 
+def _erring() -> QuerySet[Node]:
+    return Node.objects.exclude(errors_since={}, left_out=[])
+
+
 def judge_log(sweep: Sweep) -> None:
     """Say what nodes hold of the log that is not in this database: it was put back, or cut."""
     keys = checkpoint.log_keys(ring())
@@ -274,8 +286,11 @@ def judge_log(sweep: Sweep) -> None:
             head = checkpoint.verify(str(node.report.get("checkpoint")), keys)
             log_fault(missing_on(f"The node of {node.target}", head.size), subject=node.pk)
 
-    ahead = Node.objects.filter(fault="checkpoint_ahead").select_related("target")
-    each(look, ahead, sweep.faults)
+    each(look, _ahead().select_related("target"), sweep.faults)
+
+
+def _ahead() -> QuerySet[Node]:
+    return Node.objects.filter(fault="checkpoint_ahead")
 
 
 def missing_on(who: str, seen: int) -> str:

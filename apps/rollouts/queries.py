@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db.models import (
@@ -293,21 +294,30 @@ def schedule_of(endpoint: Endpoint) -> DrillSchedule | None:
     return rows.filter(endpoint=endpoint).first()
 
 
-def drills_due() -> list[DrillSchedule]:
+def drills_due() -> QuerySet[DrillSchedule]:
     """Return the schedules whose drill is due."""
     rows = DrillSchedule.objects.filter(next_at__lte=now()).select_related("endpoint")
-    return list(rows.order_by("pk"))
+    return rows.order_by("pk")
 
 
-def drills_under_way() -> list[Drill]:
+def drills_under_way() -> QuerySet[Drill]:
     """Return the drills of which nobody has written down what came of them."""
     rows = Drill.objects.filter(state=DrillState.RUNNING).order_by("pk")
-    return list(rows.select_related("endpoint", "rollout__to_revision"))
+    return rows.select_related("endpoint", "rollout__to_revision")
+
+
+def drills_to_look_at() -> list[QuerySet[Any]]:
+    """Return what there may be to do about drills."""
+    return [drills_under_way(), drills_due()]
 
 
 def targets_to_look_at() -> list[Target]:
     """Return the targets where something has a deadline."""
-    rollouts = Rollout.objects.filter(UNFINISHED).values_list("endpoint__target", flat=True)
+    found = (rows.values_list("endpoint__target", flat=True) for rows in with_deadlines())
+    return list(Target.objects.filter(pk__in=set(chain(*found))).order_by("pk"))
+
+
+def with_deadlines() -> list[QuerySet[Any]]:
+    """Return the rollouts and the revisions that have one."""
     overdue = Q(state=RevisionState.DRAINING) | Q(state=RevisionState.WARM, warm_until__lte=now())
-    revisions = Revision.objects.filter(overdue).values_list("endpoint__target", flat=True)
-    return list(Target.objects.filter(pk__in={*rollouts, *revisions}).order_by("pk"))
+    return [Rollout.objects.filter(UNFINISHED), Revision.objects.filter(overdue)]

@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 20
 KEYS_SECONDS = 60.0  # a newer list of keys may count less, without any newer state
 BUSY_SECONDS, IDLE_SECONDS = 0.03, 0.2
+EMPTY_SECONDS = 1.0  # between two passes where nothing runs: a new state does not wait for it
 LONGEST_RETRY = 5.0
 TRIM_SECONDS = 10.0
 SPARE = 5  # Bentos and runtimes that are kept although nothing names them
@@ -155,7 +156,7 @@ class Agent:
             if time.monotonic() - trimmed > TRIM_SECONDS:
                 self._guarded(self._tidy, "tidying up")
                 trimmed = time.monotonic()
-            self._wake.wait(BUSY_SECONDS if self.reconciler.busy else IDLE_SECONDS)
+            self._wake.wait(self._pause())
         self.preparer.close()
         self.replicas.close()
         self.meter.stop()
@@ -164,6 +165,11 @@ class Agent:
         self._poller.join(timeout=1.5)
         for client in (self.client, self._polling, self._fetching, self._shipping):
             client.close()
+
+    def _pause(self) -> float:
+        if self.reconciler.busy:
+            return BUSY_SECONDS
+        return IDLE_SECONDS if self.replicas.all else EMPTY_SECONDS
 
     def _clear(self) -> None:
         """Remove what an agent that was killed was making or writing."""

@@ -5,16 +5,17 @@ from typing import Any
 
 from apps.audit.actions import verify_growth, write_checkpoint
 from apps.audit.actions.timestamps import stamp_checkpoints
-from apps.audit.actions.witnesses import show_witnesses
+from apps.audit.actions.witnesses import show_witnesses, witnesses_due
 from apps.audit.errors import LogRewritten
 from apps.audit.queries import verify_database
+from apps.audit.queries.due import unsigned, unverified
 from apps.audit.queries.verify_new import report_fault
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LeasedJob, every, handler
 from apps.monitoring import reconciler
 
 
-@every(seconds=2, name="audit.checkpoint", queue="control")
+@every(seconds=2, name="audit.checkpoint", when=unsigned)
 def checkpoint(job: LeasedJob) -> dict[str, int] | None:
     """Write full tiles and a signed tree head when there are new events."""
     try:
@@ -25,7 +26,7 @@ def checkpoint(job: LeasedJob) -> dict[str, int] | None:
     return {"size": head.size} if head else None
 
 
-@every(seconds=5, name="audit.witnesses", queue="control")
+@every(seconds=5, name="audit.witnesses", when=witnesses_due)
 def witnesses(job: LeasedJob) -> dict[str, int]:
     """Show the newest checkpoint to the witnesses, and raise an alert at what they find."""
     faults = show_witnesses()
@@ -43,7 +44,7 @@ def timestamps(job: LeasedJob) -> dict[str, int]:
     return {"faults": len(faults)}
 
 
-@every(seconds=5, name="audit.verify_new", queue="control")
+@every(seconds=5, name="audit.verify_new", when=unverified)
 def verify_new(job: LeasedJob) -> dict[str, Any] | None:
     """Verify what came to the log since the last time, up to the newest checkpoint."""
     verified = verify_growth()

@@ -3,10 +3,12 @@
 from typing import Any
 
 from apps.governance import actions
+from apps.governance.actions import reviewing, sweeps
+from apps.governance.queries import waiting
 from apps.jobs.handlers import LeasedJob, every
 
 
-@every(seconds=30, name="governance.expire", queue="control")
+@every(seconds=30, name="governance.expire", when=sweeps.anything_to_end)
 def expire(job: LeasedJob) -> dict[str, Any]:
     """Expire what was not started in time, and end break-glasses."""
     try:
@@ -16,13 +18,13 @@ def expire(job: LeasedJob) -> dict[str, Any]:
     return {"expired": expired, "break_glasses": glasses}
 
 
-@every(seconds=30, name="governance.remind", queue="control")
+@every(seconds=30, name="governance.remind", when=reviewing.maybe_overdue)
 def remind(job: LeasedJob) -> dict[str, Any]:
     """Tell of reviews that were asked for by name and are overdue."""
     return {"overdue": actions.tell_overdue()}
 
 
-@every(seconds=2, name="governance.advance", queue="control")
+@every(seconds=2, name="governance.advance", when=waiting.to_advance)
 def advance(job: LeasedJob) -> dict[str, Any]:
     """Approve what only waited for a gate that passes by itself, and start what was held up."""
     try:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from apps.integrations import reconciler, telling
+from apps.integrations import queries, reconciler, telling
 from apps.jobs.handlers import LeasedJob, every, handler
 
 
-@every(seconds=2, name="integrations.sweep", queue="control")
+@every(seconds=2, name="integrations.sweep", when=lambda: [queries.due()])
 def sweep(job: LeasedJob) -> dict[str, Any] | None:
     """Have the streams delivered that have something to send."""
     return {"due": reconciler.ring_due()}
@@ -25,13 +25,13 @@ def test(job: LeasedJob) -> dict[str, Any] | None:
     return {**delivery} if delivery else None
 
 
-@every(seconds=30, name="integrations.watch", queue="control")
+@every(seconds=30, name="integrations.watch", when=reconciler.anything_to_watch)
 def watch(job: LeasedJob) -> dict[str, Any] | None:
     """Tell people of streams that lag too far behind."""
     return {**reconciler.watch()}
 
 
-@every(seconds=2, name="integrations.spread", queue="control")
+@every(seconds=2, name="integrations.spread", when=queries.anything_to_tell)
 def spread(job: LeasedJob) -> dict[str, Any] | None:
     """Have webhooks told of what is new, and again of what did not get through."""
     return {**telling.spread(job)}
@@ -43,7 +43,7 @@ def call(job: LeasedJob) -> dict[str, Any] | None:
     return {**telling.tell(job.args["webhook"], job)}
 
 
-@every(seconds=30, name="integrations.watch_webhooks", queue="control")
+@every(seconds=30, name="integrations.watch_webhooks", when=telling.anything_to_watch)
 def watch_webhooks(job: LeasedJob) -> dict[str, Any] | None:
     """Tell people of webhooks that were disabled."""
     return {**telling.watch()}

@@ -5,6 +5,7 @@ from typing import Any
 from apps.jobs.actions import enqueue
 from apps.jobs.handlers import LAST, LeasedJob, every, handler
 from apps.monitoring import actions, reconciler
+from apps.monitoring.actions.captures import unstored
 from apps.monitoring.models import AlertState
 from apps.rollouts.queries import analysing
 
@@ -21,7 +22,7 @@ def ingest(job: LeasedJob) -> dict[str, Any] | None:
     return {"stored": stored}
 
 
-@every(seconds=10, name="monitoring.watch", queue="control")
+@every(seconds=10, name="monitoring.watch", when=reconciler.anything_to_watch)
 def watch(job: LeasedJob) -> dict[str, Any] | None:
     """Judge objectives, replicas and nodes; open and end alerts."""
     return {**reconciler.watch_endpoints()}
@@ -55,7 +56,7 @@ def add_up_hours(job: LeasedJob) -> dict[str, Any] | None:
     return {**actions.add_up_hours()}
 
 
-@every(seconds=10, name="monitoring.store_captures", queue="control")
+@every(seconds=10, name="monitoring.store_captures", when=unstored)
 def store_captures(job: LeasedJob) -> dict[str, Any] | None:
     """Store the captured predictions that nodes sent."""
     return {"stored": actions.store_captures()}

@@ -3,10 +3,10 @@
 from typing import Any
 
 from apps.jobs.handlers import LAST, LeasedJob, every, handler
-from apps.notices import telling
+from apps.notices import queries, telling
 
 
-@every(seconds=5, name="notices.spread", queue="control")
+@every(seconds=5, name="notices.spread", when=queries.anything_to_do)
 def spread(job: LeasedJob) -> dict[str, Any] | None:
     """Write down who is to be told of what is new, and have sent what is due."""
     return {**telling.spread(job)}

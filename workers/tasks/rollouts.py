@@ -67,7 +67,7 @@ def reconcile_target(job: LeasedJob) -> dict[str, Any] | None:
     return {"rollouts": len(rollouts), **counts}
 
 
-@every(seconds=5, name="rollouts.drills", queue="control")
+@every(seconds=5, name="rollouts.drills", when=queries.drills_to_look_at)
 def drills(job: LeasedJob) -> dict[str, Any] | None:
     """Finish the drills that have ended, tell of those that do not, begin those that are due.
 
@@ -82,7 +82,7 @@ def drills(job: LeasedJob) -> dict[str, Any] | None:
     return {"finished": finished, "stuck": stuck, "due": len(due)}
 
 
-@every(seconds=5, name="rollouts.sweep", queue="control")
+@every(seconds=5, name="rollouts.sweep", when=queries.with_deadlines)
 def sweep(job: LeasedJob) -> dict[str, Any] | None:
     """Have looked at what has a deadline: open rollouts, warm and draining revisions."""
     targets = queries.targets_to_look_at()

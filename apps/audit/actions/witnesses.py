@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from apps.audit import rules
 from apps.audit.actions.record import record
@@ -121,6 +123,14 @@ def show_witnesses() -> dict[str, str]:
             _show(state, head)
     faulty = WitnessState.objects.exclude(fault=WitnessFault.NONE)
     return dict(faulty.values_list("witness_id", "sentence"))
+
+
+def witnesses_due() -> list[QuerySet[WitnessState]]:
+    """Return those that :func:`show_witnesses` would ask, or tell a fault of."""
+    newest = Coalesce(Subquery(Checkpoint.objects.order_by("-size").values("size")[:1]), 0)
+    idle = Q(size=newest, fault=WitnessFault.NONE, pk__in=[*_asked], asked_at__gt=now() - ASK_AGAIN)
+    due = WitnessState.objects.filter(next_at__lte=now()).exclude(idle)
+    return [due, WitnessState.objects.exclude(fault=WitnessFault.NONE)]
 
 
 def _has_to_be_asked(state: WitnessState, size: int) -> bool:

@@ -25,6 +25,12 @@ def newest_kept() -> tuple[Path, Checkpoint] | None:
     return path, read_kept(path)
 
 
+def newest_text() -> str:
+    """Return what stands in the newest kept checkpoint, unchecked; '' where there is none."""
+    path = folder() / LATEST
+    return path.read_text("utf-8") if path.exists() else ""
+
+
 def read_kept(path: Path) -> Checkpoint:
     """Read one checkpoint file; raise ``Refused`` when no log key of ours signed it."""
     return checkpoint.verify(path.read_text("utf-8"), checkpoint.log_keys(ring()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from apps.audit.actions import Recorder, record
 from apps.audit.models import Event, logged
@@ -117,6 +117,13 @@ def tell_overdue(now: datetime | None = None) -> int:
     if faults:
         raise faults[0]
     return told
+
+
+def maybe_overdue() -> list[QuerySet[ReviewRequest]]:
+    """Return what is past its due date and was not told, cheaply: whether it was answered is not
+    asked."""
+    due = ReviewRequest.objects.filter(due_at__lte=clock.now(), overdue_at=None, removed_at=None)
+    return [due.filter(release__state=ReleaseState.REQUESTED)]
 
 
 def _tell(request: ReviewRequest, at: datetime) -> bool:

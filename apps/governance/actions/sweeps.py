@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from apps.audit.actions import record
 from apps.governance import gates
@@ -11,10 +12,10 @@ from apps.governance.actions.advance import approve_if_passed, move_release, sto
 from apps.governance.actions.break_glass_ends import end_break_glasses_of
 from apps.governance.actions.locking import lock_release
 from apps.governance.events import RELEASE_EXPIRED
-from apps.governance.models import UNFINISHED_STATES, Release
+from apps.governance.models import UNFINISHED_STATES, BreakGlass, Release
 from apps.governance.queries.facts import WITH_ALL, evaluate, evaluate_many
-from apps.governance.queries.waiting import START, to_start
-from apps.governance.rules import ReleaseState
+from apps.governance.queries.waiting import START, decided, to_start
+from apps.governance.rules import GLASS_OPEN, ReleaseState
 from apps.jobs.actions import enqueue
 from apps.jobs.each import each
 from apps.jobs.models import Job
@@ -30,12 +31,20 @@ START_AGAIN, LONGEST = 30, 3600  # seconds after a start that failed; twice as l
 def expire_due(now: datetime | None = None) -> int:
     """Expire every release that was not started in time; return how many."""
     at, faults = now or clock.now(), list[Exception]()
-    due = Release.objects.filter(state__in=UNFINISHED_STATES, not_after__lte=at)
-    rows = due.order_by("not_after")[:BATCH]
+    rows = _late(at).order_by("not_after")[:BATCH]
     expired = sum(each(lambda release: _expire(release, at), rows, faults))
     if faults:
         raise faults[0]
     return expired
+
+
+def anything_to_end() -> list[QuerySet[Any]]:
+    """Return the releases that expire now, and the break-glasses that may end."""
+    return [_late(clock.now()), BreakGlass.objects.filter(state__in=GLASS_OPEN)]
+
+
+def _late(at: datetime) -> QuerySet[Release]:
+    return Release.objects.filter(state__in=UNFINISHED_STATES, not_after__lte=at)
 
 
 def _expire(release: Release, at: datetime) -> bool:
@@ -57,13 +66,8 @@ def advance_waiting() -> int:
     A gate such as ``soaked`` or ``freeze`` passes by the clock alone. One cheap query when nothing
     waits; return how many were approved.
     """
-    waiting = list(
-        Release.objects.filter(
-            state=ReleaseState.REQUESTED, quorum_met=True, not_after__gt=clock.now()
-        )
-        .select_related("project", *WITH_ALL)
-        .order_by("created_at")[:BATCH]
-    )
+    rows = decided().select_related("project", *WITH_ALL)
+    waiting = list(rows.order_by("created_at")[:BATCH])
     if not waiting:
         return 0
     results = evaluate_many(waiting)

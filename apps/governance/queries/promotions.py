@@ -19,15 +19,20 @@ from placet.kernel import clock
 
 
 def promoting() -> QuerySet[Release, Any]:
+    """Return what is :func:`to_promote`, with what :func:`soak_of` looks at (one query)."""
+    rows = with_soak(to_promote())
+    return rows.select_related("project", "environment__promote_to", "endpoint", "version", "bento")
+
+
+def to_promote() -> QuerySet[Release]:
     """Return what is live where an environment has requests opened in the next, and was neither
-    tried nor ever asked for there, with what :func:`soak_of` looks at (one query)."""
+    tried nor ever asked for there."""
     live = Release.objects.filter(state=ReleaseState.LIVE, environment__promote_to__isnull=False)
     serving = live.exclude(endpoint__state=EndpointState.STOPPED)
     tried = Promotion.objects.filter(
         source=OuterRef("pk"), environment=OuterRef("environment__promote_to")
     )
-    rows = with_soak(serving).filter(~Exists(tried), ~Exists(asked_there()))
-    return rows.select_related("project", "environment__promote_to", "endpoint", "version", "bento")
+    return serving.filter(~Exists(tried), ~Exists(asked_there()))
 
 
 def asked_there() -> QuerySet[Release]:

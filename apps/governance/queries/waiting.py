@@ -36,13 +36,28 @@ def to_start() -> QuerySet[Release]:
     """Return the approved releases that start by themselves, where nothing newer went live since
     and nothing goes out."""
     behind = Release.objects.filter(endpoint=OuterRef("endpoint"))
-    return Release.objects.filter(
-        ~Exists(overtaking()),
-        ~Exists(behind.filter(state=ReleaseState.ROLLING_OUT)),
-        state=ReleaseState.APPROVED,
-        not_after__gt=clock.now(),
-        plan__start="on_approval",
+    return _starting().filter(
+        ~Exists(overtaking()), ~Exists(behind.filter(state=ReleaseState.ROLLING_OUT))
     )
+
+
+def _starting() -> QuerySet[Release]:
+    return Release.objects.filter(
+        state=ReleaseState.APPROVED, not_after__gt=clock.now(), plan__start="on_approval"
+    )
+
+
+def decided() -> QuerySet[Release]:
+    """Return the releases whose people have decided, and that wait for another gate."""
+    return Release.objects.filter(
+        state=ReleaseState.REQUESTED, quorum_met=True, not_after__gt=clock.now()
+    )
+
+
+def to_advance() -> list[QuerySet[Release]]:
+    """Return the releases that time alone may bring further, cheaply: whether nothing stands in the
+    way of a start is not asked."""
+    return [decided(), _starting()]
 
 
 def on_their_way() -> QuerySet[Release]:

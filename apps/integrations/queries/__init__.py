@@ -16,6 +16,7 @@ from apps.integrations.queries.streams import (
 )
 from apps.integrations.queries.webhooks import (
     WebhookNews,
+    anything_to_tell,
     attempts_of,
     due_deliveries,
     get_delivery,
@@ -38,6 +39,7 @@ __all__ = [
     "EventMissing",
     "StreamLag",
     "WebhookNews",
+    "anything_to_tell",
     "attempts_of",
     "chat_message_of",
     "due",

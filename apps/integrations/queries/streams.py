@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Subquery
 
 from apps.audit.hooks import Follower
-from apps.audit.models import ArchivedLeaf, Checkpoint, Event
+from apps.audit.models import ArchivedLeaf, Checkpoint, Event, LogHead
 from apps.audit.names import origin
-from apps.audit.queries import latest_checkpoint, log_size
+from apps.audit.queries import log_size
 from apps.audit.queries.archived import in_order
 from apps.identity.whole_projects import visible_whole
 from apps.integrations.formats import Batch, StreamedEvent, StreamedHead
@@ -93,13 +93,14 @@ def last_deliveries(stream: Stream, limit: int = 20) -> list[Delivery]:
     return list(stream.deliveries.order_by("-pk")[:limit])
 
 
-def due() -> list[Stream]:
+def due() -> QuerySet[Stream]:
     """Return the streams that have something to send, or to try again, now."""
-    size, head = log_size(), latest_checkpoint()
-    signed = head.size if head else 0
+    size = Subquery(LogHead.objects.values("size")[:1])
+    newest = Checkpoint.objects.order_by("-size").values("size")
     free = Q(retry_at__isnull=True) | Q(retry_at__lte=now())
-    rows = Stream.objects.filter(free, state__in=SENDING).order_by("pk")
-    return [row for row in rows if row.cursor < size or row.checkpoint < signed <= row.cursor]
+    rows = Stream.objects.filter(free, state__in=SENDING).alias(signed=Subquery(newest[:1]))
+    head = Q(checkpoint__lt=F("signed"), cursor__gte=F("signed"))
+    return rows.filter(Q(cursor__lt=size) | head).order_by("pk")
 
 
 def next_batch(stream: Stream) -> Batch | None:

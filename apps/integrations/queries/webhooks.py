@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Subquery
 
 from apps.audit.kind_groups import GROUPS
-from apps.audit.models import Event
+from apps.audit.models import Event, LogHead
 from apps.audit.names import origin
 from apps.audit.queries import log_size
 from apps.identity.queries import scope_of
@@ -85,10 +86,15 @@ def reads_answers(delivery: WebhookDelivery, actor: Actor) -> bool:
     return delivery.index is None or actor.can("audit.view", scope_of(delivery.webhook))
 
 
-def webhooks_behind() -> list[Webhook]:
+def webhooks_behind() -> QuerySet[Webhook]:
     """Return the webhooks that have not been told of everything that is in the log."""
-    behind = Webhook.objects.filter(state=WebhookState.ENABLED, cursor__lt=log_size())
-    return list(behind.order_by("pk"))
+    size = Subquery(LogHead.objects.values("size")[:1])
+    return Webhook.objects.filter(state=WebhookState.ENABLED, cursor__lt=size).order_by("pk")
+
+
+def anything_to_tell() -> list[QuerySet[Any]]:
+    """Return what there is to make deliveries of, and to send."""
+    return [webhooks_behind(), due_deliveries()]
 
 
 def waiting(webhook: Webhook) -> int:

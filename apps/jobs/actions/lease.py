@@ -5,12 +5,13 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from apps.jobs.handlers import LeasedJob, handlers
+from apps.jobs.handlers import LeasedJob, handlers, timetables
 from apps.jobs.models import Job, JobState
 from placet.kernel.clock import database_now
 
@@ -69,6 +70,15 @@ WHERE id = (
 ) RETURNING id
 """  # noqa: S608  (READY and TURN are the constants above)
 COUNT = f"SELECT count(*) FROM (SELECT 1 FROM jobs_job j WHERE {READY} LIMIT %(limit)s) ready"  # noqa: S608
+OUTLOOK = """
+SELECT EXISTS (SELECT 1 FROM jobs_schedule
+    WHERE name = ANY(%(names)s) AND queue = ANY(%(queues)s) AND next_at <= statement_timestamp()),
+  EXISTS (SELECT 1 FROM jobs_job WHERE queue = ANY(%(queues)s) AND (
+    (state = 'queued' AND due_at <= statement_timestamp())
+    OR (state = 'running' AND lease_until < statement_timestamp()))),
+  (SELECT extract(epoch FROM min(due_at) - statement_timestamp()) FROM jobs_job
+    WHERE state = 'queued' AND queue = ANY(%(queues)s) AND due_at > statement_timestamp())
+"""
 BEAT = """
 UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s)
 WHERE id = %s AND generation = %s AND state = 'running' RETURNING cancel_requested
@@ -98,20 +108,25 @@ def count_ready(queues: Sequence[str] | None, limit: int) -> int:
     return int(row[0]) if row else 0
 
 
-def seconds_to_next(queues: Sequence[str], ceiling: float) -> float:
-    """Return how long it is until a waiting job of ``queues`` is due, between 0.05 and ``ceiling``.
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What there is for who looks: schedules whose time has come, jobs that may be ready, and how
+    many seconds it is until the next waiting job is due, if one waits."""
 
-    A job that is due already but may not be claimed now (its key runs) counts as never.
+    schedules: bool
+    jobs: bool
+    seconds: float | None
+
+
+def outlook(queues: Sequence[str]) -> Outlook:
+    """Return what there is at ``queues``, with one cheap query: mostly there is nothing.
+
+    A job that is due already but may not be claimed now (its key runs) does not count as next.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM min(due_at) - clock_timestamp()) FROM jobs_job"
-            " WHERE state = 'queued' AND queue = ANY(%s) AND due_at > clock_timestamp()",
-            [list(queues)],
-        )
-        row = cursor.fetchone()
-    wait = float(row[0]) if row and row[0] is not None else ceiling
-    return min(ceiling, max(0.05, wait))
+        cursor.execute(OUTLOOK, {"queues": list(queues), "names": list(timetables())})
+        schedules, jobs, seconds = cursor.fetchone()
+    return Outlook(schedules, jobs, None if seconds is None else float(seconds))
 
 
 def claim(queues: Sequence[str] | None = None, *, job_id: str | None = None) -> Job | None:

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.jobs.each import each
 from apps.monitoring import parquet
@@ -88,12 +89,17 @@ def receive_lines(node: Node, *, revision: str, file: str, offset: int, packed: 
 def store_captures() -> int:
     """Store what waits; return how many predictions were new. A revision of which nothing can be
     stored stops no other: what it raised is raised at the end."""
-    waiting = CaptureRange.objects.filter(stored_at=None).values_list("file__revision", flat=True)
+    waiting = unstored()[0].values_list("file__revision", flat=True)
     faults = list[Exception]()
     stored = sum(each(_store_of, waiting.order_by("file__revision").distinct(), faults))
     if faults:
         raise faults[0]
     return stored
+
+
+def unstored() -> list[QuerySet[CaptureRange]]:
+    """Return what waits to be stored."""
+    return [CaptureRange.objects.filter(stored_at=None)]
 
 
 def _store_of(pk: str) -> int:

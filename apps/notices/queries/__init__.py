@@ -2,7 +2,7 @@
 
 from apps.notices.queries.audience import Concerned, audience
 from apps.notices.queries.concerning import still_concerns
-from apps.notices.queries.due import LOOK, due_notices, following, is_due, unread
+from apps.notices.queries.due import LOOK, anything_to_do, due_notices, following, is_due, unread
 from apps.notices.queries.preferences import (
     KindChoice,
     KindPreference,
@@ -21,6 +21,7 @@ __all__ = [
     "Concerned",
     "KindChoice",
     "KindPreference",
+    "anything_to_do",
     "audience",
     "choices_of",
     "due_notices",

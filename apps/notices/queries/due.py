@@ -1,9 +1,11 @@
 """How far the log was read, and what is to be sent."""
 
-from django.db.models import Q, QuerySet
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.audit.hooks import Follower
-from apps.audit.models import Event
+from apps.audit.models import Event, LogHead
 from apps.audit.queries import log_size
 from apps.notices.models import Notice, NoticeState, Reading
 from apps.notices.rules import CONCERNS
@@ -32,6 +34,12 @@ def due_notices() -> QuerySet[Notice]:
     waits = Q(state=NoticeState.WAITING, next_at__lte=at)
     left = Q(state=NoticeState.SENDING, lease_until__lt=at)
     return Notice.objects.filter(waits | left).order_by("next_at", "pk")
+
+
+def anything_to_do() -> list[QuerySet[Any]]:
+    """Return the log's head where it was not read to its end, and what is to be sent."""
+    read = Reading.objects.filter(pk=1, cursor=OuterRef("size"))
+    return [LogHead.objects.exclude(Exists(read)), due_notices()]
 
 
 def is_due() -> bool:

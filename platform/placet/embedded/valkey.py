@@ -41,6 +41,8 @@ def command(socket: Path) -> list[str]:
         "64mb",
         "--maxmemory-policy",
         "noeviction",
+        "--hz",
+        "1",  # it has nothing to tidy: ten times a second would cost more than all that is rung
         "--dir",
         str(socket.parent),
     ]

@@ -1,13 +1,17 @@
-"""Subqueries that read nothing of the query around them, as SQL that is made once.
+"""Subqueries that read nothing of the query around them, as SQL that is made once; and several
+questions in one query.
 
 Django resolves and copies whatever stands in a query with each expression around it, and compiles
 it anew in each: of what every page reads that was most of the time it took.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import BooleanField, F, Field, Func, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -35,6 +39,23 @@ def among(ids: QuerySet[Any, Any], *, field: str = "pk") -> Func:
         arg_joiner=" IN ",
         output_field=BooleanField(),
     )
+
+
+def finding(groups: Iterable[Iterable[QuerySet[Any, Any]]]) -> list[bool]:
+    """Ask of each group of queries whether any of them finds a row, with one query for all."""
+    columns: list[str] = []
+    params: list[Any] = []
+    for group in groups:
+        terms = ["FALSE"]
+        for rows in group:
+            with suppress(EmptyResultSet):
+                sql, more = rows.query.exists(limit=False).sql_with_params()
+                terms.append(f"EXISTS ({sql})")
+                params += more
+        columns.append(" OR ".join(terms))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(columns), params)
+        return list(cursor.fetchone())
 
 
 def _sql(rows: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:

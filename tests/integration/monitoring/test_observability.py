@@ -95,6 +95,7 @@ def scraped(story: Story) -> dict[str, list[Any]]:
         status_4xx=9,
         status_5xx=1,
         latency={"100": 100},
+        apart={"limited": {"status_4xx": 6, "status_5xx": 1}},
     )
     terms = ObjectiveTerms(availability=0.9, min_requests=10)
     Revision.objects.update(live_at=now() - timedelta(hours=1))
@@ -128,6 +129,7 @@ def test_the_figures_are_the_endpoints_own(scraped: dict[str, list[Any]]) -> Non
         ({**place, "status": "4xx"}, 9),
         ({**place, "status": "5xx"}, 1),
     ]
+    assert found("placet_endpoint_refused_5m") == [(place, 7)]
     assert ({**place, "quantile": "0.5"}, 0.05) in found("placet_endpoint_latency_5m_seconds")
     assert found("placet_endpoint_objective") == [(place, 1)]
     assert found("placet_alerts") == [({"kind": "job_failed", "state": "open"}, 1)]

@@ -153,6 +153,10 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
     assert Running(status, seen, is_split=False).notes[1] == "2 by testers’ header"
     one = recent(apart={"mirrored": 1})
     assert Running(status, one, is_split=False).notes[-1] == "1 copied request"
+    refused = recent(apart={"limited": 1200})
+    assert Running(status, refused, is_split=False).notes[-1] == (
+        "1,200 requests refused by limits in 15 min"
+    )
     assert Running(status, None, is_split=True).notes == ["starting"]
 
 
