@@ -191,10 +191,10 @@ def test_a_revision_whose_replica_cannot_be_started_stops_no_other_and_no_recall
     """As on a full disk, where the record of the replica cannot be written."""
     start = node.agent.replicas.start
 
-    def full(endpoint: str, revision: Any, *more: Any, slim: bool) -> Any:
+    def full(endpoint: str, revision: Any, *more: Any, **named: Any) -> Any:
         if revision.id == "rev_2":
             raise OSError(28, "No space left on device")
-        return start(endpoint, revision, *more, slim=slim)
+        return start(endpoint, revision, *more, **named)
 
     monkeypatch.setattr(node.agent.replicas, "start", full)
     good = platform.revision(1, platform.build("good"), weight=10_000)
