@@ -28,6 +28,7 @@ from apps.governance.actions.lifecycle import (
     mark_failed,
     mark_live,
     mark_rolled_back,
+    permit_to_hand_out,
     reopen,
     restore_live,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "mark_rolled_back",
     "open_break_glass",
     "open_promoted",
+    "permit_to_hand_out",
     "publish_policy",
     "remove_review_request",
     "reopen",

@@ -36,7 +36,7 @@ from apps.serving.hooks import keeper, refuse_recalled
 from placet.kernel import clock, keystore
 from placet.kernel.actor import SYSTEM, Actor
 from placet_verify.errors import Refused
-from placet_verify.permit.permit import Expected, PermitRefused, build_permit, permit
+from placet_verify.permit.permit import Expected, build_permit, permit
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import KeyRing
 
@@ -45,15 +45,8 @@ def assemble_permit(release: Release) -> str:
     """Return the permit: the policy, the request and every decision that counts, as signed; where
     people broke the glass for it, what they signed.
 
-    Raises :class:`PermitInvalid` where a row has what nobody can have signed.
+    Raises ``Refused`` where a row has what nobody can have signed.
     """
-    try:
-        return _assemble_permit(release)
-    except Refused as refusal:
-        raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
-
-
-def _assemble_permit(release: Release) -> str:
     rows = (
         Decision.objects.filter(
             release=release, voided_reason="", statement_digest=release.request_digest
@@ -69,6 +62,14 @@ def _assemble_permit(release: Release) -> str:
     enrolments = passkeys.enrolments(credentials) if credentials else []
     request = Envelope.from_json(release.request_envelope)
     return build_permit(policy, request, decisions, enrolments, glass)
+
+
+def permit_to_hand_out(release: Release) -> str:
+    """Return the same for who asks; raise :class:`PermitInvalid` where there is none."""
+    try:
+        return assemble_permit(release)
+    except Refused as refusal:
+        raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
 
 
 def begin_rollout(release: Release, *, ring: KeyRing | None = None, actor: Actor) -> Release:
@@ -125,7 +126,7 @@ def _check_permit(release: Release, ring: KeyRing, floor: int, now: datetime) ->
             policy_floor=floor,
             uncounted=keeper().uncounted(),
         )
-    except PermitRefused as refusal:
+    except Refused as refusal:
         raise PermitInvalid(refusal.sentence, code=refusal.code) from refusal
 
 

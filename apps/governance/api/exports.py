@@ -94,7 +94,7 @@ class ReleasePermit(PlacetView):
     def get(self, request: Request, release: str) -> HttpResponse:
         """Read the permit: policy, request and decisions as signed envelopes."""
         row = visible_rows.release(release, self.actor)
-        return HttpResponse(actions.assemble_permit(row), content_type="application/json")
+        return HttpResponse(actions.permit_to_hand_out(row), content_type="application/json")
 
 
 class DecisionExport(PlacetView):

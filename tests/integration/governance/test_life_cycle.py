@@ -360,7 +360,7 @@ def test_a_draft_that_is_published_by_hand_starts_nothing(world: World) -> None:
     with pytest.raises(errors.PermitInvalid, match="not JSON"):
         actions.begin_rollout(row, actor=SYSTEM)
     with pytest.raises(errors.PermitInvalid):
-        actions.assemble_permit(row)
+        actions.permit_to_hand_out(row)
 
 
 @pytest.mark.parametrize("who", ["ada", "rex", "vera"])
