@@ -345,7 +345,7 @@ def test_the_activity_names_what_each_event_is_about_and_is_narrowed(world: Worl
     ada, path = world.people["Ada"], "/projects/risk/activity/"
     shown = page(ada, path)
     version = f"{release.version.model.name}:{release.version.number}"
-    said = f"release {release.number} of {version}"
+    said = f"release {release.number} of {version} at {release.endpoint.name}"
     assert f'href="/releases/{release.pk}/" >{said}</a>' in " ".join(shown.split())
     assert f'href="/endpoints/{release.endpoint_id}/"' in shown
     narrowed = page(ada, f"{path}?group=serving")

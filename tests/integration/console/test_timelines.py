@@ -53,14 +53,14 @@ def test_an_auditor_reads_what_was_acted_on_and_where(world: World, eve: Actor) 
     assert said(eve, "endpoint.created") == ("churn in staging", at, where)
     assert said(eve, "endpoint.key_issued") == ("churn in staging", at, where)
     assert said(eve, "release.requested") == (
-        "release 1 of churn:1",
+        "release 1 of churn:1 at churn",
         f"/releases/{release.pk}/",
         f"staging, {where}",
     )
     set_alias(release.version.model, name="best", version=release.version, actor=SYSTEM)
     assert said(eve, "alias.set") == ("alias best of churn", "/models/risk/churn/1/", where)
     # its row is gone when the release is decided; what it was for still has a name
-    assert said(eve, "prefetch.added")[0] == "release 1 of churn:1"
+    assert said(eve, "prefetch.added")[0] == "release 1 of churn:1 at churn"
 
 
 def test_a_page_does_not_repeat_what_it_is_about(world: World, eve: Actor) -> None:
@@ -216,7 +216,9 @@ def test_a_decision_is_called_by_the_release_that_it_is_of(world: World, eve: Ac
     reader = browser(person("Fay", {"auditor": None}))
     page = reader.get(f"/audit/{line(eve, 'release.decided').index}/").content.decode()
     titles = [" ".join(title.split()) for title in re.findall(r"<h2[^>]*>([^<]*)</h2>", page)]
-    assert {"Decision of release 1 of churn:1", "Release 1 of churn:1"} <= set(titles)
+    assert {"Decision of release 1 of churn:1 at churn", "Release 1 of churn:1 at churn"} <= set(
+        titles
+    )
 
 
 def test_no_line_calls_by_its_id_what_the_reader_may_know_by_name(story: Story) -> None:
@@ -225,7 +227,7 @@ def test_no_line_calls_by_its_id_what_the_reader_may_know_by_name(story: Story) 
     eve = person("Eve", {"auditor": None})
     started = line(actor_of(eve), "rollout.started")
     assert started.sentence == (
-        f'Started rolling out <a href="/releases/{second.pk}/">release 2 of churn:2</a>'
+        f'Started rolling out <a href="/releases/{second.pk}/">release 2 of churn:2 at churn</a>'
     )
     said = ""
     for path in (
