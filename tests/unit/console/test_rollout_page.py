@@ -327,7 +327,7 @@ def test_it_waits_while_it_is_open() -> None:
 
 def test_a_node_that_says_nothing_is_a_dash_in_the_table() -> None:
     counts = SimpleNamespace(requests=1200, error_rate=0.01, rejected_rate=0.2)
-    revision = SimpleNamespace(weight=500, replicas=2)
+    revision = SimpleNamespace(weight=500, replicas=2, state="ready", serving={})
     side = SimpleNamespace(revision=revision, applied=None, ready=1, counts=counts, share=None)
     assert dict(traffic([cast("Any", side)])) == {
         "Target": ["5%"],
@@ -342,7 +342,7 @@ def test_a_node_that_says_nothing_is_a_dash_in_the_table() -> None:
 
 def test_what_is_not_counted_yet_is_not_said_to_be_none() -> None:
     counts = SimpleNamespace(requests=0, error_rate=None, rejected_rate=None)
-    revision = SimpleNamespace(weight=500, replicas=2)
+    revision = SimpleNamespace(weight=500, replicas=2, state="ready", serving={})
     side: Any = SimpleNamespace(revision=revision, applied=500, ready=1, counts=counts, share=None)
     assert dict(traffic([side], is_counted=False)) == {
         "Target": ["5%"],
