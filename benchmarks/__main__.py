@@ -5,7 +5,17 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ALL = ("log", "builds", "registry", "predictions", "serving", "pages", "split", "capture", "scaling")
+ALL = (
+    "log",
+    "builds",
+    "registry",
+    "predictions",
+    "serving",
+    "pages",
+    "split",
+    "capture",
+    "scaling",
+)
 
 
 def main(names: list[str]) -> int:
