@@ -134,6 +134,7 @@ def forgotten(model: Any) -> Callable[[], object]:
 CASES: list[Case] = [
     ("audit.checkpoint", lambda: factories.person("Somebody New")),
     ("audit.checkpoint", changed(LogHead, size=F("size") - 1)),
+    ("audit.checkpoint", forgotten(LogHead)),
     ("audit.checkpoint", lambda: (checkpoint_files.folder() / "latest.txt").unlink()),
     ("audit.checkpoint", lambda: (checkpoint_files.folder() / "latest.txt").write_text("else")),
     ("audit.checkpoint", lambda: Checkpoint.objects.bulk_create([HIDDEN])),
