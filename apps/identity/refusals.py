@@ -130,8 +130,9 @@ def named_holders(
     actor: Actor, permissions: Sequence[str], scope: Scope | None, *, without: Collection[str]
 ) -> str:
     """Say who holds a role at ``scope`` that gives one of ``permissions`` and could use it now, but
-    for the people ``without``, as far as ``actor`` may know them: ``Ann and Bob hold it``; '' where
-    that is nobody, or it may be held anywhere."""
+    for the people ``without``, as far as ``actor`` may know them: ``Ann and Bob hold it``, or
+    ``hold approver`` where there is another role that would do, whose holders ``actor`` may not
+    know; '' where that is nobody, or it may be held anywhere."""
     if scope is None:
         return ""
     asked = {role for p in permissions for role in roles_with(p)}
@@ -143,7 +144,8 @@ def named_holders(
         return ""
     known = holders(here, everywhere, scope, ready=True).exclude(pk__in=without)
     named = list(known.exclude(name="").order_by("name", "pk").values_list("name", flat=True))
-    return f"{a_few(named)} {'holds' if len(named) == 1 else 'hold'} it" if named else ""
+    held = "it" if here == asked else " or ".join(sorted(here))
+    return f"{a_few(named)} {'holds' if len(named) == 1 else 'hold'} {held}" if named else ""
 
 
 def _narrower(actor: Actor, permissions: Sequence[str], scope: Scope | None) -> list[Grant]:

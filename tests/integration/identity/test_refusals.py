@@ -165,7 +165,8 @@ def test_who_sees_no_access_is_told_by_name_who_decides_alone(risk: Project) -> 
     with pytest.raises(Forbidden) as refused:
         authorize(actor_of(vera), "freeze.set", risk)
     assert refused.value.detail.endswith(
-        "(roles approver or operator): an access administrator can give it to you; Alma holds it"
+        "(roles approver or operator): an access administrator can give it to you; "
+        "Alma holds approver"
     )
 
 
