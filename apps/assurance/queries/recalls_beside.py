@@ -36,14 +36,30 @@ RECALLED: dict[str, str] = {  # why a release ended, where the reason of the rec
 
 
 def told_of_recall() -> JSONObject:
-    """Return the recall of an effect, its project, what it took back, by whom, when and why, and
-    when that was withdrawn, as a column of a query for effects."""
+    """Return the recall of an effect, its project, what it took back, by whom, when and why, when
+    that was withdrawn, and which one reaches the same release since (``again``), as a column of a
+    query for effects."""
     columns = {"by": "recalled_by", "at": "created_at", "reason": "reason_sealed"}
     columns["lifted_at"] = "lifted_at"
     told = {name: f"recall__{column}" for name, column in columns.items()}
     told |= {"project": "recall__project", "kind": "recall__kind"}
     version = {"model": "release__version__model__name", "number": "release__version__number"}
-    return JSONObject(id="recall", name=name_in("recall__recalled_by"), **told, **version)
+    beside = {"name": name_in("recall__recalled_by"), "again": recalled_again()}
+    return JSONObject(id="recall", **beside, **told, **version)
+
+
+def recalled_again() -> Subquery:
+    """Return the newest recall that stands and reached the release of an effect after the one that
+    the effect is of, with its project, by whom and when, as a column of a query for effects."""
+    rows = RecallEffect.objects.filter(
+        release=OuterRef("release"),
+        recall__state=RecallState.STANDING,
+        recall__created_at__gt=OuterRef("recall__created_at"),
+    )
+    columns = {"project": "recall__project", "by": "recall__recalled_by"}
+    columns["at"] = "recall__created_at"
+    told = JSONObject(id="recall", name=name_in("recall__recalled_by"), **columns)
+    return Subquery(rows.order_by("-pk").values(json=told)[:1])
 
 
 def recalls_told(found: Iterable[Mapping[str, Any]], actor: Actor) -> dict[str, dict[str, Any]]:

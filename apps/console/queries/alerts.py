@@ -10,6 +10,7 @@ from django.db.models.functions import JSONObject
 from django.urls import reverse
 
 from apps.assurance.models import EffectAction, RecallEffect, RecallState
+from apps.assurance.queries.recalls_beside import recalled_again
 from apps.console.queries.actor_names import by_machine
 from apps.console.queries.endpoint_forms import figures_now
 from apps.console.queries.links import recall_url
@@ -27,6 +28,7 @@ SHOWN = 100
 ABOUT_SLO = (AlertKind.OBJECTIVE, AlertKind.NO_DATA)
 FALLS = "falls under a recall"  # which older alerts say also once it is withdrawn
 RECALL_ID = re.compile(r" \(rcl_\w+\)")  # which older alerts name what was recalled by
+RECALLED_AGAIN = "It was recalled again since"
 SORTS = (("", "Unacknowledged first"), ("-opened", "Newest first"), ("opened", "Oldest first"))
 
 
@@ -48,17 +50,32 @@ class AlertRow:
         """What is wrong."""
         summary = RECALL_ID.sub("", self.alert.summary).replace(FALLS, "fell under a recall")
         said = RECALL_WITHDRAWN in summary  # not in alerts of recalls withdrawn by older versions
-        if not said and self.recall and self.alert.recall.get("state") == RecallState.LIFTED:
-            return f"{summary}. {RECALL_WITHDRAWN} since then"
-        return summary
+        if not said and self.recall and self._is_lifted:
+            summary = f"{summary}. {RECALL_WITHDRAWN} since then"
+        return f"{summary}. {RECALLED_AGAIN}" if self._again else summary
 
     @property
     def recall(self) -> Link | None:
-        """The recall that it came of, for who may see that."""
+        """The recall that it came of, for who may see that; the one that reaches the same since
+        where it was withdrawn."""
         if self.alert.kind != AlertKind.RECALL_STOPPED or not self.alert.recall:
             return None
+        if again := self._again:
+            return Link("Open later recall", recall_url(again["id"], again["project"], self.actor))
         url = recall_url(self.alert.recall["id"], self.alert.recall["project"], self.actor)
         return Link("Open recall", url) if url else None
+
+    @property
+    def _is_lifted(self) -> bool:
+        return bool(self.alert.recall.get("state") == RecallState.LIFTED)
+
+    @property
+    def _again(self) -> Mapping[str, Any] | None:
+        """The recall of the same since the one that was withdrawn, for who may see it."""
+        if self.alert.kind != AlertKind.RECALL_STOPPED or not self.alert.recall:
+            return None
+        again: Mapping[str, Any] | None = self.alert.recall["again"] if self._is_lifted else None
+        return again if again and recall_url(again["id"], again["project"], self.actor) else None
 
     def told(self, figures: Mapping[str, str]) -> str:
         """Return what ``figures``, by endpoint, say of it; '' where it is not about an SLO."""
@@ -171,7 +188,8 @@ def with_keeper(alerts: QuerySet[Alert]) -> QuerySet[Alert, Any]:
         action=EffectAction.STOPPED,
         recall__created_at__lte=OuterRef("opened_at"),
     )
-    said = JSONObject(id="recall", project="recall__project", state="recall__state")
+    columns = {"project": "recall__project", "state": "recall__state"}
+    said = JSONObject(id="recall", again=recalled_again(), **columns)
     recall = Subquery(stopped.order_by("-pk").values(json=said)[:1])
     named = {"keeper": name_in("acknowledged_by"), "resolver": name_in("resolved_by")}
     return alerts.annotate(recall=recall, open_threads=open_threads("alert"), **named)

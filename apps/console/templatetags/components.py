@@ -300,7 +300,7 @@ def requested_by(context: Context, release: Any, verb: str = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
     """Show a recall as ``told_of_recall`` has it: to who may see it of what and by whom it was, and
-    when it was withdrawn."""
+    when it was withdrawn; then also by whom the same was recalled again."""
     url = recall_url(told["id"], told["project"], context["actor"])
     if not url:
         return linked("a recall")
@@ -313,7 +313,17 @@ def recall_link(context: Context, told: Mapping[str, Any]) -> SafeString:
     who = person_link(context, told["by"], told["name"])
     lifted = told["lifted_at"] and datetime.fromisoformat(told["lifted_at"])
     since = format_html(", withdrawn {}", ago(lifted)) if lifted else ""
-    return format_html("the {} (by {}{})", linked(said, url), who, since)
+    anew = _recalled_again(context, told["again"]) if lifted and told["again"] else ""
+    return format_html("the {} (by {}{}{})", linked(said, url), who, since, anew)
+
+
+def _recalled_again(context: Context, again: Mapping[str, Any]) -> SafeString:
+    url = recall_url(again["id"], again["project"], context["actor"])
+    if not url:
+        return format_html(", and {}", "recalled again")
+    who = person_link(context, again["by"], again["name"])
+    at = ago(datetime.fromisoformat(again["at"]))
+    return format_html(", and {} by {} {}", linked("recalled again", url), who, at)
 
 
 def linked(text: str, url: str = "") -> SafeString:

@@ -602,6 +602,22 @@ def test_the_alert_of_a_recall_says_that_it_was_withdrawn_wherever_it_is_read(
         assert "falls under" not in page(story, path)
 
 
+def test_what_a_withdrawn_recall_stopped_is_said_to_be_recalled_again(
+    story: Story, first_release: Release
+) -> None:
+    lift(recalled(story, first_release), reason="It was another", actor=story.world.vito)
+    endpoint = f"/endpoints/{first_release.endpoint_id}/"
+    assert "recalled again" not in page(story, endpoint) + page(story, "/alerts/")
+    later = recalled(story, first_release)
+    assert "withdrawn (ago) , and recalled again by Vera risk (ago) )" in page(story, endpoint)
+    told = page(story, "/alerts/")
+    assert "UTC. It was recalled again since" in told and "Open later recall" in told
+    html = browser(story.people["Otto"]).get("/alerts/").content.decode()
+    assert f'href="/recalls/{later.pk}/">Open later recall' in html
+    lift(later, reason="Neither", actor=story.world.vito)
+    assert "recalled again" not in page(story, endpoint) + page(story, "/alerts/")
+
+
 def test_a_recall_that_is_withdrawn_is_told_by_the_alert_that_it_raised_alone(
     story: Story, first_release: Release
 ) -> None:
