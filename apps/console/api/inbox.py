@@ -17,8 +17,8 @@ class TaskSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(
         choices=[*TASKS, MENTION],
         help_text="An emergency release to co-sign or review, a release to decide on, one to "
-        "change, one to start, a rollout that goes no further, a policy draft to publish, a "
-        "discussion in which you were mentioned",
+        "change, one that your request for changes holds, one to start, a rollout that goes no "
+        "further, a policy draft to publish, a discussion in which you were mentioned",
     )
     id = serializers.CharField()
     title = serializers.CharField()
@@ -39,7 +39,7 @@ class TaskList(PlacetView):
     @extend_schema(operation_id="inbox_tasks", responses=TaskListSerializer)
     def get(self, request: Request) -> Response:
         """List all that waits for you, as the page Inbox does: emergency releases to co-sign or
-        review, releases to decide on or to start, rollouts that a person has to let go on, policy
-        drafts to publish, discussions that mention you. By a token: what waits for its owner, of
-        what the token may see."""
+        review, releases to decide on, to change or to start, those that your requests for changes
+        hold, rollouts that a person has to let go on, policy drafts to publish, discussions that
+        mention you. By a token: what waits for its owner, of what the token may see."""
         return Response({"items": TaskSerializer(tasks_of(self.actor), many=True).data})

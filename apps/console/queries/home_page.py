@@ -15,6 +15,7 @@ from apps.console.queries.links import sees
 from apps.console.queries.models import projects_of
 from apps.console.queries.own_releases import (
     Followed,
+    HeldByReader,
     OwnRequest,
     Startable,
     ToChange,
@@ -215,6 +216,7 @@ class HomePage:
     startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
     changes: Sequence[ToChange]
+    holding: Sequence[HeldByReader]
     paused: list[PausedRow]
     drafts: list[DraftTask]  # of policies that the reader may publish
     mentions: list[Any]  # discussions in which the reader is mentioned
@@ -353,6 +355,7 @@ def home_page(inbox: Waiting, actor: Actor) -> HomePage:
         startable=releases.startable,
         requests=releases.own,
         changes=releases.changes,
+        holding=releases.holding,
         paused=paused_rows(actor),
         drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),

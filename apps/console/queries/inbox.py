@@ -20,6 +20,7 @@ from apps.console.queries.home_page import (
     what_stands_still,
 )
 from apps.console.queries.own_releases import (
+    HeldByReader,
     OwnRequest,
     Startable,
     ToChange,
@@ -43,6 +44,7 @@ class InboxPage:
     startable: Sequence[Startable]
     requests: Sequence[OwnRequest]
     changes: Sequence[ToChange]
+    holding: Sequence[HeldByReader]
     paused: list[PausedRow]
     drafts: list[DraftTask]
     mentions: list[Any]  # threads, as listed_threads reads them
@@ -85,7 +87,8 @@ class InboxPage:
     def is_empty(self) -> bool:
         """Whether nothing is listed: where others have to decide, or nobody could, that says what
         the reader has to."""
-        return not (self.size or self.inbox.barred or self.stuck or self.stuck_drafts)
+        others = (self.inbox.barred, self.holding, self.stuck, self.stuck_drafts)
+        return not (self.size or any(others))
 
 
 def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
@@ -98,6 +101,7 @@ def inbox_page(inbox: Waiting, actor: Actor) -> InboxPage:
         startable=releases.startable,
         requests=releases.own,
         changes=releases.changes,
+        holding=releases.holding,
         paused=paused_rows(actor),
         drafts=draft_tasks(still.drafts, actor),
         mentions=listed_threads(actor),
@@ -124,6 +128,7 @@ TASKS = {  # by their kinds: the permission that shows what they are about
     "emergency": "release.view",
     "decision": "release.view",
     "changes": "release.view",
+    "held": "release.view",
     "start": "release.view",
     "rollout": "rollout.view",
     "policy": "policy.view",
@@ -161,6 +166,9 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
     for change in page.changes:
         row = change.release
         yield row.project_id, _of_release("changes", row, change.says, change.since)
+    for held in page.holding:
+        row = held.release
+        yield row.project_id, _of_release("held", row, held.says, held.since)
     for startable in page.startable:
         row = startable.release
         name = row.endpoint.name

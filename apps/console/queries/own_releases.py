@@ -1,7 +1,7 @@
 """What became of the releases that somebody asked for, or let out and a recall ended, and what they
 can start themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,11 +16,16 @@ from apps.console.queries.release_words import with_words
 from apps.console.queries.rollout_words import paused
 from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
 from apps.governance.models import OPEN_STATES, Decision, Release
-from apps.governance.queries.requested_changes import held_own, with_answer
-from apps.governance.queries.visible_rows import INBOX_LIMIT, is_startable, releases
+from apps.governance.queries.requested_changes import held_by, held_own, with_answer
+from apps.governance.queries.visible_rows import (
+    INBOX_LIMIT,
+    held_roles,
+    is_startable,
+    releases,
+)
 from apps.governance.queries.waiting import overtaken
 from apps.governance.rules import ReleaseState
-from apps.identity.queries import one_of, sees_in, visible
+from apps.identity.queries import one_of, scope_of, sees_in, visible
 from apps.rollouts.actions.after_recall import GOING_OUT
 from apps.rollouts.models import Passing, Rollout
 from apps.rollouts.passing import unconfirmed, unconfirmed_in, unconfirmed_told
@@ -155,6 +160,43 @@ class ToChange:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldByReader:
+    """A release that a request for changes of its reader holds."""
+
+    release: Any  # with ``asking`` and ``answered_by``
+    own: Mapping[str, Any]  # the request, of those in ``asking``
+    texts: Mapping[str, str]
+    decides: bool  # whether the reader still holds a role that decides there
+
+    @property
+    def why(self) -> str:
+        """What the reader asked for."""
+        return self.texts.get(self.own["comment"], "")
+
+    @property
+    def since(self) -> datetime:
+        """Since when they hold it."""
+        return datetime.fromisoformat(self.own["at"])
+
+    @property
+    def until(self) -> str:
+        """Until when nothing goes on, in a sentence."""
+        then = "decide again or withdraw" if self.decides else "withdraw"
+        return f"You requested changes: it is held until you {then} that"
+
+    @property
+    def answer(self) -> str:
+        """Which release answers it; '' while none does."""
+        found = self.release.answered_by
+        return f"Release {found['number']} answers it" if found else ""
+
+    @property
+    def says(self) -> str:
+        """Both, in one line."""
+        return ". ".join(filter(None, (self.until, self.answer)))
+
+
+@dataclass(frozen=True, slots=True)
 class Startable:
     """An approved release that its reader can start, or whose endpoint they can."""
 
@@ -179,6 +221,7 @@ class Followed:
     startable: Sequence[Startable]  # oldest first
     own: Sequence[OwnRequest]  # newest first
     changes: Sequence[ToChange] = ()  # oldest first
+    holding: Sequence[HeldByReader] = ()  # oldest first
 
 
 def requests_title(rows: Sequence[OwnRequest]) -> str:
@@ -188,10 +231,11 @@ def requests_title(rows: Sequence[OwnRequest]) -> str:
 
 
 def followed(actor: Actor) -> Followed:
-    """Return the releases that ``actor`` can start, those that wait for changes of theirs, and
-    those they asked for that are open or came to an end lately, or let out and a recall ended
-    lately, or in whose rollout they asked a second person in vain lately: in one query, and one
-    more where one was rejected, recalled or is to be changed."""
+    """Return the releases that ``actor`` can start, those that wait for changes of theirs, those
+    that their requests for changes hold, and those they asked for that are open or came to an end
+    lately, or let out and a recall ended lately, or in whose rollout they asked a second person in
+    vain lately: in one query, and one more where one was rejected, recalled or is to be changed.
+    """
     since = now() - timedelta(days=DAYS)
     lately = Q(state__in=OUTCOMES, ended_at__gte=since)
     lately |= Q(state=ReleaseState.LIVE, live_at__gte=since) | Q(state__in=OPEN_STATES)
@@ -199,12 +243,13 @@ def followed(actor: Actor) -> Followed:
     mine = asked & lately | _by_recall(since) & (Q(approved) | Q(started))
     vain = _in_vain(actor, since)
     mine |= Q(pk__in=vain.values("rollout__release"))
-    concerning = mine | is_startable(actor) | held_own(actor)
+    concerning = mine | is_startable(actor) | held_own(actor) | held_by(actor)
     first = visible(Release.objects.filter(concerning), actor, view="release.view")
     few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
     rows = with_rejection(with_requester(releases(actor).filter(one_of(few))))
     rows = with_answer(with_words(rows)).annotate(
         held=Case(When(held_own(actor), then=True), default=False),
+        holds=Case(When(held_by(actor), then=True), default=False),
         ready=Case(When(is_startable(actor), then=True), default=False),
         mine=Case(When(mine, then=True), default=False),
         asked=Case(When(asked, then=True), default=False),
@@ -219,14 +264,23 @@ def followed(actor: Actor) -> Followed:
     own = [row for row in found if row.mine][:SHOWN]
     held = sorted((row for row in found if row.held), key=lambda row: row.created_at)
     sealed = [sealed_reason(row.endpoint, row.stopper, actor) for row in ready]
-    asked_of = [one["comment"] for row in held for one in row.asking]
+    holding = sorted((row for row in found if row.holds), key=lambda row: row.created_at)
+    asked_of = [one["comment"] for row in [*held, *holding] for one in row.asking]
     texts = _texts(own, [*sealed, *asked_of], actor)
     startable = zip(ready, sealed, strict=True)
     return Followed(
         [Startable(row, texts.get(why, "")) for row, why in startable],
         [OwnRequest(row, texts) for row in own],
         [ToChange(row, texts) for row in held],
+        list(_holding(holding, texts, actor)),
     )
+
+
+def _holding(rows: Sequence[Any], texts: Mapping[str, str], actor: Actor) -> Iterator[HeldByReader]:
+    for row in rows:
+        for one in row.asking:
+            if one["person"] == actor.accountable:
+                yield HeldByReader(row, one, texts, bool(held_roles(actor, scope_of(row))))
 
 
 def _by_recall(since: datetime) -> Q:

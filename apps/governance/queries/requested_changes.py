@@ -84,6 +84,17 @@ def held_own(actor: Actor) -> Q:
     return Q(pk__in=held.filter(release__state=ReleaseState.REQUESTED).values("release"))
 
 
+def held_by(actor: Actor) -> Q:
+    """Return the condition under which a release is held by a request for changes of ``actor``."""
+    made = Decision.objects.filter(
+        person=actor.accountable,
+        voided_reason="",
+        verdict=REQUEST_CHANGES,
+        release__state=ReleaseState.REQUESTED,
+    )
+    return Q(pk__in=made.values("release"))
+
+
 def releases_to_change(actor: Actor) -> QuerySet[Release]:
     """Return the releases that wait for changes by ``actor``, of those that they see."""
     return visible(Release.objects.filter(held_own(actor)), actor, view="release.view")

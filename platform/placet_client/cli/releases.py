@@ -339,8 +339,9 @@ def export_decision(decision_id: str, to: Path) -> None:
 
 def inbox(output: OutputOption = Form.TABLE) -> None:
     """List what waits for you: emergency releases to co-sign or review, releases to decide on, to
-    change or to start, rollouts that a person, or a second one, has to let go on, policy drafts to
-    publish, discussions that mention you. You do it in the browser."""
+    change or to start, those that your requests for changes hold, rollouts that a person, or a
+    second one, has to let go on, policy drafts to publish, discussions that mention you. You do it
+    in the browser."""
     with connected() as client:
         tasks = client.everything.tasks()
         if tasks or output is Form.JSON:

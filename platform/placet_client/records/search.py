@@ -29,9 +29,9 @@ class Search(Record):
 class Task(Record):
     """One thing that waits for you; ``url`` is the page on which you do it."""
 
-    # An emergency release to co-sign or review, a release to decide on, one to change, one to
-    # start, a rollout that goes no further, a policy draft to publish, a discussion in which you
-    # were mentioned
+    # An emergency release to co-sign or review, a release to decide on, one to change, one that
+    # your request for changes holds, one to start, a rollout that goes no further, a policy draft
+    # to publish, a discussion in which you were mentioned
     kind: str
     id: str
     title: str

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.governance.actions import withdraw_changes
+from apps.governance.actions import withdraw, withdraw_changes
 from apps.governance.models import Decision, Release
 from apps.identity.actions import deactivate_person, revoke_role
 from apps.identity.models import RoleBinding
@@ -82,6 +82,29 @@ def test_a_held_release_says_who_asked_for_what_wherever_it_is_told(world: World
     assert "Changes requested" in shown(world, "Rita", f"/people/{world.rita.id}/")
 
 
+def test_who_asked_for_changes_has_what_they_hold_before_them(world: World) -> None:
+    release = world.request("staging")
+    assert "Held by" not in shown(world, "Rita", "/inbox/")
+    world.decide(release, world.rita, ASKS, comment=WHY)
+    title, until = "Held by your request for changes", "it is held until you decide again or"
+    for path in ("/", "/inbox/"):
+        page = shown(world, "Rita", path)
+        assert title in page and f"“{WHY}” You requested changes: {until} withdraw that." in page
+        assert title not in shown(world, "Rex", path), "others hold nothing"
+    assert "Needs your review" not in shown(world, "Rita", "/inbox/")
+    [task] = api(world.people["Rita"]).get("/inbox/tasks").json()["items"]
+    assert (task["kind"], task["url"]) == ("held", page_of(release))
+    assert f"You requested changes: {until} withdraw that" in task["detail"]
+    newer = world.request("staging")
+    page = shown(world, "Rita", "/inbox/")
+    assert f"withdraw that. Release {newer.number} answers it." in page
+    team("Desk", world.people["Rita"], roles={"viewer": (world.project, "staging")})
+    revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
+    assert "it is held until you withdraw that." in shown(world, "Rita", "/inbox/")
+    withdraw(release, actor=world.ada)
+    assert title not in shown(world, "Rita", "/inbox/")
+
+
 def test_who_can_do_less_about_it_now_is_not_waited_for_to_decide_again(world: World) -> None:
     release = world.request("staging")
     world.decide(release, world.rita, ASKS, comment=WHY)
@@ -133,8 +156,8 @@ def test_it_waits_for_who_asked_for_it_and_who_made_its_version(world: World) ->
                 page_of(release),
             )
             assert "Rita risk requested changes" in task["detail"]
-    for name in ("Rita", "Otto"):
-        assert WHY not in shown(world, name, "/inbox/")
+    assert WHY not in shown(world, "Otto", "/inbox/")
+    assert "waits for changes of yours" not in shown(world, "Rita", "/")
     assert "Request a release of a newer version behind churn" in shown(
         world, "Alan", page_of(release)
     )
