@@ -207,7 +207,8 @@ def endpoint_traffic(
             show_one(traffic, output)
             return
         columns = ["at", "requests", "per_second", "error_rate", "p50_ms", "p95_ms", "p99_ms"]
-        show_list(map(measured, traffic.points), columns, output)
+        none = "No requests in this time."
+        show_list(map(measured, traffic.points), columns, output, none=none)
 
 
 @endpoint.command("create")
