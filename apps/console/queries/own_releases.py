@@ -260,6 +260,11 @@ def followed(actor: Actor) -> Followed:
         revoking=recall_that_revoked(),
     )
     found: list[Any] = list(rows)
+    return _sorted_out(found, actor)
+
+
+def _sorted_out(found: Sequence[Any], actor: Actor) -> Followed:
+    """Return what :func:`followed` read by what it is to ``actor``, with what was written on it."""
     ready = sorted((row for row in found if row.ready), key=lambda row: row.approved_at)
     own = [row for row in found if row.mine][:SHOWN]
     held = sorted((row for row in found if row.held), key=lambda row: row.created_at)
