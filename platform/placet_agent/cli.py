@@ -42,6 +42,13 @@ AllowShared = Annotated[
         help="Start replicas on the host's network when the host gives none of their own any more.",
     ),
 ]
+Warm = Annotated[
+    bool,
+    typer.Option(
+        envvar="PLACET_WARM",
+        help="Keep a process with its packages imported for each runtime in use.",
+    ),
+]
 Bind = Annotated[
     str,
     typer.Option(
@@ -184,6 +191,7 @@ def run(
     tls_key: TlsKey = None,
     window_seconds: WindowSeconds = WINDOW_SECONDS,
     allow_shared: AllowShared = False,
+    warm: Warm = True,
 ) -> None:
     """Serve what the platform's signed state says, until SIGTERM."""
     log_lines(log_level)
@@ -203,6 +211,7 @@ def run(
                 certificate=certificate,
                 window_seconds=window_seconds,
                 allow_shared=allow_shared,
+                warm=warm,
             )
             agent = Agent(home, options)
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,6 +3,7 @@
     inside.py BENTO --fd N       on the socket that was handed over
     inside.py BENTO --slim N     on it too, without BentoML around what the build wrote
     inside.py BENTO --port P     on a port of the replica's own loopback, where a link leads to it
+    inside.py BENTO --warm N …   as soon as socket N hands it over; until then no Bento is there
 
 All that is used of BentoML beyond its command line stands here: the worker that ``bentoml serve``
 starts takes a socket with ``--fd``, and its application is made without what HAProxy does already.
@@ -12,28 +13,57 @@ Bento of several services or workers for one, ends at once with ``NOT_ON_A_SOCKE
 starts it anew with a port. Standard library only, and nothing of the agent: it is not there.
 """
 
+import gc
+import importlib
 import importlib.metadata
+import json
 import logging
 import os
 import random
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 TRIED = frozenset({"1.4.40"})  # versions of BentoML whose worker was tried on a socket
 NOT_ON_A_SOCKET = 78  # the status that asks for a port
 KEEP_ALIVE = 10 * 365 * 24 * 3600  # seconds: who asks closes a connection, never the replica
 BACKLOG = 4096  # as the socket was made: listening again with less would shrink it
+NOT_TAKEN = 79  # the status of a warm process that cannot serve what it was handed
+MESSAGE_BYTES = 1 << 18  # of all that a warm process is told, or says, at once
+
+# What a warm process imports: what the servers need, and what models need whose service a build
+# wrote. Not what reads the service's own settings as it is imported, or starts threads that work:
+# onnxruntime, torch, mlflow.
+SLIM = (
+    "uvicorn",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.httptools_impl",
+    "starlette.applications",
+    "anyio.to_thread",
+    "anyio._backends._asyncio",
+    "prometheus_client.exposition",
+)
+BENTOML = (
+    "_bentoml_impl.loader",
+    "_bentoml_impl.worker.service",
+    "_bentoml_impl.server.app",
+    "_bentoml_impl.server.serving",
+    "opentelemetry.instrumentation.asgi",
+    "bentoml._internal.server.http.access",
+    "bentoml._internal.server.http.instruments",
+)
+LIBRARIES = ("numpy", "pandas", "joblib", "sklearn.ensemble", "sklearn.pipeline", "skops.io")
 
 
 def on_socket(bento: str, fd: str) -> None:
     """Serve by BentoML's own worker, in this process."""
     if importlib.metadata.version("bentoml") not in TRIED:
         sys.exit(NOT_ON_A_SOCKET)
-    # Read when bentoml is imported; without it /metrics never answers.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
+    make_place_for_metrics()
     from _bentoml_impl.loader import load  # type: ignore[import-not-found]
     from _bentoml_impl.worker.service import (  # type: ignore[import-not-found]
         main as worker,
@@ -47,6 +77,12 @@ def on_socket(bento: str, fd: str) -> None:
     words += ["--worker-id", "1", "--backlog", str(BACKLOG)]
     words += ["--timeout-keep-alive", str(KEEP_ALIVE)]
     worker(words)
+
+
+def make_place_for_metrics() -> None:
+    """To be there when bentoml is imported: without it /metrics never answers."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
 
 
 def slim(bento: str, fd: str) -> None:
@@ -167,5 +203,98 @@ def on_port(bento: str, port: str) -> None:
     os.execv(sys.executable, words)  # noqa: S606
 
 
+# --- a warm process --------------------------------------------------------------------------
+
+
+def warm(bento: str, fd: str) -> None:
+    """Import what a replica needs, wait to be handed one, and serve it as a fresh start would.
+
+    What it was started with says what to import: ``slim``, or BentoML; ``libraries`` of models. It
+    says which variables were asked for meanwhile, since one that is set later would have come too
+    late, and ends when the agent has.
+    """
+    kinds, control = sys.argv[4:], socket.socket(fileno=int(fd))
+    asked = asked_for(kinds)
+    control.send(json.dumps({"ready": sorted(asked)}).encode())
+    text, handles, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 1)
+    if not handles:
+        sys.exit(0)
+    told = json.loads(text)
+    if why := unfit(bento, told["variables"], asked):
+        refuse(control, why)
+    os.environ.update(told["variables"])
+    renew_seeds()
+    control.send(b'{"taken": true}')
+    control.close()
+    how, door = ("--slim", slim) if "slim" in kinds else ("--fd", on_socket)
+    sys.argv[1:] = [bento, how, str(handles[0])]
+    door(bento, str(handles[0]))
+
+
+def asked_for(kinds: list[str]) -> set[str]:
+    """Import what is to be warm; return the variables that were looked up meanwhile, there or not.
+
+    What is not part of the runtime is left out. Whatever else a module raises ends the process.
+    """
+    asked, known = set[str](), type(os.environ).__getitem__
+
+    def look_up(environment: Any, name: str) -> str:
+        asked.add(str(name))
+        return known(environment, name)
+
+    type(os.environ).__getitem__ = look_up  # type: ignore[method-assign]
+    try:
+        for name in (*servers(kinds), *(LIBRARIES if "libraries" in kinds else ())):
+            with suppress(ModuleNotFoundError):
+                importlib.import_module(name)
+    finally:
+        type(os.environ).__getitem__ = known  # type: ignore[method-assign]
+    gc.collect()
+    gc.freeze()  # what is there now stays: it need not be looked through again
+    return asked
+
+
+def servers(kinds: list[str]) -> tuple[str, ...]:
+    """Return the modules of the server, none of a BentoML that was not tried."""
+    if "slim" in kinds:
+        return SLIM
+    with suppress(importlib.metadata.PackageNotFoundError):
+        if importlib.metadata.version("bentoml") in TRIED:
+            make_place_for_metrics()
+            return BENTOML
+    return ()
+
+
+def unfit(bento: str, variables: dict[str, str], asked: set[str]) -> str:
+    """Say why a fresh start would serve this Bento otherwise; '' where it would not.
+
+    It would find the Bento's own module of a name that stands for another one here, and read
+    variables that were looked up here before they were set.
+    """
+    if late := asked & variables.keys():
+        return f"{min(late)} was read before it was set"
+    with suppress(FileNotFoundError):
+        for path in Path(bento, "src").iterdir():
+            name = path.name.partition(".")[0]
+            if name in sys.modules:
+                return f"it has a module {name} of its own"
+    return ""
+
+
+def refuse(control: socket.socket, why: str) -> NoReturn:
+    """Have the agent start the replica afresh."""
+    control.send(json.dumps({"refused": why}).encode())
+    sys.exit(NOT_TAKEN)
+
+
+def renew_seeds() -> None:
+    """Have random numbers be this replica's own, whatever was drawn or kept before."""
+    random.seed()
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed()
+
+
+DOORS = {"--fd": on_socket, "--slim": slim, "--port": on_port, "--warm": warm}
+
 if __name__ == "__main__":
-    {"--fd": on_socket, "--slim": slim, "--port": on_port}[sys.argv[2]](sys.argv[1], sys.argv[3])
+    DOORS[sys.argv[2]](sys.argv[1], sys.argv[3])

@@ -63,6 +63,7 @@ class Options:
     pythons: list[Path] = field(default_factory=list)
     certificate: Certificate | None = None  # what HAProxy shows to clients
     allow_shared: bool = False  # the host's network where a replica's own is not to be had now
+    warm: bool = True  # whether processes are kept warm
 
     def proxy_settings(self, port: int) -> Settings:
         """Return how HAProxy runs that listens at ``port``."""
@@ -112,8 +113,15 @@ class Agent:
         runtimes = RuntimeFolder(folder / "runtimes", self._fetching, interpreters)
         settings = options.proxy_settings(member.port)
         self.proxy = Proxy(folder / "haproxy", settings, binary, options.certificate)
-        program, shared = options.program, options.allow_shared
-        self.replicas = Replicas(folder, self.bentos, runtimes, self.wake, program, shared=shared)
+        self.replicas = Replicas(
+            folder,
+            self.bentos,
+            runtimes,
+            self.wake,
+            options.program,
+            shared=options.allow_shared,
+            warm=options.warm,
+        )
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         sentinel = Sentinel(Aborts(folder / "aborts.json"), self.wake)
         parts = (self.proxy, self.replicas, self.preparer, sentinel)
@@ -125,7 +133,7 @@ class Agent:
         networks = self.replicas.starter.networks
         info = partial(platform_info, interpreters, version(binary), member.port, networks)
         self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)
-        kept, running = folder / "capture", lambda: list(self.replicas.all)
+        kept, running = folder / "capture", self.replicas.captured_as
         self.shipper = Shipper(kept, self._shipping, running, self.reporter.error)
         self._poller = threading.Thread(target=self._poll, name="poll", daemon=True)
 
@@ -207,7 +215,9 @@ class Agent:
         bentos = {r.bento_digest for r in revisions} | {r.bento_digest for r in records}
         bentos |= {item.bento_digest for item in state.prefetch}
         runtimes = {r.runtime.digest for r in revisions} | {r.runtime_digest for r in records}
-        runtimes |= {item.runtime_digest for item in state.prefetch}
+        runtimes |= {
+            item.runtime_digest for item in state.prefetch
+        } | self.replicas.warming.runtimes
         for folder, digests in (("bentos", bentos), ("runtimes", runtimes)):
             keep = {hex_digest(digest) for digest in digests}
             files.prune(self.home.folder / folder, keep, SPARE)

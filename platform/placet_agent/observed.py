@@ -81,6 +81,7 @@ class Observed:
     aborts: tuple[LocalAbort, ...] = ()
     receipts: tuple[str, ...] = ()  # that the platform has not taken yet
     applied: tuple[int, int] = (0, 0)
+    warm: int = 0  # processes that wait to be taken
     proxy: ProxyReport = field(default_factory=NOT_SEEN.copy)
 
 

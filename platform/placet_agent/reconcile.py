@@ -164,6 +164,7 @@ class Reconciler:
                 needs.add(need)
                 control.progress = self.preparer.ask(need)
                 waiting |= control.progress.running
+        self.replicas.warming.follow({n.runtime_digest for n in needs}, self.replicas.all.values())
         if not waiting:
             for item in state.prefetch:
                 if item.bento_digest not in state.recalled:
@@ -357,6 +358,7 @@ class Reconciler:
             aborts=self.sentinel.aborts.all(),
             receipts=receipts,
             applied=state.generation,
+            warm=self.replicas.warming.ready,
             proxy=self._front.report,
         )
 

@@ -11,6 +11,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before a crashed replica is star
 QUICK_CRASHES = 3  # so many without having been ready: failed
 FAILED_WAIT = 300.0  # seconds before a failed one is tried again: it may have been the host
 LIVED_SECONDS = 20.0  # a replica that was ready for so long did not crash quickly
+MOST_BESIDE = 400  # replicas and warm processes, beside which no further one is kept warm
 
 
 @dataclass(frozen=True)
@@ -196,3 +197,40 @@ class Crashes:
     def forget(self) -> None:
         """Start afresh: what is wanted has changed."""
         self.count, self.not_before, self.was_ready, self.detail = 0, 0.0, False, ""
+
+
+@dataclass(frozen=True)
+class HostMemory:
+    """What a host has, in MB; nothing where that is not known."""
+
+    total: int
+    available: int
+
+
+def room_for_warm(memory: HostMemory, most: int) -> bool:
+    """Tell whether a warm process may be prepared whose limit is ``most`` MB: if it took all of
+    that, a tenth of the host's memory would still be there for others."""
+    return memory.total > 0 and memory.available - most >= memory.total // 10
+
+
+def memory_is_short(memory: HostMemory) -> bool:
+    """Tell whether warm processes have to go: less than a twentieth of the memory is there."""
+    return memory.available < memory.total // 20
+
+
+@dataclass
+class Patience:
+    """When the next warm process of a runtime may be prepared: later and later where they end
+    without having been taken."""
+
+    failures: int = 0
+    not_before: float = 0.0
+
+    def failed(self, now: float) -> None:
+        """Wait twice as long as after the failure before."""
+        self.failures += 1
+        self.not_before = now + min(FIRST_WAIT * 2**self.failures, FAILED_WAIT)
+
+    def forget(self) -> None:
+        """One was taken: they are good for something."""
+        self.failures, self.not_before = 0, 0.0

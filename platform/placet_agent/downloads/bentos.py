@@ -33,6 +33,7 @@ class Facts:
 
     variables: Any = field(default_factory=list)  # as they stand there
     wipe_memory: bool = False  # memory that it gives back must not be read again, by it either
+    generated: bool = False  # a build wrote the service, not its author
 
     def declared(self) -> list[str]:
         """Return the names of variables that the version reads.
@@ -123,7 +124,7 @@ class BentoFolder:
             raise BentoRefused(NOT_OURS) from None
         if not isinstance(facts, dict):
             raise BentoRefused(NOT_OURS)
-        return Facts(facts.get("variables", []), facts.get("wipe_memory") is True)
+        return Facts(facts.get("variables", []), facts.get("wipe_memory") is True, generated=True)
 
     def _read(self, digest: str, name: str, limit: int) -> bytes:
         """Return a file of a Bento whole: nothing of one is read in part, or without a bound."""

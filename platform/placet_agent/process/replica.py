@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from placet_agent.haproxy import sockets
 from placet_agent.process import procs
@@ -23,6 +23,9 @@ from placet_agent.process.procs import ProcessRef
 from placet_agent.state import files
 from placet_protocol.report import Isolation
 from placet_protocol.state import DesiredRevision
+
+if TYPE_CHECKING:
+    from placet_agent.process.warm import WarmProcess
 
 log = logging.getLogger(__name__)
 PORTS = range(20000, 30000)  # below the ports that the kernel gives to outgoing connections
@@ -65,6 +68,7 @@ class ReplicaRecord:
     keeps: bool = False  # whether it leaves a connection open for further requests
     slim: bool = False  # whether it serves without BentoML
     threads: int = 0  # that libraries take for one computation; 0: as many as the host has cores
+    taken: bool = False  # whether it was a warm process before
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ReplicaRecord":
@@ -73,6 +77,11 @@ class ReplicaRecord:
         for name in ("outer", "inner", "relay", "link"):
             known[name] = tuple(known[name]) if known.get(name) else None
         return cls(**known)
+
+    @property
+    def captured_as(self) -> str:
+        """The folder of what it captures, which names its revision."""
+        return f"{self.revision}-{self.id.rpartition('-')[2]}"
 
     @property
     def kept(self) -> Isolation:
@@ -100,6 +109,7 @@ class Replica:
     since: float = field(default_factory=time.monotonic)  # this agent looks after it
     wave: int = 0  # of starts of its revision; 0: an earlier agent started it
     child: "subprocess.Popen[bytes] | None" = None
+    warm: "WarmProcess | None" = None  # that it is to be
     launched: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -29,6 +29,8 @@ from placet_agent.process.replica import (
     share_of_cores,
 )
 from placet_agent.process.starting import Program, Starter, bento_program
+from placet_agent.process.taking import Taker
+from placet_agent.process.warming import Warming
 from placet_agent.state import files
 from placet_protocol.report import EgressCount
 from placet_protocol.state import DesiredRevision
@@ -57,10 +59,12 @@ class Replicas:
         program: Program = bento_program,
         *,
         shared: bool = False,
+        warm: bool = False,
     ) -> None:
         self.folder = home / "replicas"
         self.bentos = bentos
         self.starter = Starter(home, bentos, runtimes, program, shared=shared)
+        self.warming = Warming(Taker(self.starter), wake, on=warm)
         self.logs = self.starter.logs
         self.wake = wake
         self.all: dict[str, Replica] = {}
@@ -68,8 +72,9 @@ class Replicas:
         self._closed = threading.Event()
 
     def close(self) -> None:
-        """Look after replicas no longer; they go on."""
+        """Look after replicas no longer; they go on, and what is warm for nobody ends."""
         self._closed.set()
+        self.warming.close()
 
     # --- start -------------------------------------------------------------------------------
 
@@ -95,6 +100,7 @@ class Replicas:
                 self.discard(replica)
             elif replica.alive:
                 log.info("adopted replica %s (%s)", replica.id, record.kept)
+                self.warming.remember(record)
                 if replica.record.ready:
                     replica.ready_at = time.monotonic()
                 if probe:
@@ -121,7 +127,9 @@ class Replicas:
         ``most``: so many replicas of it there may be at once, which share the cores.
         """
         record = self._record(endpoint, revision, capture, egress, slim, most)
+        warm = self.warming.claim(record)
         replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
+        replica.warm, replica.child = warm, warm.child if warm else None
         replica.save()
         crash_point("agent.before_replica_start")
         self.all[replica.id] = replica
@@ -152,7 +160,7 @@ class Replicas:
             memory_mb=revision.memory_mb,
             nonce=revision.restart_nonce,
             port=port,
-            uid=sandbox.free_uid(other.uid for other in others if other.uid is not None),
+            uid=sandbox.free_uid(self.warming.uids | {r.uid for r in others if r.uid is not None}),
             capture=capture,
             reached="socket",
             network=network,
@@ -177,7 +185,8 @@ class Replicas:
     def _launch(self, replica: Replica) -> None:
         try:
             self.bentos.check(replica.record.bento_digest)
-            self.starter.start(replica)
+            if not self.warming.take(replica):
+                self.starter.start(replica)
         except Exception as error:
             log.warning("replica %s does not start: %s", replica.id, error)
             replica.failure = f"{error or type(error).__name__}: {self.tail(replica)}"
@@ -325,7 +334,7 @@ class Replicas:
         replica.path.unlink(missing_ok=True)
         self.all.pop(replica.id, None)
         self._reached.pop(replica.record.revision, None)
-        self._drop_old_logs()
+        outputs.drop_old(self.logs, self.all.keys() | self.warming.names)
 
     def found_to_need_port(self, replica: Replica) -> bool:
         """Whether a replica ended because its Bento cannot serve on a socket; remembers it."""
@@ -369,6 +378,10 @@ class Replicas:
         self._reached[revision] = (time.monotonic(), rows)
         return rows
 
+    def captured_as(self) -> list[str]:
+        """Return the folders of what they capture."""
+        return [replica.record.captured_as for replica in list(self.all.values())]
+
     def why(self, replica: Replica) -> str:
         """Say why a replica ended, with the tail of its log."""
         if replica.failure:
@@ -384,15 +397,4 @@ class Replicas:
 
     def trim_logs(self) -> None:
         """Keep the newest part of every log that grew too large, in place: it stays open."""
-        for path in self.logs.glob("*.log"):
-            try:
-                outputs.trim(path)
-            except OSError as error:  # what one replica does to its own keeps no other
-                log.warning("%s is not trimmed: %s", path.name, error)
-
-    def _drop_old_logs(self, keep: int = 20) -> None:
-        alive = {self.starter.log_path(name) for name in self.all}
-        old = [p for p in self.logs.glob("*.log") if p not in alive]
-        for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".log.1").unlink(missing_ok=True)
+        outputs.trim_all(self.logs)

@@ -10,15 +10,17 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from placet_agent import inside, link, loopback, relay
+from placet_agent import link, relay
 from placet_agent.downloads.bentos import BentoFolder, Facts
 from placet_agent.downloads.leftovers import remove
 from placet_agent.downloads.runtimes import INSIDE, RuntimeFolder
 from placet_agent.faults import crash_point
 from placet_agent.process import limits, procs, sandbox
+from placet_agent.process.given import Given
 from placet_agent.process.holding import Holder, HolderError, listen
 from placet_agent.process.networks import Networks
 from placet_agent.process.procs import ProcessRef
@@ -26,13 +28,11 @@ from placet_agent.process.replica import Replica, ReplicaRecord, first_inside, p
 from placet_agent.process.sandbox import MARKER, Cell
 from placet_agent.reports import capture, counting
 from placet_agent.reports.counting import Count
-from placet_agent.state import files
 from placet_protocol.runtimes import RuntimeRef
 from placet_verify.permit.serving import Destination
 from placet_verify.permit.variables import undeclared
 
 SERVER = "/placet/inside.py"
-_GIVEN = (".hosts", ".egress", ".link")  # behind the name of a replica: what stands for it
 # Its log lies on the host's disk, and is trimmed now and then only. /tmp holds no larger file.
 FILES = f"--fsize={sandbox.TMP_BYTES}:{sandbox.TMP_BYTES}"
 
@@ -41,12 +41,15 @@ FILES = f"--fsize={sandbox.TMP_BYTES}:{sandbox.TMP_BYTES}"
 class Door:
     """Where a replica is to serve: on the socket ``fd``, or on ``port`` of its loopback.
 
-    ``slim``: without BentoML, on the socket.
+    ``slim``: without BentoML, on the socket. With ``control`` it is told later, by that socket,
+    and has ``kinds`` of things imported by then.
     """
 
     fd: int = -1
     port: int = 0
     slim: bool = False
+    control: int = -1
+    kinds: tuple[str, ...] = ()
 
 
 Program = Callable[[Door], list[str]]
@@ -56,6 +59,8 @@ def bento_program(door: Door) -> list[str]:
     """Return the command that serves the Bento at ``/bento``."""
     on_socket = ["--slim" if door.slim else "--fd", str(door.fd)]
     where = ["--port", str(door.port)] if door.port else on_socket
+    if door.control >= 0:
+        where = ["--warm", str(door.control), *door.kinds]
     return [f"{INSIDE}/bin/python", "-P", SERVER, "/bento", *where]
 
 
@@ -72,7 +77,7 @@ class Starter:
         shared: bool = False,
     ) -> None:
         self.logs, self.captured = home / "logs", home / "capture"
-        self.sockets, self.given = home / "haproxy/sockets", home / "given"
+        self.sockets, self.given = home / "haproxy/sockets", Given(home / "given")
         self.holder = Holder(home / "holder")
         self.networks = Networks(home, shared=shared)
         self.bentos = bentos
@@ -82,14 +87,7 @@ class Starter:
     def prepare(self) -> None:
         """Have the holder run, and what replicas are given lie ready. Raises ``HolderError``."""
         self.holder.ensure()
-        files.make_folder(self.given, 0o700)
-        server = Path(inside.__file__).read_bytes()
-        if not self._server.exists() or self._server.read_bytes() != server:
-            files.write_bytes(self._server, server, mode=0o644)  # read as a user of its own
-
-    @property
-    def _server(self) -> Path:
-        return self.given / "inside.py"
+        self.given.prepare()
 
     def socket(self, name: str) -> Path:
         """Return where the socket of a replica is found."""
@@ -101,21 +99,26 @@ class Starter:
 
     def start(self, replica: Replica) -> None:
         """Start what the record of ``replica`` says, and write down its processes."""
-        record = replica.record
-        if sandbox.isolation() != "bwrap":
-            raise RuntimeError(sandbox.NO_BWRAP)
-        if few := limits.too_few_files():
-            raise RuntimeError(few)
+        facts = self.judge(replica.record)
+        self.with_socket(replica.record, partial(self._start, replica, facts))
+
+    def judge(self, record: ReplicaRecord) -> Facts:
+        """Return what the Bento's build wrote down, when it may start as ``record`` says here."""
+        check_host()
         if record.egress is not None and record.network == "host" != self.networks.given():
             raise RuntimeError("it may not start on the host's network: this host gives others")
         facts = self.bentos.facts(record.bento_digest)
         _check_variables(record, facts)
         self.prepare()
+        return facts
+
+    def with_socket(self, record: ReplicaRecord, work: Callable[[int], None]) -> None:
+        """Do something with a fresh socket of a replica, which the holder keeps."""
         uid = sandbox.user(sandbox.PROXY_UID)
         listener = sandbox.above(listen(self.sockets / record.id, uid)[1])
         try:
             self.holder.keep(record.id, listener)
-            self._start(replica, facts, listener)
+            work(listener)
         finally:
             os.close(listener)
 
@@ -126,7 +129,7 @@ class Starter:
             sandbox.above, (*os.pipe(), *os.pipe())
         )
         try:
-            cell = self._cell(record, facts, groups)
+            cell = self._replica_cell(record, facts, groups)
             try:
                 on_socket = Door(fd=listener, slim=record.slim)
                 door = Door(port=record.port) if record.port else on_socket
@@ -134,7 +137,7 @@ class Starter:
                     cell, self.program(door), info_fd=info_writer, block_fd=block_reader
                 )
                 handed = [] if record.port else [listener]
-                replica.child = self._popen(record, words, [info_writer, block_reader, *handed])
+                replica.child = self.popen(record, words, [info_writer, block_reader, *handed])
             finally:
                 os.close(info_writer)
                 os.close(block_reader)
@@ -157,7 +160,7 @@ class Starter:
         if first is None:
             raise RuntimeError("it ended at once")
 
-    def _popen(
+    def popen(
         self, record: ReplicaRecord, words: list[str], handed: list[int]
     ) -> "subprocess.Popen[bytes]":
         with self.log_path(record.id).open("ab") as output:
@@ -207,7 +210,7 @@ class Starter:
         """Start the relay of a replica that may reach something."""
         started = relay.start(
             first,
-            _destinations(record),
+            destinations(record),
             counts=self._counts(record, "egress"),
             log=self.log_path(record.id),
             uid=sandbox.user(sandbox.RELAY_UID),
@@ -217,42 +220,33 @@ class Starter:
         limits.limiter().charge(record.id, started.pid)
 
     def _counts(self, record: ReplicaRecord, what: str) -> Path:
-        return self.given / f"{record.id}.{what}" / "counts.json"
+        return self.given.counts(record.id, what)
 
     def reached(self, record: ReplicaRecord) -> dict[str, Count]:
         """Return what became of the connections of a replica to each of its destinations."""
         return counting.read(self._counts(record, "egress")) if record.egress else {}
 
-    def _hosts(self, record: ReplicaRecord) -> Path:
-        """Write the hosts file of a replica with a network of its own."""
-        path = self.given / f"{record.id}.hosts"
-        text = loopback.hosts_file(_destinations(record))
-        files.write_bytes(path, text.encode(), mode=0o644, durable=False)
-        return path
+    def _replica_cell(self, record: ReplicaRecord, facts: Facts, groups: tuple[Path, ...]) -> Cell:
+        cell = self.cell(record, self.bentos.path(record.bento_digest), groups, facts.wipe_memory)
+        folder = capture.folder_for(self.captured, record) if record.capture else {}
+        # What is fixed comes last: a release sets none of it.
+        variables = {**threads(record), **own_variables(record), **cell.variables}
+        return replace(cell, writable=folder, variables=variables)
 
-    def _cell(self, record: ReplicaRecord, facts: Facts, groups: tuple[Path, ...]) -> Cell:
+    def cell(
+        self, record: ReplicaRecord, bento: Path, groups: tuple[Path, ...], wiped: bool
+    ) -> Cell:
+        """Return what every replica sees, before anything is said that is its own."""
         runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
-        capture_variables = {"PLACET_CAPTURE": record.capture} if record.capture else {}
         own = record.network == "own"
+        hosts = {"/etc/hosts": self.given.hosts(record.id, destinations(record))} if own else {}
         return Cell(
             uid=record.uid,
             network="own" if own else "host",
-            writable=capture.folder_for(self.captured, record) if capture_variables else {},
-            read_only={
-                **runtime.binds,
-                "/bento": self.bentos.path(record.bento_digest),
-                SERVER: self._server,
-                **({"/etc/hosts": self._hosts(record)} if own else {}),
-            },
+            read_only={**runtime.binds, "/bento": bento, SERVER: self.given.server, **hosts},
             variables={
-                # OpenBLAS, MKL and numexpr take it too, unless they are told otherwise.
-                **({"OMP_NUM_THREADS": str(record.threads)} if record.threads else {}),
-                **record.variables,
-                **capture_variables,
-                **(sandbox.WIPED if facts.wipe_memory else {}),
+                **(sandbox.WIPED if wiped else {}),
                 MARKER: record.id,
-                "PLACET_RELEASE": record.release,
-                "PLACET_REVISION": record.revision,
                 "BENTOML_HOME": "/tmp/bentoml",  # noqa: S108
                 "BENTOML_DO_NOT_TRACK": "true",
                 "PYTHONUNBUFFERED": "1",
@@ -265,17 +259,14 @@ class Starter:
         """Remove what is left of a replica that is gone."""
         self.let_go(name)
         remove(self.sockets / name)
-        hosts, *counted = (self.given / f"{name}{suffix}" for suffix in _GIVEN)
-        hosts.unlink(missing_ok=True)
-        for folder in counted:
-            remove(folder)
+        self.given.clear(name)
         limits.limiter().remove(name)
 
     def forget_others(self, known: set[str], ended: set[str]) -> None:
         """Remove what an agent that died had made for a replica that never came to be, and what
         is left of those that were ``ended``."""
         names = ended | {path.name for path in self.sockets.glob("*")}
-        names |= {path.stem for path in self.given.glob("*") if path.suffix in _GIVEN}
+        names |= self.given.names()
         with suppress(HolderError):
             names |= self.holder.names()
         for name in names - known:
@@ -289,6 +280,28 @@ class Starter:
             self.holder.drop(name)
 
 
+def check_host() -> None:
+    if sandbox.isolation() != "bwrap":
+        raise RuntimeError(sandbox.NO_BWRAP)
+    if few := limits.too_few_files():
+        raise RuntimeError(few)
+
+
+def threads(record: ReplicaRecord) -> dict[str, str]:
+    """OpenBLAS, MKL and numexpr take it too, unless they are told otherwise."""
+    return {"OMP_NUM_THREADS": str(record.threads)} if record.threads else {}
+
+
+def own_variables(record: ReplicaRecord) -> dict[str, str]:
+    """Return what one replica finds in its environment and another would not."""
+    return {
+        **record.variables,
+        **({"PLACET_CAPTURE": record.capture} if record.capture else {}),
+        "PLACET_RELEASE": record.release,
+        "PLACET_REVISION": record.revision,
+    }
+
+
 def _check_variables(record: ReplicaRecord, facts: Facts) -> None:
     if record.egress is None or not record.variables:  # None: before versions declared any
         return
@@ -296,5 +309,5 @@ def _check_variables(record: ReplicaRecord, facts: Facts) -> None:
         raise RuntimeError(f"the version does not declare the variable {names[0]}")
 
 
-def _destinations(record: ReplicaRecord) -> list[Destination]:
+def destinations(record: ReplicaRecord) -> list[Destination]:
     return [Destination.read(text) for text in record.egress or ()]

@@ -41,10 +41,16 @@ _REPLICA = re.compile(r"([A-Za-z0-9_]+)-[0-9a-f]{8}")
 
 def folder_for(root: Path, record: ReplicaRecord) -> dict[str, Path]:
     """Make the folder of one replica, which its user alone may enter; return where it is bound."""
-    folder = files.make_folder(root / record.id)
+    folder = files.make_folder(root / record.captured_as)
     if record.uid is not None:
         os.chown(folder, record.uid, record.uid)
     return {INSIDE: folder}
+
+
+def take_folder(root: Path, record: ReplicaRecord, folder: Path) -> None:
+    """Make a folder that is bound already that of one replica."""
+    folder.rename(root / record.captured_as)
+    folder_for(root, record)
 
 
 @dataclass
@@ -53,7 +59,7 @@ class Shipper:
 
     root: Path
     client: Client
-    alive: Callable[[], Iterable[str]]  # the ids of replicas that are not gone
+    alive: Callable[[], Iterable[str]]  # the folders of replicas that are not gone
     tell: Callable[[str, str], None]  # an error, once
     offsets: dict[Path, int] = field(default_factory=dict)
 

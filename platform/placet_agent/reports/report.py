@@ -170,6 +170,7 @@ class Reporter:
             errors=[*errors, *observed.errors],  # what is told once goes first: the rest may be cut
             aborts=list(observed.aborts),
             receipts=list(observed.receipts),
+            warm=observed.warm,
             metrics=windows,
         )
         return dsse.sign(dsse.REPORT, write_report(report), self.key).to_json()

@@ -6,7 +6,7 @@ from typing import Any, Final, TypedDict
 
 from placet_protocol import bounded
 from placet_protocol.fields import ProtocolError
-from placet_protocol.report.host import PlatformInfo, read_platform
+from placet_protocol.report.host import MAX_REPLICAS, PlatformInfo, read_platform
 from placet_protocol.report.proxy import ProxyReport, read_proxy
 from placet_protocol.report.rows import (
     Generation,
@@ -49,6 +49,7 @@ class Report(TypedDict):
     errors: list[NodeError]
     aborts: list[LocalAbort]
     receipts: list[str]
+    warm: int  # processes that have a runtime imported and wait to be taken
     metrics: list[MetricWindow]
 
 
@@ -154,6 +155,7 @@ def read_report(payload: bytes, node: str) -> Report:
         errors=bounded.rows(data, "errors", read_error),
         aborts=bounded.rows(data, "aborts", read_abort),
         receipts=bounded.rows(data, "receipts", _receipt, MAX_RECEIPTS),
+        warm=bounded.whole(data, "warm", "", MAX_REPLICAS),
         metrics=bounded.rows(data, "metrics", read_window, MAX_WINDOWS),
     )
 

@@ -134,6 +134,7 @@ class Platform:
         )
         also = {n: v for n in approved if (v := changes.pop(n, None))}
         also |= {"replicas": changes.get("replicas", 1), "variables": variables}
+        also |= {"memory_mb": changes.get("memory_mb", SERVING["memory_mb"])}
         serving = {**SERVING, **also}
         if permit is None:
             permit = self.case(bento, release, serving=serving).document(self.keys["decision"])

@@ -7,12 +7,13 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from placet_agent.downloads.pythons import Interpreters
 from placet_agent.loop import Agent, Options
 from placet_agent.process import limits, replicas
-from placet_agent.process.starting import Door
+from placet_agent.process.starting import Door, bento_program
 from placet_agent.reports import report
 from placet_agent.state.data_dir import Home
 
@@ -30,7 +31,11 @@ OPTIONS = Options(
     poll_seconds=1,
     keys_seconds=0.5,
     max_body_bytes=1 << 20,
+    warm=False,
 )
+
+# Replicas by the product's own launcher: of Bentos that are ``slim`` as ``warm_bento`` has them.
+WARM = replace(OPTIONS, program=bento_program, warm=True)
 
 # What an agent does every five seconds it does more often here: tests wait for it.
 HURRY = ((report, "EVERY_SECONDS", 0.5), (replicas, "EGRESS_EVERY", 0.5))
@@ -43,7 +48,8 @@ def run(home: str) -> None:
     logging.basicConfig(level="INFO")
     if os.environ.get("PLACET_TEST_LIMITS") == "off":  # to see what the limits are good for
         limits.limiter = lambda: limits.Limiter("prlimit")  # type: ignore[assignment]
-    agent = Agent(Home(Path(home)), OPTIONS)
+    options = WARM if os.environ.get("PLACET_TEST_WARM") else OPTIONS
+    agent = Agent(Home(Path(home)), options)
     signal.signal(signal.SIGTERM, lambda *_: agent.stop())
     agent.run()
 

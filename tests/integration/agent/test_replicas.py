@@ -81,7 +81,7 @@ def test_a_record_that_a_power_cut_left_empty_keeps_no_agent_from_starting(
 
 
 def test_what_was_made_for_a_replica_that_never_came_to_be_is_removed(replicas: Replicas) -> None:
-    sockets, given = replicas.starter.sockets, replicas.starter.given
+    sockets, given = replicas.starter.sockets, replicas.starter.given.folder
     for path in (
         sockets / "rev_1-1/http",
         given / "rev_1-1.link/c.json",

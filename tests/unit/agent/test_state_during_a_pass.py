@@ -46,7 +46,8 @@ def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
         is_silent=False,
         process=SimpleNamespace(ends_often=""),
     )
-    replicas: Any = SimpleNamespace(all={})
+    warming = SimpleNamespace(ready=0, follow=lambda runtimes, replicas: None)
+    replicas: Any = SimpleNamespace(all={}, warming=warming)
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])
     sentinel = Sentinel(Aborts(folder / "aborts.json"), lambda: None)
     who = Who("nod_1", "tgt_1", PrivateKey.generate())
