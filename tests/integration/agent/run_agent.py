@@ -34,8 +34,13 @@ OPTIONS = Options(
     warm=False,
 )
 
-# Replicas by the product's own launcher: of Bentos that are ``slim`` as ``warm_bento`` has them.
-WARM = replace(OPTIONS, program=bento_program, warm=True)
+
+def warm_program(door: Door) -> list[str]:
+    """Have the product's own launcher serve what is slim, as ``warm_bento`` makes it."""
+    return bento_program(door) if door.slim or door.control >= 0 else server_program(door)
+
+
+WARM = replace(OPTIONS, program=warm_program, warm=True)
 
 # What an agent does every five seconds it does more often here: tests wait for it.
 HURRY = ((report, "EVERY_SECONDS", 0.5), (replicas, "EGRESS_EVERY", 0.5))

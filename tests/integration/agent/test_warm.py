@@ -20,29 +20,9 @@ from placet_agent.state import files
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import WARM
+from tests.integration.agent.warm_bento import FILES
 from tests.support.processes import until
 
-SLIM = """import sys
-sys.path.append("/bento")
-import server
-
-
-def application():
-    return lambda listener: server.serve(f"fd:{listener.detach()}")
-"""
-# In place of the server that a real runtime has.
-SERVER = """class Config:
-    def __init__(self, app, **rest):
-        self.app = app
-
-
-class Server:
-    def __init__(self, config):
-        self.app = config.app
-
-    def run(self, sockets):
-        self.app(sockets[0])
-"""
 # What a module of the runtime can find out before anybody has taken its process.
 LOOKS = """import json, os
 from pathlib import Path
@@ -79,7 +59,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def slim_bento(platform: Platform, name: str) -> str:
     """Return the digest of a Bento that is served without BentoML."""
-    return platform.build(name, **{"src/placet_slim.py": SLIM, "src/uvicorn.py": SERVER})
+    return platform.build(name, **FILES)
 
 
 def slim_revision(platform: Platform, number: int, **changes: Any) -> dict[str, Any]:
@@ -223,9 +203,7 @@ def test_a_bento_with_a_module_that_is_imported_already_starts_afresh(
     install(joined, joblib="WHOSE = 'the runtime'\n")
     joined.start(WARM)
     first = warmed(platform)
-    own = platform.build(
-        "own", **{"src/placet_slim.py": SLIM, "src/uvicorn.py": SERVER, "src/joblib.py": ""}
-    )
+    own = platform.build("own", **FILES, **{"src/joblib.py": ""})
     second = platform.revision(2, own, server="slim")
     taken_over(platform, first, second)
     replica = of(joined.agent, "rev_2")
