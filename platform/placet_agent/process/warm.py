@@ -76,17 +76,17 @@ def shape_of(record: ReplicaRecord, facts: Facts) -> Shape | None:
     )
 
 
-def nobodys(like: ReplicaRecord, uid: int | None) -> ReplicaRecord:
-    """Return the record of a warm process that is to be ``like`` a replica, and holds nothing of
-    it."""
+def nobodys(like: ReplicaRecord, shape: Shape, uid: int | None) -> ReplicaRecord:
+    """Return the record of a warm process of this shape, with the limits of the replica that it is
+    ``like``: it holds nothing of that."""
     return ReplicaRecord(
         id=f"{PREFIX}-{uuid4().hex[:8]}",
         revision="",
         release="",
         endpoint="",
         bento_digest="",
-        runtime_digest=like.runtime_digest,
-        python_version=like.python_version,
+        runtime_digest=shape.runtime_digest,
+        python_version=shape.python_version,
         variables={},
         memory_mb=like.memory_mb,
         nonce=0,
@@ -95,8 +95,8 @@ def nobodys(like: ReplicaRecord, uid: int | None) -> ReplicaRecord:
         network="own",
         egress=[],
         boot=procs.boot(),
-        slim=like.slim,
-        threads=like.threads,
+        slim=shape.slim,
+        threads=shape.threads,
     )
 
 

@@ -140,7 +140,8 @@ class Tenants:
         platform.endpoints.append(self.endpoint("hostile", 1, hostile))
         platform.publish()
         platform.wait_phase("rev_1", "serving")
-        assert self.record("rev_1")["taken"] == self.warm
+        log = (self.folder / "agent.log").read_text()
+        assert self.record("rev_1")["taken"] == self.warm, log[-3000:]
 
     @property
     def slim(self) -> dict[str, str]:
