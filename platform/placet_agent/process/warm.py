@@ -30,6 +30,13 @@ END_SECONDS = 2.0
 TAKE_SECONDS = 5.0  # in which it answers who takes it; the start that it saves takes as long
 WARM_SECONDS = 60.0  # in which all must be imported
 MAX_ASKED = 10_000
+# Read by libraries of C as they are loaded, or once and for all by Python's own ``time``: what a
+# release may set by these names comes too late once they are. What Python looks up, ``asked`` says.
+EARLY = (
+    *("OMP_", "GOMP_", "KMP_", "LIBOMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "BLAS_", "ARROW_"),
+    *sorted(SETTABLE),
+)
+EARLY_NAMES = frozenset({"TZ"})
 PREFIX = "warm"  # of their names, where those of other replicas have their revision
 
 
@@ -59,10 +66,10 @@ class Shape:
 def shape_of(record: ReplicaRecord, facts: Facts) -> Shape | None:
     """Return the shape of a replica; ``None`` where it is one that only starts afresh.
 
-    That is who serves on a port, shares the host's network, or sets how many threads a library
-    takes, which is read as it is imported.
+    That is who serves on a port, shares the host's network, or sets what is read early.
     """
-    if record.port or record.network == "host" or SETTABLE & record.variables.keys():
+    early = any(name.startswith(EARLY) or name in EARLY_NAMES for name in record.variables)
+    if record.port or record.network == "host" or early:
         return None
     return Shape(
         record.runtime_digest,

@@ -138,6 +138,8 @@ class Warming:
         if now - self._looked >= MEMORY_EVERY:
             self._memory, self._looked = host_memory(), now
         self._wanted = {name: one for name, one in self._wanted.items() if name in in_use}
+        with self._lock:
+            self._patience = {name: one for name, one in self._patience.items() if name in in_use}
         settled = self._settled(replicas)
         if settled:
             self._shapes = {name: one.now(replicas) for name, one in self._wanted.items()}

@@ -66,7 +66,8 @@ def test_its_record_holds_nothing_of_the_replica_that_it_is_made_like() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"port": 3000}, {"network": "host"}, {"variables": {"OMP_NUM_THREADS": "4"}}],
+    [{"port": 3000}, {"network": "host"}, {"variables": {"OMP_NUM_THREADS": "4"}}]
+    + [{"variables": {name: "1"}} for name in ("TZ", "KMP_AFFINITY", "TOKENIZERS_PARALLELISM")],
 )
 def test_some_replicas_only_start_afresh(changes: dict[str, Any]) -> None:
     assert shape_of(replace(RECORD, **changes), Facts()) is None
