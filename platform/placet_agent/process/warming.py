@@ -15,7 +15,8 @@ from pathlib import Path
 
 from placet_agent import rules
 from placet_agent.downloads.bentos import BentoRefused
-from placet_agent.process import sandbox
+from placet_agent.downloads.pythons import NoInterpreter
+from placet_agent.process import outputs, sandbox
 from placet_agent.process.replica import Replica, ReplicaRecord, share_of_cores
 from placet_agent.process.taking import Taker
 from placet_agent.process.warm import (
@@ -31,6 +32,7 @@ from placet_agent.process.warm import (
 log = logging.getLogger(__name__)
 
 MEMORY_EVERY = 1.0  # seconds between two looks at the host's memory
+SAID = 300  # characters of its output, that the agent's log has when one is ended
 UNSETTLED_SECONDS = 30.0  # for which nothing is prepared beside a replica that starts
 
 
@@ -102,7 +104,7 @@ class Warming:
         warm = self._waiting.get(record.runtime_digest)
         if warm is None or shape is None:
             return None
-        with suppress(OSError):
+        with suppress(NoInterpreter, OSError):
             home = self._taker.home_of(shape)
         if not (fits(warm, shape, record.variables, home) and warm.alive):
             return None
@@ -177,7 +179,8 @@ class Warming:
         return ""
 
     def _drop(self, warm: WarmProcess, why: str) -> None:
-        log.info("warm process %s is ended: %s", warm.id, why)
+        said = outputs.tail(self._taker.starter.log_path(warm.id))[-SAID:]
+        log.info("warm process %s is ended: %s: %s", warm.id, why, said or "no output")
         del self._waiting[warm.shape.runtime_digest]
         self._thread(self._end, warm)
 
@@ -185,7 +188,12 @@ class Warming:
         try:
             self._taker.end(warm)
         finally:
-            self._held.pop(warm.id, None)
+            self._forget(warm.record)
+
+    def _forget(self, record: ReplicaRecord) -> None:
+        """Its output goes too: of outputs few are kept, and those of replicas count more."""
+        self._taker.starter.log_path(record.id).unlink(missing_ok=True)
+        self._held.pop(record.id, None)
 
     def _settled(self, replicas: Iterable[Replica]) -> bool:
         """Whether no replica is starting: those come first."""
@@ -226,7 +234,7 @@ class Warming:
             log.warning("no warm process starts: %s", error)
             self._settle(runtime, taken=False)
             self._taker.starter.clear(record.id)
-            self._held.pop(record.id, None)
+            self._forget(record)
         finally:
             self._busy.discard(runtime)
             self._wake()

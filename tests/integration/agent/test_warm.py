@@ -169,7 +169,8 @@ def test_it_goes_when_nothing_of_its_runtime_is_wanted(
     platform.wait(lambda: platform.reports[-1]["warm"] == 0)
     until(lambda: not procs.with_variable(MARKER, one.id))
     until(lambda: warm_node.agent.replicas.warming.runtimes == set())
-    assert [*(warm_node.home.folder / "given").glob(f"{one.id}*")] == []
+    for folder in ("given", "logs", "haproxy/sockets"):
+        assert [*(warm_node.home.folder / folder).glob(f"{one.id}*")] == []
 
 
 def test_a_runtime_that_was_installed_anew_is_not_the_one_that_it_holds(
