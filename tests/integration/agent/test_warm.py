@@ -1,5 +1,6 @@
 """A replica takes a process that was warm for its runtime, and starts afresh where it cannot."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from placet_agent.loop import Agent
 from placet_agent.process import procs, warm, warming
 from placet_agent.process.procs import ProcessRef
 from placet_agent.process.replica import Replica
-from placet_agent.process.sandbox import MARKER
+from placet_agent.process.sandbox import MARKER, WIPED
 from placet_agent.state import files
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
@@ -213,6 +214,34 @@ def test_a_bento_with_a_module_that_is_imported_already_starts_afresh(
     assert platform.seen("rev_2")["restarts"] == 0
 
 
+def test_who_overwrites_memory_takes_one_that_does_so_from_its_start(
+    platform: Platform, warm_node: NodeUnderTest
+) -> None:
+    facts = {"src/placet.json": json.dumps({"variables": [], "wipe_memory": True})}
+    first, second = (
+        platform.revision(
+            number, platform.build(f"bento {number}", **FILES, **facts), server="slim"
+        )
+        for number in (1, 2)
+    )
+    platform.serve({**first, "weight": 10_000})
+    platform.wait_phase("rev_1", "serving")
+    platform.wait(lambda: platform.reports[-1]["warm"] == 1)
+    plain = slim_revision(platform, 3)
+    platform.serve({**first, "weight": 10_000}, second)
+    platform.wait_phase("rev_2", "ready")
+    replica = of(warm_node.agent, "rev_2")
+    assert replica.record.taken
+    started_with = Path(f"/proc/{replica.refs[0].children()[0].pid}/environ").read_bytes()
+    for name, value in WIPED.items():
+        assert f"{name}={value}".encode() in started_with.split(b"\0")
+
+    platform.wait(lambda: platform.reports[-1]["warm"] == 1)
+    platform.serve({**first, "weight": 10_000}, second, plain)
+    platform.wait_phase("rev_3", "ready")
+    assert not of(warm_node.agent, "rev_3").record.taken
+
+
 # --- bad days --------------------------------------------------------------------------------
 
 
@@ -365,7 +394,7 @@ def test_it_sees_nothing_of_anybody_and_has_no_privilege(
     warmed(platform, capture={"percent": 100, "redact": []}, variables={"COLOR": "red"})
     one = waiting(joined.agent)
     log = (joined.home.folder / "logs" / f"{one.id}.log").read_text()
-    seen = files.json.loads(log.partition("SEEN ")[2].splitlines()[0])
+    seen = json.loads(log.partition("SEEN ")[2].splitlines()[0])
 
     assert seen["bento"] == []
     assert seen["interfaces"] == ["lo"]
