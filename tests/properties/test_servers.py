@@ -1,4 +1,5 @@
-"""One Bento answers the same, byte for byte, by BentoML and slim: good requests and bad ones.
+"""One Bento answers the same, byte for byte, by BentoML and slim, started afresh and taken by a
+warm process: good requests and bad ones.
 
 ``make prove`` puts 1,000 requests to each of ten kinds of models, CI 100 to each of two.
 """
@@ -29,7 +30,7 @@ from tests.support.models import SHARED, Trained
 
 pytestmark = [pytest.mark.e2e]
 PROVING = hypothesis.settings.default.max_examples > 100
-FORMS = ("--fd", "--slim")
+FORMS = ("--fd", "--slim", "--warm bentoml", "--warm slim")
 ID = "01234567-89ab-4cde-8f01-23456789abcd"
 
 
@@ -80,18 +81,35 @@ def serving(bento: Path, python: Path, form: str, path: Path) -> Iterator[int]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(64)
-        words = [str(python), "-P", inside.__file__, str(bento), form, str(listener.fileno())]
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        how, *kind = form.split()
+        handed, own = listener, {"PLACET_REVISION": "rev_1"}
+        if kind:
+            handed, kind, own = theirs, [*kind, "libraries"], {}
+        words = [str(python), "-P", inside.__file__, str(bento), how, str(handed.fileno()), *kind]
         server = subprocess.Popen(
             words,
-            pass_fds=[listener.fileno()],
-            env={"PATH": os.environ["PATH"], "HOME": str(path.parent), "PLACET_REVISION": "rev_1"},
+            pass_fds=[handed.fileno()],
+            env={"PATH": os.environ["PATH"], "HOME": str(path.parent), **own},
             stdout=subprocess.DEVNULL,
         )
+        theirs.close()
         try:
+            if kind:
+                take(control, listener)
             yield server.pid
         finally:
             server.kill()
             server.wait()
+            control.close()
+
+
+def take(control: socket.socket, listener: socket.socket) -> None:
+    """Have a warm process serve, as the agent does."""
+    assert "ready" in json.loads(control.recv(inside.MESSAGE_BYTES))
+    told = json.dumps({"variables": {"PLACET_REVISION": "rev_1"}}).encode()
+    socket.send_fds(control, [told], [listener.fileno()])
+    assert json.loads(control.recv(inside.MESSAGE_BYTES)) == {"taken": True}
 
 
 @pytest.fixture(scope="module", params=TRIED)
@@ -177,10 +195,10 @@ def body_of(found: Servers, kind: str, drawn: Any) -> bytes:
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(PATHS, METHODS, BODIES)
-def test_both_answer_the_same(servers: Servers, path: str, method: str, body: Any) -> None:
+def test_all_answer_the_same(servers: Servers, path: str, method: str, body: Any) -> None:
     raw = body_of(servers, *body)
-    bentoml, slim = (servers.ask(form, method, path, raw) for form in FORMS)
-    assert slim == bentoml
+    bentoml, *others = (servers.ask(form, method, path, raw) for form in FORMS)
+    assert others == [bentoml] * len(others)
 
 
 def test_in_threads_and_in_the_event_loop_too(servers: Servers) -> None:

@@ -127,7 +127,7 @@ class Replicas:
         ``most``: so many replicas of it there may be at once, which share the cores.
         """
         record = self._record(endpoint, revision, capture, egress, slim, most)
-        warm = self.warming.claim(record)
+        warm = self.warming.claim(record, most)
         replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
         replica.warm, replica.child = warm, warm.child if warm else None
         replica.save()

@@ -30,6 +30,13 @@ END_SECONDS = 2.0
 TAKE_SECONDS = 5.0  # in which it answers who takes it; the start that it saves takes as long
 WARM_SECONDS = 60.0  # in which all must be imported
 MAX_ASKED = 10_000
+# Read by libraries of C as they are loaded, or once and for all by Python's own ``time``: what a
+# release may set by these names comes too late once they are. What Python looks up, ``asked`` says.
+EARLY = (
+    *("OMP_", "GOMP_", "KMP_", "LIBOMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "BLAS_", "ARROW_"),
+    *sorted(SETTABLE),
+)
+EARLY_NAMES = frozenset({"TZ"})
 PREFIX = "warm"  # of their names, where those of other replicas have their revision
 
 
@@ -59,10 +66,10 @@ class Shape:
 def shape_of(record: ReplicaRecord, facts: Facts) -> Shape | None:
     """Return the shape of a replica; ``None`` where it is one that only starts afresh.
 
-    That is who serves on a port, shares the host's network, or sets how many threads a library
-    takes, which is read as it is imported.
+    That is who serves on a port, shares the host's network, or sets what is read early.
     """
-    if record.port or record.network == "host" or SETTABLE & record.variables.keys():
+    early = any(name.startswith(EARLY) or name in EARLY_NAMES for name in record.variables)
+    if record.port or record.network == "host" or early:
         return None
     return Shape(
         record.runtime_digest,
@@ -76,17 +83,17 @@ def shape_of(record: ReplicaRecord, facts: Facts) -> Shape | None:
     )
 
 
-def nobodys(like: ReplicaRecord, uid: int | None) -> ReplicaRecord:
-    """Return the record of a warm process that is to be ``like`` a replica, and holds nothing of
-    it."""
+def nobodys(like: ReplicaRecord, shape: Shape, uid: int | None) -> ReplicaRecord:
+    """Return the record of a warm process of this shape, with the limits of the replica that it is
+    ``like``: it holds nothing of that."""
     return ReplicaRecord(
         id=f"{PREFIX}-{uuid4().hex[:8]}",
         revision="",
         release="",
         endpoint="",
         bento_digest="",
-        runtime_digest=like.runtime_digest,
-        python_version=like.python_version,
+        runtime_digest=shape.runtime_digest,
+        python_version=shape.python_version,
         variables={},
         memory_mb=like.memory_mb,
         nonce=0,
@@ -95,8 +102,8 @@ def nobodys(like: ReplicaRecord, uid: int | None) -> ReplicaRecord:
         network="own",
         egress=[],
         boot=procs.boot(),
-        slim=like.slim,
-        threads=like.threads,
+        slim=shape.slim,
+        threads=shape.threads,
     )
 
 

@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from placet_agent import rules
 from placet_agent.downloads.bentos import BentoRefused
-from placet_agent.process import sandbox
-from placet_agent.process.replica import Replica, ReplicaRecord
+from placet_agent.downloads.pythons import NoInterpreter
+from placet_agent.process import outputs, sandbox
+from placet_agent.process.replica import Replica, ReplicaRecord, share_of_cores
 from placet_agent.process.taking import Taker
 from placet_agent.process.warm import (
     WARM_SECONDS,
@@ -31,6 +32,7 @@ from placet_agent.process.warm import (
 log = logging.getLogger(__name__)
 
 MEMORY_EVERY = 1.0  # seconds between two looks at the host's memory
+SAID = 300  # characters of its output, that the agent's log has when one is ended
 UNSETTLED_SECONDS = 30.0  # for which nothing is prepared beside a replica that starts
 
 
@@ -40,6 +42,14 @@ class Wanted:
 
     shape: Shape
     record: ReplicaRecord  # of that replica, for its limits
+    most: int  # replicas of its revision that there may be
+
+    def now(self, replicas: Iterable[Replica]) -> Shape:
+        """Return the shape that a further replica like it would have beside these: others may have
+        come and gone since, and with them its share of the cores."""
+        records = [replica.record for replica in replicas if not replica.stopping]
+        most = max(self.most, sum(r.revision == self.record.revision for r in records))
+        return replace(self.shape, threads=share_of_cores(records, self.record.endpoint, most))
 
 
 class Warming:
@@ -49,6 +59,7 @@ class Warming:
         self._taker, self._wake, self._on = taker, wake, on
         self._wanted: dict[str, Wanted] = {}  # by runtime
         self._held: dict[str, ReplicaRecord] = {}  # by name: all that are, in whatever state
+        self._shapes: dict[str, Shape] = {}  # by runtime: what they are to be like now
         self._waiting: dict[str, WarmProcess] = {}  # by runtime
         self._busy: set[str] = set()  # runtimes of which one is being started
         self._patience: dict[str, rules.Patience] = {}
@@ -60,7 +71,7 @@ class Warming:
     @property
     def ready(self) -> int:
         """How many wait to be taken."""
-        return sum(warm.ready for warm in self._waiting.values())
+        return sum(warm.ready for warm in list(self._waiting.values()))
 
     @property
     def uids(self) -> set[int]:
@@ -77,23 +88,23 @@ class Warming:
         """The runtimes that they hold."""
         return {record.runtime_digest for record in list(self._held.values())}
 
-    def remember(self, record: ReplicaRecord) -> Shape | None:
+    def remember(self, record: ReplicaRecord, most: int = 1) -> Shape | None:
         """Learn what a replica that runs or is begun is like: so is the next warm process."""
         try:
             shape = shape_of(record, self._taker.starter.bentos.facts(record.bento_digest))
         except (BentoRefused, OSError):
             return None
         if self._on and shape is not None:
-            self._wanted[record.runtime_digest] = Wanted(shape, record)
+            self._wanted[record.runtime_digest] = Wanted(shape, record, most)
         return shape
 
-    def claim(self, record: ReplicaRecord) -> WarmProcess | None:
+    def claim(self, record: ReplicaRecord, most: int) -> WarmProcess | None:
         """Give the warm process that can be this replica, which nobody else gets, and its name."""
-        shape, home = self.remember(record), None
+        shape, home = self.remember(record, most), None
         warm = self._waiting.get(record.runtime_digest)
         if warm is None or shape is None:
             return None
-        with suppress(OSError):
+        with suppress(NoInterpreter, OSError):
             home = self._taker.home_of(shape)
         if not (fits(warm, shape, record.variables, home) and warm.alive):
             return None
@@ -125,16 +136,20 @@ class Warming:
         """Have one of each runtime ``in_use`` and of no other, beside these replicas."""
         if not self._on:
             return
-        now = time.monotonic()
+        now, replicas = time.monotonic(), list(replicas)
         if now - self._looked >= MEMORY_EVERY:
             self._memory, self._looked = host_memory(), now
+        self._wanted = {name: one for name, one in self._wanted.items() if name in in_use}
+        with self._lock:
+            self._patience = {name: one for name, one in self._patience.items() if name in in_use}
+        settled = self._settled(replicas)
+        if settled:
+            self._shapes = {name: one.now(replicas) for name, one in self._wanted.items()}
         for runtime, warm in list(self._waiting.items()):
             if why := self._why_not(warm, runtime in in_use, now):
                 self._drop(warm, why)
-        self._wanted = {name: one for name, one in self._wanted.items() if name in in_use}
-        if self._settled(replicas := list(replicas)):
-            for runtime, wanted in self._wanted.items():
-                self._prepare(runtime, wanted, replicas, now)
+        for runtime, wanted in self._wanted.items() if settled else ():
+            self._prepare(wanted, self._shapes[runtime], replicas, now)
 
     def close(self) -> None:
         """End all of them."""
@@ -146,12 +161,11 @@ class Warming:
 
     def _why_not(self, warm: WarmProcess, used: bool, now: float) -> str:
         """Say why one is to end; '' where it goes on."""
-        wanted = self._wanted.get(warm.shape.runtime_digest)
         if not used:
             return "its runtime is not used any more"
         if rules.memory_is_short(self._memory):
             return "memory is short"
-        if wanted is not None and wanted.shape != warm.shape:
+        if self._shapes.get(warm.shape.runtime_digest, warm.shape) != warm.shape:
             return "another kind is wanted"
         try:
             warm.listen()
@@ -165,7 +179,8 @@ class Warming:
         return ""
 
     def _drop(self, warm: WarmProcess, why: str) -> None:
-        log.info("warm process %s is ended: %s", warm.id, why)
+        said = outputs.tail(self._taker.starter.log_path(warm.id))[-SAID:]
+        log.info("warm process %s is ended: %s: %s", warm.id, why, said or "no output")
         del self._waiting[warm.shape.runtime_digest]
         self._thread(self._end, warm)
 
@@ -173,7 +188,12 @@ class Warming:
         try:
             self._taker.end(warm)
         finally:
-            self._held.pop(warm.id, None)
+            self._forget(warm.record)
+
+    def _forget(self, record: ReplicaRecord) -> None:
+        """Its output goes too: of outputs few are kept, and those of replicas count more."""
+        self._taker.starter.log_path(record.id).unlink(missing_ok=True)
+        self._held.pop(record.id, None)
 
     def _settled(self, replicas: Iterable[Replica]) -> bool:
         """Whether no replica is starting: those come first."""
@@ -181,7 +201,8 @@ class Warming:
         starting = (r for r in replicas if not (r.record.ready or r.stopping or r.failure))
         return all(replica.since < since for replica in starting)
 
-    def _prepare(self, runtime: str, wanted: Wanted, replicas: list[Replica], now: float) -> None:
+    def _prepare(self, wanted: Wanted, shape: Shape, replicas: list[Replica], now: float) -> None:
+        runtime = shape.runtime_digest
         with self._lock:
             patience = self._patience.setdefault(runtime, rules.Patience())
         if (
@@ -194,12 +215,12 @@ class Warming:
             return
         uids = {r.record.uid for r in replicas if r.record.uid is not None} | self.uids
         try:
-            record = nobodys(wanted.record, sandbox.free_uid(uids))
+            record = nobodys(wanted.record, shape, sandbox.free_uid(uids))
         except RuntimeError:  # those that there are, replicas need
             return
         self._held[record.id] = record
         self._busy.add(runtime)
-        self._thread(self._start, record, wanted.shape)
+        self._thread(self._start, record, shape)
 
     def _start(self, record: ReplicaRecord, shape: Shape) -> None:
         runtime = shape.runtime_digest
@@ -213,7 +234,7 @@ class Warming:
             log.warning("no warm process starts: %s", error)
             self._settle(runtime, taken=False)
             self._taker.starter.clear(record.id)
-            self._held.pop(record.id, None)
+            self._forget(record)
         finally:
             self._busy.discard(runtime)
             self._wake()

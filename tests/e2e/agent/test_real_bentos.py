@@ -187,7 +187,8 @@ def check_captured(platform: Platform, model: Trained, answered: Counter[str]) -
 
 def captured(platform: Platform) -> list[Any]:
     """Return every line that arrived."""
-    return [json.loads(line) for raw in platform.captured.values() for line in raw.splitlines()]
+    arrived = list(platform.captured.values())  # more arrives meanwhile
+    return [json.loads(line) for raw in arrived for line in raw.splitlines()]
 
 
 def check_answers(port: int, model: Trained, release: str) -> None:

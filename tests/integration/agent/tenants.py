@@ -27,9 +27,10 @@ from uuid import uuid4
 from placet_agent.loop import stop_everything
 from placet_agent.process.procs import ProcessRef
 from placet_agent.state import data_dir as homes
-from placet_agent.state.files import read_json
+from placet_agent.state.files import read_hint
 from placet_agent.state.joining import join
 from tests.integration.agent.control import Platform
+from tests.integration.agent.warm_bento import FILES
 from tests.support.permits import SERVING, approvals
 
 HERE = Path(__file__).parent
@@ -113,6 +114,7 @@ class Tenants:
     folder: Path
     greeter: Greeter = field(default_factory=Greeter)
     more: dict[str, str] = field(default_factory=dict)  # of the agent's environment
+    warm: bool = False  # whether the hostile one takes a process that was warm
     agent: "subprocess.Popen[bytes] | None" = None
 
     # --- what runs ---------------------------------------------------------------------------
@@ -123,7 +125,7 @@ class Tenants:
         platform = self.platform
         files = {"needs-port.txt": ""}
         older = self.revision(3, platform.build("older", **files), "older", None)
-        beside = self.revision(2, platform.build("neighbour"), "neighbour", [])
+        beside = self.revision(2, platform.build("neighbour", **self.slim), "neighbour", [])
         platform.endpoints = [
             self.endpoint("older", 3, older),
             self.endpoint("neighbour", 2, beside),
@@ -131,12 +133,20 @@ class Tenants:
         platform.publish()
         for revision in ("rev_2", "rev_3"):
             platform.wait_phase(revision, "serving")
+        platform.wait(lambda: platform.reports[-1]["warm"] == self.warm)
         reach = [f"{socket.gethostname().lower()}:{self.greeter.port}"]
         reach += [f"{own_address()}:{self.greeter.port}"] if own_address() else []
         hostile = self.revision(1, self.bento(), "hostile", reach)
         platform.endpoints.append(self.endpoint("hostile", 1, hostile))
         platform.publish()
         platform.wait_phase("rev_1", "serving")
+        log = (self.folder / "agent.log").read_text()
+        assert self.record("rev_1")["taken"] == self.warm, log[-3000:]
+
+    @property
+    def slim(self) -> dict[str, str]:
+        """What a Bento holds beside the rest, if it is to be served slim."""
+        return FILES if self.warm else {}
 
     def start_agent(self) -> None:
         """Run the agent as its user."""
@@ -164,6 +174,7 @@ class Tenants:
                     "PYTHONPATH": ":".join(paths),
                     "PLACET_TEST_SECRET": SECRET,
                     "HOME": str(self.folder),
+                    **({"PLACET_TEST_WARM": "1"} if self.warm else {}),
                     **self.more,
                 },
                 stdout=output,
@@ -178,6 +189,8 @@ class Tenants:
         serving = {**SERVING, "memory_mb": MEMORY_MB, "egress": egress}
         if egress is None:
             del serving["egress"]
+        elif self.warm:
+            serving["server"] = "slim"
         case = self.platform.case(bento, f"rel_{number}", serving=serving)
         policy = replace(case.policy, project=f"prj_{number}")
         request = replace(case.request, project=f"prj_{number}", endpoint=f"end_{number}")
@@ -206,7 +219,7 @@ class Tenants:
         """Build the Bento that means harm."""
         sources = {path.name: path.read_text() for path in (HERE / "hostile").glob("*.py")}
         server = sources.pop("server.py")
-        return self.platform.build("hostile", server=server, **sources)
+        return self.platform.build("hostile", server=server, **sources, **self.slim)
 
     # --- what is known of it -----------------------------------------------------------------
 
@@ -214,7 +227,8 @@ class Tenants:
         """Return the record of a revision's newest replica; waits while it is started anew."""
         folder, end = self.home.folder / "replicas", time.monotonic() + 20
         while True:
-            found = [r for path in folder.glob(f"{revision}-*.json") if (r := read_json(path))]
+            records = [read_hint(path) for path in folder.glob("*.json")]
+            found = [r for r in records if r and r["revision"] == revision]
             if found or time.monotonic() > end:
                 return max(found, key=lambda record: float(record["started_at"]))
             time.sleep(0.05)
@@ -317,15 +331,18 @@ def readable_code(folder: Path) -> Path:
 
 
 @contextmanager
-def tenants(uid: int | None = None, **more: str) -> Iterator[Tenants]:
-    """Run a node with its tenants, the agent as root or as ``uid``, with ``more`` variables."""
+def tenants(uid: int | None = None, *, warm: bool = False, **more: str) -> Iterator[Tenants]:
+    """Run a node with its tenants, the agent as root or as ``uid``, with ``more`` variables.
+
+    ``warm``: the hostile one takes a warm process.
+    """
     with tempfile.TemporaryDirectory(prefix="placet-tenants-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         platform = Platform(f"{sys.version_info.major}.{sys.version_info.minor}")
         port, home = free_port(), homes.Home(folder / "node")
         join(home, platform.url, platform.token, root="", port=port, pythons=[])
-        made = Tenants(platform, home, port, uid, folder, more=more)
+        made = Tenants(platform, home, port, uid, folder, more=more, warm=warm)
         try:
             made.start()
             yield made

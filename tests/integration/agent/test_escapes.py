@@ -114,6 +114,18 @@ def test_as_an_ordinary_user_it_is_said_what_holds(capsys: pytest.CaptureFixture
     assert {name: told for name, told in got.items() if told not in by_name(name).as_user} == {}
 
 
+@root_only
+@pytest.mark.parametrize("uid", [None, USER], ids=["root", "user"])
+def test_one_that_took_a_warm_process_gets_no_more(uid: int | None) -> None:
+    with tenants(uid, warm=True) as node:
+        before = unmoved(node)
+        got = {row.name: node.attempt(row.name) for row in ROWS}
+        assert unmoved(node) == before == (*before[:2], "neighbour", "older", "older")
+        assert node.greeter.callers == 0
+    held = {row.name: row.as_root if uid is None else row.as_user for row in ROWS}
+    assert {name: told for name, told in got.items() if told not in held[name]} == {}
+
+
 def by_name(name: str) -> Row:
     """Return the line of an attempt."""
     return next(row for row in ROWS if row.name == name)

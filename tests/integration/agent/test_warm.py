@@ -1,5 +1,6 @@
 """A replica takes a process that was warm for its runtime, and starts afresh where it cannot."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,34 +16,14 @@ from placet_agent.loop import Agent
 from placet_agent.process import procs, warm, warming
 from placet_agent.process.procs import ProcessRef
 from placet_agent.process.replica import Replica
-from placet_agent.process.sandbox import MARKER
+from placet_agent.process.sandbox import MARKER, WIPED
 from placet_agent.state import files
 from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.integration.agent.run_agent import WARM
+from tests.integration.agent.warm_bento import FILES
 from tests.support.processes import until
 
-SLIM = """import sys
-sys.path.append("/bento")
-import server
-
-
-def application():
-    return lambda listener: server.serve(f"fd:{listener.detach()}")
-"""
-# In place of the server that a real runtime has.
-SERVER = """class Config:
-    def __init__(self, app, **rest):
-        self.app = app
-
-
-class Server:
-    def __init__(self, config):
-        self.app = config.app
-
-    def run(self, sockets):
-        self.app(sockets[0])
-"""
 # What a module of the runtime can find out before anybody has taken its process.
 LOOKS = """import json, os
 from pathlib import Path
@@ -79,7 +60,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def slim_bento(platform: Platform, name: str) -> str:
     """Return the digest of a Bento that is served without BentoML."""
-    return platform.build(name, **{"src/placet_slim.py": SLIM, "src/uvicorn.py": SERVER})
+    return platform.build(name, **FILES)
 
 
 def slim_revision(platform: Platform, number: int, **changes: Any) -> dict[str, Any]:
@@ -189,7 +170,8 @@ def test_it_goes_when_nothing_of_its_runtime_is_wanted(
     platform.wait(lambda: platform.reports[-1]["warm"] == 0)
     until(lambda: not procs.with_variable(MARKER, one.id))
     until(lambda: warm_node.agent.replicas.warming.runtimes == set())
-    assert [*(warm_node.home.folder / "given").glob(f"{one.id}*")] == []
+    for folder in ("given", "logs", "haproxy/sockets"):
+        assert [*(warm_node.home.folder / folder).glob(f"{one.id}*")] == []
 
 
 def test_a_runtime_that_was_installed_anew_is_not_the_one_that_it_holds(
@@ -223,15 +205,41 @@ def test_a_bento_with_a_module_that_is_imported_already_starts_afresh(
     install(joined, joblib="WHOSE = 'the runtime'\n")
     joined.start(WARM)
     first = warmed(platform)
-    own = platform.build(
-        "own", **{"src/placet_slim.py": SLIM, "src/uvicorn.py": SERVER, "src/joblib.py": ""}
-    )
+    own = platform.build("own", **FILES, **{"src/joblib.py": ""})
     second = platform.revision(2, own, server="slim")
     taken_over(platform, first, second)
     replica = of(joined.agent, "rev_2")
     assert (replica.record.taken, replica.id[:5]) == (False, "warm-")
     assert joined.who() == "own"
     assert platform.seen("rev_2")["restarts"] == 0
+
+
+def test_who_overwrites_memory_takes_one_that_does_so_from_its_start(
+    platform: Platform, warm_node: NodeUnderTest
+) -> None:
+    facts = {"src/placet.json": json.dumps({"variables": [], "wipe_memory": True})}
+    first, second = (
+        platform.revision(
+            number, platform.build(f"bento {number}", **FILES, **facts), server="slim"
+        )
+        for number in (1, 2)
+    )
+    platform.serve({**first, "weight": 10_000})
+    platform.wait_phase("rev_1", "serving")
+    platform.wait(lambda: platform.reports[-1]["warm"] == 1)
+    plain = slim_revision(platform, 3)
+    platform.serve({**first, "weight": 10_000}, second)
+    platform.wait_phase("rev_2", "ready")
+    replica = of(warm_node.agent, "rev_2")
+    assert replica.record.taken
+    started_with = Path(f"/proc/{replica.refs[0].children()[0].pid}/environ").read_bytes()
+    for name, value in WIPED.items():
+        assert f"{name}={value}".encode() in started_with.split(b"\0")
+
+    platform.wait(lambda: platform.reports[-1]["warm"] == 1)
+    platform.serve({**first, "weight": 10_000}, second, plain)
+    platform.wait_phase("rev_3", "ready")
+    assert not of(warm_node.agent, "rev_3").record.taken
 
 
 # --- bad days --------------------------------------------------------------------------------
@@ -386,7 +394,7 @@ def test_it_sees_nothing_of_anybody_and_has_no_privilege(
     warmed(platform, capture={"percent": 100, "redact": []}, variables={"COLOR": "red"})
     one = waiting(joined.agent)
     log = (joined.home.folder / "logs" / f"{one.id}.log").read_text()
-    seen = files.json.loads(log.partition("SEEN ")[2].splitlines()[0])
+    seen = json.loads(log.partition("SEEN ")[2].splitlines()[0])
 
     assert seen["bento"] == []
     assert seen["interfaces"] == ["lo"]

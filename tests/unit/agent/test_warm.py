@@ -16,7 +16,7 @@ from placet_agent import inside, rules
 from placet_agent.downloads.bentos import Facts
 from placet_agent.process import warm, warming
 from placet_agent.process.given import Given
-from placet_agent.process.replica import ReplicaRecord
+from placet_agent.process.replica import Replica, ReplicaRecord
 from placet_agent.process.warm import NotTaken, WarmProcess, fits, nobodys, shape_of
 
 RECORD = ReplicaRecord(
@@ -48,13 +48,15 @@ def pair() -> Iterator[tuple[WarmProcess, socket.socket]]:
     shape = shape_of(RECORD, Facts())
     assert shape is not None
     child: Any = None
-    one = WarmProcess(nobodys(RECORD, 60611), shape, child, ours, HOME)
+    one = WarmProcess(nobodys(RECORD, shape, 60611), shape, child, ours, HOME)
     with ours, theirs:
         yield one, theirs
 
 
 def test_its_record_holds_nothing_of_the_replica_that_it_is_made_like() -> None:
-    record = nobodys(RECORD, 60611)
+    shape = shape_of(RECORD, Facts())
+    assert shape is not None
+    record = nobodys(RECORD, shape, 60611)
     known = json.dumps(vars(record), default=str)
     for word in ("rev_1", "rel_1", "end_1", RECORD.bento_digest, "COLOR", "api.example"):
         assert word not in known
@@ -64,7 +66,8 @@ def test_its_record_holds_nothing_of_the_replica_that_it_is_made_like() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"port": 3000}, {"network": "host"}, {"variables": {"OMP_NUM_THREADS": "4"}}],
+    [{"port": 3000}, {"network": "host"}, {"variables": {"OMP_NUM_THREADS": "4"}}]
+    + [{"variables": {name: "1"}} for name in ("TZ", "KMP_AFFINITY", "TOKENIZERS_PARALLELISM")],
 )
 def test_some_replicas_only_start_afresh(changes: dict[str, Any]) -> None:
     assert shape_of(replace(RECORD, **changes), Facts()) is None
@@ -175,6 +178,25 @@ def test_where_memory_is_not_known_none_is_prepared() -> None:
     assert not rules.room_for_warm(rules.HostMemory(0, 0), 64)
     seen = warming.host_memory()
     assert 0 < seen.available <= seen.total
+
+
+def test_the_next_one_has_the_share_of_the_cores_that_a_further_replica_would_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)))
+    shape = shape_of(RECORD, Facts())
+    assert shape is not None
+    wanted = warming.Wanted(shape, RECORD, most=2)
+
+    def beside(**changes: Any) -> Replica:
+        return Replica(replace(RECORD, **changes), Path("none"), Path("none"))
+
+    alone = [beside()]
+    others = [*alone, beside(endpoint="end_2", revision="rev_2")]
+    leaving = [*others, beside(endpoint="end_3", revision="rev_3")]
+    leaving[-1].begin_stop()
+    assert [wanted.now(some).threads for some in (alone, others, leaving)] == [6, 4, 4]
+    assert wanted.now([beside()] * 3).threads == 4
 
 
 def test_one_that_fails_again_and_again_is_tried_later_and_later() -> None:

@@ -81,6 +81,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "errors": [],
         "aborts": [],
         "receipts": [],
+        "warm": 3,
         "metrics": [],
         **changes,
     }
@@ -213,6 +214,8 @@ def test_a_report_of_another_node_or_version_is_refused() -> None:
         ({"errors": [{"code": "a b"}]}, "/errors/0/code"),
         ({"aborts": [{}]}, "/aborts/0/rule"),
         ({"receipts": ["x" * 8193]}, "/receipts/0"),
+        ({"warm": -1}, "/warm"),
+        ({"warm": "3"}, "/warm"),
         ({"receipts": [""] * 101}, "/receipts"),
         ({"metrics": [None]}, "/metrics/0/started_at"),
         ({"at": "\ud800"}, "/at"),
