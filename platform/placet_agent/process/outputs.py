@@ -1,8 +1,12 @@
 """What replicas print: each one's in a file that it may do with what it likes."""
 
+import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
+
+log = logging.getLogger(__name__)
 
 LOG_BYTES = 4 << 20
 TAIL_BYTES = 3000
@@ -38,3 +42,20 @@ def trim(path: Path) -> None:
             kept = stream.read(LOG_BYTES // 4)
             stream.truncate(0)  # first: it may be what fills the disk
             path.with_suffix(".log.1").write_bytes(kept)
+
+
+def trim_all(folder: Path) -> None:
+    """Keep the newest part of every log that grew too large, in place: it stays open."""
+    for path in folder.glob("*.log"):
+        try:
+            trim(path)
+        except OSError as error:  # what one replica does to its own keeps no other
+            log.warning("%s is not trimmed: %s", path.name, error)
+
+
+def drop_old(folder: Path, alive: Collection[Path], keep: int = 20) -> None:
+    """Remove the logs of replicas that are gone, but the newest of them."""
+    old = [p for p in folder.glob("*.log") if p not in alive]
+    for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".log.1").unlink(missing_ok=True)

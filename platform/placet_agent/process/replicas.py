@@ -60,7 +60,7 @@ class Replicas:
     ) -> None:
         self.folder = home / "replicas"
         self.bentos = bentos
-        self.starter = Starter(home, bentos, runtimes, program, shared=shared)
+        self.starter = Starter(home, bentos, runtimes, program, shared=shared, wake=wake)
         self.logs = self.starter.logs
         self.wake = wake
         self.all: dict[str, Replica] = {}
@@ -70,6 +70,7 @@ class Replicas:
     def close(self) -> None:
         """Look after replicas no longer; they go on."""
         self._closed.set()
+        self.starter.doors.stop()
 
     # --- start -------------------------------------------------------------------------------
 
@@ -77,6 +78,7 @@ class Replicas:
         """Take over the replicas that an earlier agent started; end what it left half-started, and
         what has no record any more: of that nobody could say that it runs, or that it does not.
         """
+        self.starter.doors.adopt(self._lives)
         for path in sorted(self.folder.glob("*.json")):
             try:
                 record = ReplicaRecord.from_json(files.read_json(path) or {})
@@ -104,6 +106,13 @@ class Replicas:
         ended = strays.end_others(self.logs, self.all)
         self.starter.forget_others(set(self.all), ended)
 
+    def _lives(self, name: str) -> bool:
+        """Tell of the record of a replica whether it runs."""
+        record = files.read_hint(self.folder / f"{name}.json") or {}
+        pairs = [record.get("inner"), record.get("outer")]
+        same = record.get("boot", "") == procs.boot()
+        return same and any(ProcessRef(*pair).alive for pair in pairs if pair)
+
     def start(
         self,
         endpoint: str,
@@ -113,14 +122,17 @@ class Replicas:
         *,
         slim: bool = False,
         most: int = 1,
+        name: str = "",
     ) -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own.
 
         ``egress`` is what people approved that it may reach; ``None``: they approved it before
         that was asked, with the host's network. ``slim``: they approved it without BentoML.
-        ``most``: so many replicas of it there may be at once, which share the cores.
+        ``most``: so many replicas of it there may be at once, which share the cores. ``name``: that
+        of the socket at which requests wait for it.
         """
         record = self._record(endpoint, revision, capture, egress, slim, most)
+        record.id = name or record.id
         replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
         replica.save()
         crash_point("agent.before_replica_start")
@@ -325,7 +337,7 @@ class Replicas:
         replica.path.unlink(missing_ok=True)
         self.all.pop(replica.id, None)
         self._reached.pop(replica.record.revision, None)
-        self._drop_old_logs()
+        outputs.drop_old(self.logs, {self.starter.log_path(name) for name in self.all})
 
     def found_to_need_port(self, replica: Replica) -> bool:
         """Whether a replica ended because its Bento cannot serve on a socket; remembers it."""
@@ -383,16 +395,5 @@ class Replicas:
         return outputs.tail(self.starter.log_path(replica.id))
 
     def trim_logs(self) -> None:
-        """Keep the newest part of every log that grew too large, in place: it stays open."""
-        for path in self.logs.glob("*.log"):
-            try:
-                outputs.trim(path)
-            except OSError as error:  # what one replica does to its own keeps no other
-                log.warning("%s is not trimmed: %s", path.name, error)
-
-    def _drop_old_logs(self, keep: int = 20) -> None:
-        alive = {self.starter.log_path(name) for name in self.all}
-        old = [p for p in self.logs.glob("*.log") if p not in alive]
-        for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".log.1").unlink(missing_ok=True)
+        """Keep the newest part of every log that grew too large."""
+        outputs.trim_all(self.logs)
