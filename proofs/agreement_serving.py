@@ -52,7 +52,7 @@ def made(chance: random.Random) -> dict[str, Any]:
     return {
         "replicas": replicas,
         "max_replicas": chance.randint(replicas, MAX_REPLICAS),
-        "min_replicas": chance.randint(1, replicas),
+        "min_replicas": chance.randint(0, replicas),
         "target_inflight": chance.randint(1, MOST_INFLIGHT),
         "memory_mb": 1024,
         "variables": {name: chance.choice(values) for name in sorted(names | SETTABLE)},
@@ -125,7 +125,8 @@ def _limited(chance: random.Random, given: dict[str, Any]) -> None:
     name, limits = chance.choice(list(BOUNDS)), given["limits"]
     low, high = BOUNDS[name]
     wrong = chance.choice([low - 1, high + 1, str(low), None, True, low + 0.5])
-    alone = {chance.choice(OF_THE_QUEUE): 1, "rate": 1}
+    alone = {chance.choice(OF_THE_QUEUE): 1, "rate": 1}  # may be alone where nothing need run
+    given["min_replicas"] = max(1, given["min_replicas"])
     more = {chance.choice(["Rate", "rate ", "__proto__", "constructor"]): 1}
     given["limits"] = chance.choice(
         [None, {}, [], 1, "rate", alone, limits | {name: wrong}, limits | more]
@@ -139,7 +140,7 @@ def _scaled(chance: random.Random, given: dict[str, Any]) -> None:
     name, high = chance.choice(
         [("min_replicas", given["replicas"]), ("target_inflight", MOST_INFLIGHT)]
     )
-    given[name] = chance.choice([0, high + 1, str(high), None, True, 0.5, [1], {}])
+    given[name] = chance.choice([-1, high + 1, str(high), None, True, 0.5, [1], {}])
 
 
 def _older(chance: random.Random, given: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ class Confirmed:
 
 
 def _runs(row: Mapping[str, Any]) -> bool:
-    alive = row["phase"] in {"starting", *READY_PHASES}
+    alive = row["phase"] in {"starting", "asleep", *READY_PHASES}
     return alive or bool(row["ready_replicas"] or row["weight"])
 
 

@@ -215,7 +215,7 @@ def judge_stable(status: EndpointStatus, sweep: Sweep) -> None:
         sweep.unknown.add((AlertKind.STABLE_DOWN, endpoint.pk))
         return
     others = [r for r in status.revisions if r.weight > r.revision.weight and r is not live]
-    if live.ready_replicas or not others:
+    if live.answers or not others:
         return
     (standing_in, *_) = others
     why = f"; the node says {live.phase}{': ' if live.detail else ''}{live.detail}"

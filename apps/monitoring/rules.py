@@ -262,7 +262,7 @@ def replicas_fault(row: Mapping[str, Any] | None, wanted: int, at: datetime) -> 
     suffix = f": {detail}" if detail else ""
     if phase in BROKEN_PHASES:
         return f"The node says {phase}{suffix}"
-    if phase in READY_PHASES and ready >= wanted:
+    if phase == "asleep" or (phase in READY_PHASES and ready >= wanted):
         return ""
     if at - datetime.fromisoformat(row["since"]) < timedelta(seconds=GRACE_SECONDS):
         return None

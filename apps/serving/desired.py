@@ -183,6 +183,7 @@ def needs_of(revision: Revision) -> list[str]:
     needs |= {"apart"} if "egress" in serving else set()
     needs |= {"slim"} if is_slim(serving) else set()
     needs |= {"scaling"} if serving.get("target_inflight") else set()
+    needs |= {"zero"} if serving.get("min_replicas") == 0 else set()
     return [name for name in FEATURES if name in needs]
 
 

@@ -190,10 +190,13 @@ def replicas_health(
     phase: str, ready: int, wanted: int, *, others: int, just_told: bool = False
 ) -> tuple[str, Trouble | None]:
     """Return how an endpoint is by what its node says of the live revision, and what is wrong.
+    What is asleep is healthy: the first request wakes it.
 
     ``others`` are the replicas that answer of other revisions with a share of the requests;
     ``just_told`` whether its node was told to start it moments ago, and may still do so.
     """
+    if phase == "asleep":
+        return "healthy", None
     if not ready and not others:
         if just_told and phase not in BROKEN_PHASES:
             return "starting", None

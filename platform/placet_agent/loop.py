@@ -127,7 +127,7 @@ class Agent:
         parts = (self.proxy, self.replicas, self.preparer, sentinel)
         who = Who(member.node, member.target, key)
         signed = Receipts(folder / "receipts.json", who, lambda: self.trust.recalls.book)
-        self.reconciler = Reconciler(*parts, signed)
+        self.reconciler = Reconciler(*parts, signed, self.trust.judge_anew)
         seconds, heed = options.window_seconds, sentinel.count
         self.meter = RequestMeter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
         networks = self.replicas.starter.networks

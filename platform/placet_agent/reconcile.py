@@ -6,31 +6,30 @@ any point. Only the loop's thread comes here, but for ``take`` and ``newest``.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from placet_agent import rules
+from placet_agent.arranging import Arranger
 from placet_agent.downloads.preparer import Need, Preparer
 from placet_agent.front import Front
-from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.haproxy.table import EndpointRoute, Full
 from placet_agent.observed import Errors, Observed, RevisionMemory, leaving_reports, refused_reports
 from placet_agent.process.replica import Replica, settings_of, wanted_settings
 from placet_agent.process.replicas import Replicas
 from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.receipts import Receipts
-from placet_agent.routing import RoutedRevision, route
 from placet_agent.scaling import Scaler
+from placet_agent.sleeping import WAIT_SECONDS, Sleeper, Sleepers
 from placet_agent.state.trust import PermitVerdict
-from placet_protocol.report import RevisionReport, weakest
+from placet_agent.stopping import Stopper
+from placet_protocol.report import Phase, RevisionReport, weakest
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 30.0
-RECALL_DRAIN_SECONDS = 1.0
+Permits = Callable[[DesiredState, DesiredEndpoint, DesiredRevision], PermitVerdict]
 
 
 class Reconciler:
@@ -43,7 +42,9 @@ class Reconciler:
         preparer: Preparer,
         sentinel: Sentinel,
         receipts: Receipts,
+        permits: Permits | None = None,
     ) -> None:
+        """``permits`` checks a permit anew, for what wakes."""
         self.proxy, self.replicas, self.preparer = proxy, replicas, preparer
         self.sentinel, self.receipts = sentinel, receipts
         self.state: DesiredState | None = None
@@ -56,7 +57,11 @@ class Reconciler:
         self._answered: frozenset[str] = frozenset()  # replicas that did when the pass began
         self._errors = Errors()
         self._front = Front(proxy, self._errors)
-        self._scaler = Scaler(proxy.in_flight)
+        self._stopper = Stopper(self._front, replicas, receipts, self._errors)
+        self._scaler = Scaler(proxy.loads)
+        self._sleepers = Sleepers(replicas.starter.doors, self._scaler, self._errors)
+        self._permits = permits
+        self._arranger = Arranger(self, proxy, replicas, sentinel, self._sleepers)
 
     def take(self, state: DesiredState, verdicts: dict[str, PermitVerdict]) -> None:
         """Follow another state from the next pass on; the pass under way keeps its own.
@@ -84,22 +89,24 @@ class Reconciler:
         self._answered = frozenset(r.id for r in self.replicas.all.values() if r.record.ready)
         for replica in list(self.replicas.all.values()):
             self._errors.alone(self._bury, replica)
-        self._errors.alone(self._stop_strangers, self.state)
+        self._errors.alone(self._stopper.begin_with_strangers, self.state)
         if self.state is not None:
             self._errors.alone(self._prepare, self.state)
+            self._errors.alone(self._wake, self.state)
             self._errors.alone(self._follow_load, self.state)
+            self._errors.alone(self._keep_sleepers, self.state)
             self._errors.alone(self._scale_each, self.state)
             self._errors.alone(self.sentinel.look, self.state, self._able)
-            self._errors.alone(self._arrange, self.state)
+            self._errors.alone(self._arranger.arrange, self.state)
         self._lead()
-        self._finish_stopping(self._front.up)
+        self.busy |= self._stopper.go_on(self.verdicts)
         self._observe()
 
     # --- HAProxy -----------------------------------------------------------------------------
 
     def _lead(self) -> None:
         """Have HAProxy follow the table, and remember whom it leaves out."""
-        self._front.follow(self._ready)
+        self._front.follow(self.ready)
         if not self._front.followed:
             self.busy |= self._front.up
             return
@@ -111,12 +118,14 @@ class Reconciler:
 
     # --- replicas ----------------------------------------------------------------------------
 
-    def _wanted(self, revision: DesiredRevision) -> Wanted:
-        if not self._verdict(revision).allowed or self._expired():
+    def wanted(self, revision: DesiredRevision) -> Wanted:
+        """Return what is to become of a revision: what the state says, where its permit holds."""
+        if not self.verdict(revision).allowed or self._expired():
             return "stop"
         return revision.wanted
 
-    def _verdict(self, revision: DesiredRevision) -> PermitVerdict:
+    def verdict(self, revision: DesiredRevision) -> PermitVerdict:
+        """Return whether a revision may run, and as what people approved."""
         return self.verdicts.get(revision.id, PermitVerdict(False, "its permit was not checked"))
 
     def _expired(self) -> bool:
@@ -127,7 +136,8 @@ class Reconciler:
             and datetime.now(UTC) > state.valid_until
         )
 
-    def _control(self, revision: DesiredRevision) -> RevisionMemory:
+    def control(self, revision: DesiredRevision) -> RevisionMemory:
+        """Return what is remembered of a revision; afresh when what is wanted has changed."""
         control = self._controls.setdefault(revision.id, RevisionMemory())
         settings = (*wanted_settings(revision), revision.wanted == "run")
         if control.settings != settings:
@@ -157,8 +167,8 @@ class Reconciler:
         needs, waiting = set(), False
         for endpoint in state.endpoints:
             for revision in endpoint.revisions:
-                control = self._control(revision)
-                if self._wanted(revision) != "run":
+                control = self.control(revision)
+                if self.wanted(revision) != "run":
                     continue
                 need = Need.of(revision)
                 needs.add(need)
@@ -174,29 +184,61 @@ class Reconciler:
             self.preparer.forget_others(needs)
 
     def _follow_load(self, state: DesiredState) -> None:
-        revisions = [r for e in state.endpoints for r in e.revisions if self._wanted(r) == "run"]
+        revisions = [r for e in state.endpoints for r in e.revisions if self.wanted(r) == "run"]
         self._scaler.follow(
             state.endpoints,
-            {r.id: how for r in revisions if (how := self._verdict(r).scaling)},
-            lambda revision: sum(not r.stopping for r in self.replicas.of(revision)),
+            {r.id: how for r in revisions if (how := self.verdict(r).scaling)},
+            self._running,
+            self._answers,
+        )
+
+    def _running(self, revision: str) -> int | None:
+        running = sum(not r.stopping for r in self.replicas.of(revision))
+        return None if not running and self._sleepers.doors.asleep(revision) else running
+
+    def _wake(self, state: DesiredState) -> None:
+        """Wake what somebody came for, if its permit and the recalls allow that now."""
+        for endpoint, revision in _revisions(state):
+            if self._sleepers.is_called(revision) and self.wanted(revision) == "run":
+                if self._permits is not None:
+                    self.verdicts[revision.id] = self._permits(state, endpoint, revision)
+                if self.verdict(revision).allowed:
+                    log.info("revision %s wakes", revision.id)
+                    self._scaler.wake(revision.id)
+
+    def _keep_sleepers(self, state: DesiredState) -> None:
+        self._sleepers.keep(self._sleeper(e, r) for e, r in _revisions(state))
+
+    def _sleeper(self, endpoint: DesiredEndpoint, revision: DesiredRevision) -> Sleeper:
+        control, limits = self.control(revision), self.verdict(revision).limits
+        return Sleeper(
+            revision.id,
+            may=self.may_sleep(revision) and revision.id == endpoint.stable,
+            answers=self._answers(revision.id),
+            starting={r.id for r in self.replicas.of(revision.id) if r.alive and not r.stopping},
+            prepared=control.progress.ready,
+            failed=control.crashes.failed,
+            seconds=(limits.queue_seconds if limits else None) or WAIT_SECONDS,
         )
 
     def _scale_each(self, state: DesiredState) -> None:
         """Start and stop; a fault at one revision, a full disk say, keeps no other from it."""
-        for endpoint, revision in ((e, r) for e in state.endpoints for r in e.revisions):
+        for endpoint, revision in _revisions(state):
             try:
                 self._scale(endpoint, revision)
             except Exception as error:
                 log.exception("revision %s cannot be scaled", revision.id)
-                crashes = self._control(revision).crashes
+                crashes = self.control(revision).crashes
                 crashes.add(time.monotonic(), 0.0, repr(error), crashes.begin())
 
     def _scale(self, endpoint: DesiredEndpoint, revision: DesiredRevision) -> None:
-        control, wanted = self._control(revision), self._wanted(revision)
+        control, wanted = self.control(revision), self.wanted(revision)
         mine = self.replicas.of(revision.id)
         if wanted == "drain":
             return
         count = self._scaler.count(revision) if wanted == "run" else 0
+        if not count and self.may_sleep(revision) and not self._sleepers.waits(revision.id):
+            count = 1  # nobody could wake it
         settings = wanted_settings(revision)
         views = [
             rules.ReplicaView(
@@ -211,125 +253,51 @@ class Reconciler:
         if plan.start and control.progress.ready:
             self.busy |= not crashes.failed
             if now >= crashes.not_before:
-                verdict, wave = self._verdict(revision), crashes.begin()
-                for _ in range(plan.start):
-                    started = self.replicas.start(
-                        endpoint.id,
-                        revision,
-                        verdict.capture,
-                        verdict.egress,
-                        slim=verdict.slim,
-                        most=verdict.scaling.most if verdict.scaling else revision.replicas,
-                    )
-                    started.wave = wave
+                self._start(endpoint, revision, plan.start)
         since = [r.ready_at for r in mine if r.id in self._answered and not r.stopping]
         if len(since) >= count > 0:
             crashes.settle(now - max(since))
 
-    def _stop_strangers(self, state: DesiredState | None) -> None:
-        """Stop replicas of revisions that are not in the state; without one, what was recalled."""
-        known = {r.id for e in state.endpoints for r in e.revisions} if state else set()
-        for replica in self.replicas.all.values():
-            strange = replica.record.revision not in known
-            if strange if state else self.receipts.forbidden(replica.record):
-                replica.begin_stop()
-
-    def _finish_stopping(self, up: bool) -> None:
-        for replica in [r for r in self.replicas.all.values() if r.stopping]:
-            self.busy = True
-            self._errors.alone(self._stop_step, replica, up)  # others are to be stopped too
-
-    def _stop_step(self, replica: Replica, up: bool) -> None:
-        if replica.alive and not replica.termed_at and not self._drained(replica, up):
+    def _start(self, endpoint: DesiredEndpoint, revision: DesiredRevision, count: int) -> None:
+        """Start replicas; the first takes the socket at which requests wait, where there is one."""
+        door = self._sleepers.doors.of(revision.id)
+        name = door.name if door is not None and not door.taken else ""
+        if name in self.replicas.all:  # the one before, which never had it, is still to be cleared
             return
-        if self.replicas.stop_step(replica):
-            self.proxy.table.drop_server(replica.id)
-            self.replicas.discard(replica)
+        verdict, wave = self.verdict(revision), self.control(revision).crashes.begin()
+        for number in range(count):
+            started = self.replicas.start(
+                endpoint.id,
+                revision,
+                verdict.capture,
+                verdict.egress,
+                slim=verdict.slim,
+                most=verdict.scaling.most if verdict.scaling else revision.replicas,
+                name="" if number else name,
+            )
+            started.wave = wave
 
-    def _drained(self, replica: Replica, up: bool) -> bool:
-        """Whether no request is under way on a replica, or it has had its time."""
-        allowed = self.verdicts.get(replica.record.revision, PermitVerdict(True)).allowed
-        recalled = not allowed or self.receipts.forbidden(replica.record)
-        limit = RECALL_DRAIN_SECONDS if recalled else DRAIN_SECONDS
-        if not up or time.monotonic() - replica.stopping_since > limit:
-            return True
-        return self._front.followed and self._sessions(replica) == 0
+    def ready(self, revision: str) -> bool:
+        """Whether requests may be led to a revision: they are answered, or wake it."""
+        return self._sleepers.waits(revision) or self._answers(revision)
 
-    def _sessions(self, replica: Replica) -> int:
-        try:
-            return self.proxy.sessions(replica.id)
-        except AdminError:
-            return 1  # unknown: as if one was under way
-
-    # --- the table ---------------------------------------------------------------------------
-
-    def _ready(self, revision: str) -> bool:
+    def _answers(self, revision: str) -> bool:
         return any(self._takes_requests(r) for r in self.replicas.of(revision))
 
+    def may_sleep(self, revision: DesiredRevision) -> bool:
+        """Whether people approved that it may have no replica, and it is wanted to run."""
+        scaling = self.verdict(revision).scaling if self.wanted(revision) == "run" else None
+        return scaling is not None and scaling.sleeps
+
+    def answered(self, replica: Replica) -> bool:
+        """Whether a replica did when the pass began, and is not to stop."""
+        return replica.id in self._answered and not replica.stopping
+
     def _takes_requests(self, replica: Replica) -> bool:
-        return replica.id in self._answered and not replica.stopping and replica.alive
+        return self.answered(replica) and replica.alive
 
     def _able(self, revision: DesiredRevision) -> bool:
-        return self._wanted(revision) == "run" and self._ready(revision.id)
-
-    def _arrange(self, state: DesiredState) -> None:
-        table = self.proxy.table
-        for endpoint in state.endpoints:
-            entry = table.ensure_endpoint(endpoint.id, endpoint.path)
-            entry.locked, entry.keys = endpoint.api_key_required, endpoint.keys
-            for revision in endpoint.revisions:
-                self._ensure_servers(entry, revision)
-            self._route(entry, endpoint)
-            self._forget_revisions(entry, endpoint.revisions)
-        known = {endpoint.id for endpoint in state.endpoints}
-        for name in [name for name in table.endpoints if name not in known]:
-            entry = table.endpoints[name]
-            entry.silence()
-            self._drain_stopping(entry)
-            self._forget_revisions(entry, ())
-            if not entry.backends:
-                table.drop_endpoint(name)
-
-    def _ensure_servers(self, entry: EndpointRoute, revision: DesiredRevision) -> None:
-        control = self._control(revision)
-        control.full = self.proxy.complaint(entry)  # as it was, while HAProxy does not run
-        for replica in self.replicas.of(revision.id):
-            if replica.stopping or replica.id not in self._answered:
-                continue
-            try:
-                server = self.proxy.table.ensure_server(
-                    entry, revision.id, replica.id, replica.address, keeps=replica.record.keeps
-                )
-            except Full as error:
-                control.full = str(error)
-                continue
-            server.drained = self._wanted(revision) != "run"
-
-    def _route(self, entry: EndpointRoute, endpoint: DesiredEndpoint) -> None:
-        standings = {
-            revision.id: RoutedRevision(
-                may_serve=self._wanted(revision) == "run",
-                ready=self._ready(revision.id) and entry.backend_index(revision.id) is not None,
-                unit=(verdict := self._verdict(revision)).unit,
-                limits=verdict.limits,
-            )
-            for revision in endpoint.revisions
-        }
-        route(entry, endpoint, standings, self.sentinel.aborts.of(endpoint.id))
-        self._drain_stopping(entry)
-
-    def _drain_stopping(self, entry: EndpointRoute) -> None:
-        for servers in entry.servers.values():
-            for server in servers.values():
-                replica = self.replicas.all.get(server.replica)
-                server.drained |= replica is None or replica.stopping
-
-    def _forget_revisions(self, entry: EndpointRoute, revisions: Sequence[DesiredRevision]) -> None:
-        keep = {r.id for r in revisions if self._wanted(r) == "run"}
-        for revision in list(entry.backends.values()):
-            index = entry.backend_index(revision)
-            if revision not in keep and index is not None and not entry.servers.get(index):
-                self.proxy.table.drop_revision(entry, revision)
+        return self.wanted(revision) == "run" and self.ready(revision.id)
 
     # --- what is seen ------------------------------------------------------------------------
 
@@ -363,28 +331,25 @@ class Reconciler:
         )
 
     def _report(self, revision: DesiredRevision) -> RevisionReport:
-        control, mine = self._control(revision), self.replicas.of(revision.id)
+        control, mine = self.control(revision), self.replicas.of(revision.id)
         ready = sum(self._takes_requests(r) for r in mine) if self._front.up else 0
-        wanted, verdict = self._wanted(revision), self._verdict(revision)
+        wanted, verdict = self.wanted(revision), self.verdict(revision)
         starting = [r.note for r in mine if r.id not in self._answered and not r.stopping]
         seen = rules.PhaseFacts(
             allowed=verdict.allowed,
             reason=verdict.reason,
             wanted=wanted,
-            replicas=self._scaler.least(revision),
+            replicas=self._scaler.least(revision) or min(1, revision.replicas),
             ready=ready,
             present=len(mine),
             weight=self._front.weights.get(revision.id, 0) if self._front.up else 0,
-            sessions=sum(self._sessions(r) for r in mine) if wanted == "drain" else 0,
+            sessions=sum(self._stopper.sessions(r) for r in mine) if wanted == "drain" else 0,
             prepared=control.progress.ready,
             failed=control.progress.failure or control.full or control.crashes.sentence,
             note=starting[0] if starting else control.progress.note or self._front.sentence,
+            asleep=self._front.up and self._sleepers.waits(revision.id),
         )
-        phase, detail = rules.phase_of(seen)
-        if phase == "stopped" and self._expired():
-            detail = "the state is past its time and says to stop then"
-        if phase in {"preparing", "starting"} or (wanted == "drain" and phase != "drained"):
-            self.busy = True
+        phase, detail = self._phase(revision, seen)
         control.enter(revision.id, phase, detail, complete=ready >= seen.replicas)
         return RevisionReport(
             id=revision.id,
@@ -398,3 +363,19 @@ class Reconciler:
             isolation=weakest(r.record.kept for r in mine),
             egress=self.replicas.reached(revision.id),
         )
+
+    def _phase(self, revision: DesiredRevision, seen: rules.PhaseFacts) -> tuple[Phase, str]:
+        phase, detail = rules.phase_of(seen)
+        if phase == "stopped" and self._expired():
+            detail = "the state is past its time and says to stop then"
+        going = phase in {"preparing", "starting"}
+        if phase == "asleep":
+            going = self._scaler.is_awake(revision.id)
+            detail = f"it wakes: {detail}" if going else ""
+        if going or (seen.wanted == "drain" and phase != "drained"):
+            self.busy = True
+        return phase, detail
+
+
+def _revisions(state: DesiredState) -> list[tuple[DesiredEndpoint, DesiredRevision]]:
+    return [(e, r) for e in state.endpoints for r in e.revisions]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from placet_agent import rules
-from placet_agent.haproxy.table import EndpointRoute
+from placet_agent.haproxy.entry import EndpointRoute
 from placet_protocol.report import LocalAbort
 from placet_protocol.state import DesiredEndpoint, DesiredRevision
 from placet_verify.permit.limits import Limits

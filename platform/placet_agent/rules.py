@@ -118,13 +118,14 @@ class PhaseFacts:
     prepared: bool
     failed: str  # why it cannot be prepared or started, if so
     note: str = ""  # what it waits for
+    asleep: bool = False  # no replica answers, and the first request has one started
 
 
 def phase_of(seen: PhaseFacts) -> tuple[Phase, str]:
     """Return the phase of a revision, and its sentence."""
     if not seen.allowed:
         return "refused", seen.reason
-    if seen.wanted == "stop" or seen.replicas == 0:
+    if seen.wanted == "stop" or (seen.replicas == 0 and not seen.asleep):
         return ("drained", "stopping") if seen.present else ("stopped", "")
     if seen.wanted == "drain":
         idle = seen.weight == 0 and seen.sessions == 0
@@ -136,6 +137,8 @@ def phase_of(seen: PhaseFacts) -> tuple[Phase, str]:
         return "serving", f"{seen.ready} of {seen.replicas} replicas are ready" if short else ""
     if seen.failed:
         return "failed", seen.failed
+    if seen.asleep:
+        return "asleep", seen.note
     if seen.ready >= seen.replicas:
         return "ready", ""
     if not seen.prepared:

@@ -103,6 +103,7 @@ def papers(configuration: dict[str, Any]) -> Papers:
         ({"egress": [], "target_inflight": 1000}, "network: may reach nothing"),
         (SCALED | {"min_replicas": 1}, "network: may reach nothing"),
         (SCALED | {"min_replicas": 2}, "network: may reach nothing"),
+        (SCALED | {"min_replicas": 0, "limits": {"queue": 1}}, "network: may reach nothing"),
     ],
 )
 def test_both_say_what_a_replica_may_reach(
@@ -135,7 +136,8 @@ def test_both_say_what_a_replica_may_reach(
         {"egress": [], "target_inflight": True},
         {"egress": [], "target_inflight": None},
         {"egress": [], "min_replicas": 1},
-        SCALED | {"min_replicas": 0},
+        SCALED | {"min_replicas": -1},
+        SCALED | {"min_replicas": 1, "limits": {"queue": 1}},
         SCALED | {"min_replicas": 3},
         SCALED | {"min_replicas": None},
         {"egress": [], "target_inflight": 1, "min_replicas": 2},

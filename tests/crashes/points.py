@@ -98,6 +98,7 @@ BY_TEST = {
     "tests/integration/audit/test_killed_commits.py": around("project.created"),
     "tests/integration/agent/test_holder.py": pairs("agent.holder_start"),
     "tests/integration/agent/test_warm.py": pairs("agent.warm_start", "agent.replica_take"),
+    "tests/integration/agent/test_sleeping.py": (*pairs("agent.door"), "agent.after_door_taken"),
     "tests/integration/audit/test_timestamps.py": pairs("audit.stamp_commit"),
     "tests/integration/assurance/test_archiving.py": (
         "assurance.after_archive_file",

@@ -173,8 +173,10 @@ class Running:
         """How it is: what is live answers nobody behind a stopped endpoint, once its node has
         stopped it, nor while its node says that no replica of it is ready."""
         if not self.is_stopped:
-            answers = self.row.ready_replicas or not self.row.phase
+            answers = self.row.answers or not self.row.phase
             state = self.row.revision.state
+            if self.row.is_asleep and state in SERVING:
+                return "asleep"
             return state if answers or state not in SERVING else "not_ready"
         return "stopping" if self.row.ready_replicas else RevisionState.STOPPED
 

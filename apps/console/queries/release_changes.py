@@ -37,6 +37,8 @@ def target_words(target: int | None) -> str:
 
 def least_words(least: int | None) -> str:
     """Show the fewest replicas that a node scales to, where they are not those of the start."""
+    if least == 0:
+        return "0: it sleeps when nobody calls"
     return number(least) if least else "not set"
 
 

@@ -55,6 +55,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "starting": ("wait", "◷", "Starting"),
     "ready": ("pass", "✓", "Ready"),
     "not_ready": ("wait", "◷", "Not ready"),
+    "asleep": ("plain", "☾", "Asleep"),
     "warm": ("plain", "◐", "Standby"),
     "draining": ("wait", "◷", "Draining"),
     "stopping": ("wait", "◷", "Stopping"),

@@ -108,11 +108,11 @@ def _server(value: Any, _: ValidationInfo) -> str | None:
     return SLIM
 
 
-def _limits(value: Any, _: ValidationInfo) -> dict[str, int] | None:
+def _limits(value: Any, info: ValidationInfo) -> dict[str, int] | None:
     """None at all has one form too, which is to leave them out."""
     if value is None:
         return None
-    if faults := limits_faults(value):
+    if faults := limits_faults(value, sleeps=info.data.get("min_replicas") == 0):
         raise wrong(*(((name,) if name else (), detail) for name, detail in faults))
     return dict(value)
 
@@ -154,7 +154,8 @@ class Serving(Part):
     keep the host's network. ``server`` is ``slim``, without BentoML; left out, BentoML serves.
     ``limits`` are those of its requests: time, places, queue and rate. With ``target_inflight``
     each node scales by load, from ``min_replicas`` (``replicas``, left out) to ``max_replicas``,
-    and nobody else does: so many requests in flight is a replica to have.
+    and nobody else does: so many requests in flight is a replica to have. With none as the fewest
+    it sleeps when nobody calls, and the first request wakes it.
     """
 
     AT = "/serving"
@@ -170,9 +171,9 @@ class Serving(Part):
         dict[str, Any] | None, _read_by(lambda value: Capture.read(value).document)
     ] = None
     server: Annotated[str | None, ReadBy(_server)] = None
-    limits: Annotated[dict[str, int] | None, ReadBy(_limits)] = None
     target_inflight: Annotated[int | None, ReadBy(_target)] = None
     min_replicas: Annotated[int | None, ReadBy(_least)] = None
+    limits: Annotated[dict[str, int] | None, ReadBy(_limits)] = None
 
     def undeclared_faults(self, declared: Iterable[str]) -> Faults:
         """Return what it sets though the version does not declare that it reads it."""

@@ -128,7 +128,7 @@ def _set_weight(s: RolloutSnapshot, step: SetWeight) -> Intent | None:
     """Return what to wait for; ``None`` when the target applies the weight."""
     if s.fresh and s.candidate.applied_weight == step.weight:
         return None
-    if s.fresh and s.candidate.applied_weight == WHOLE and s.stable and not s.stable.ready_replicas:
+    if s.fresh and s.candidate.applied_weight == WHOLE and s.stable and not s.stable.answers:
         return wait("the old revision to answer again; the new one has all requests meanwhile")
     if s.kind == RolloutKind.DRILL and s.now >= s.entered_at + timedelta(seconds=DRILL_SECONDS):
         late = f"The node did not say within {DRILL_SECONDS} s that it sends all requests there"

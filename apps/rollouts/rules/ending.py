@@ -98,7 +98,7 @@ def aborting(s: RolloutSnapshot) -> Intent:
 def _stable_is_gone(s: RolloutSnapshot) -> bool:
     """Tell whether the requests cannot be given back, and have waited long enough for it."""
     late = s.now >= s.entered_at + timedelta(seconds=GIVE_BACK_SECONDS)
-    return late and s.fresh and s.alive and s.stable is not None and not s.stable.ready_replicas
+    return late and s.fresh and s.alive and s.stable is not None and not s.stable.answers
 
 
 def _end_state(s: RolloutSnapshot) -> RevisionState:

@@ -69,6 +69,11 @@ class RevisionFacts:
         return self.phase in READY_PHASES and self.ready_replicas >= self.replicas > 0
 
     @property
+    def answers(self) -> bool:
+        """Tell whether it takes requests: what is asleep wakes for them."""
+        return self.ready_replicas > 0 or self.phase == "asleep"
+
+    @property
     def gone(self) -> bool:
         """Tell whether it runs no more: the target says so, or says nothing of it. Of what was
         observed before the last command arrived the latter means nothing."""

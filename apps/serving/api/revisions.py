@@ -69,6 +69,9 @@ class RevisionSerializer(serializers.Serializer[Any]):
     )
     peak_weight = serializers.IntegerField(help_text="The largest weight it had, out of 10,000")
     phase = serializers.CharField(help_text="As the node reports it; empty when it does not")
+    asleep_since = serializers.DateTimeField(
+        allow_null=True, help_text="Since when it sleeps until somebody calls"
+    )
     ready_replicas = serializers.IntegerField()
     applied_weight = serializers.IntegerField()
     unit = serializers.DictField(
@@ -126,6 +129,7 @@ def revision_body(
         **_times(revision, endpoint),
         "peak_weight": revision.peak_weight,
         "phase": row.phase,
+        "asleep_since": rfc3339(row.asleep_since) if row.asleep_since else None,
         "ready_replicas": row.ready_replicas,
         "applied_weight": row.weight,
         "unit": revision.serving.get("unit"),

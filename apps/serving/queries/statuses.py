@@ -40,6 +40,7 @@ class RevisionStatus:
     ready_replicas: int
     weight: int
     detail: str
+    since: str = ""  # when it entered that phase
     isolation: str = ""  # one of rules.ISOLATION, '' while it is not known
     egress: tuple[Mapping[str, Any], ...] = ()  # what was sent where, as the node counts it
 
@@ -50,8 +51,27 @@ class RevisionStatus:
         return self.weight if self.phase else self.revision.weight
 
     @property
+    def is_asleep(self) -> bool:
+        """Whether it has no replica, for nobody called for a while, and the next request wakes it;
+        also while it wakes."""
+        return self.phase == "asleep"
+
+    @property
+    def asleep_since(self) -> datetime | None:
+        """Since when it sleeps; ``None`` when it does not."""
+        return datetime.fromisoformat(self.since) if self.is_asleep and self.since else None
+
+    @property
+    def answers(self) -> bool:
+        """Whether its node has what answers requests, or wakes for them."""
+        return self.is_asleep or self.ready_replicas > 0
+
+    @property
     def ready(self) -> str:
-        """How many replicas answer, in words, and between which bounds its node scales them."""
+        """How many replicas answer, in words, and between which bounds its node scales them; or
+        since when it sleeps."""
+        if (since := self.asleep_since) is not None:
+            return f"asleep since {since:%Y-%m-%d %H:%M} UTC; the next request wakes it"
         return ready_words(self.revision, self.ready_replicas)
 
     @property
@@ -208,6 +228,7 @@ def revision_status(
         ready_replicas=row.get("ready_replicas", 0),
         weight=row.get("weight", 0),
         detail=row.get("detail", ""),
+        since=row.get("since", ""),
         isolation=isolation_of(row.get("isolation", ""), revision.serving),
         egress=tuple(row.get("egress", ())),
     )

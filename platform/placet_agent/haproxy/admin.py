@@ -3,7 +3,7 @@
 import csv
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,11 +137,15 @@ class Admin:
                 return int(row["scur"] or 0) + int(row["qcur"] or 0)
         raise AdminError(f"HAProxy has no server {name}")
 
-    def backends(self) -> dict[str, BackendCounters]:
-        """Return the counters of every backend."""
+    def backends(self, names: Collection[str] | None = None) -> dict[str, BackendCounters]:
+        """Return the counters of every backend, or of some."""
+        asked = ["-1"] if names is None else names
+        text = self.tell(quoting.command("show", "stat", name, "2", "-1") for name in asked)
         return {
             row["pxname"]: BackendCounters(int(row["req_tot"] or 0), int(row["scur"] or 0))
-            for row in _csv(self.ask("show stat -1 2 -1"))
+            for table in text.split("\n\n")
+            if table.strip()
+            for row in _csv(table)
         }
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from placet_agent.downloads.leftovers import remove
 from placet_agent.haproxy import config
+from placet_agent.haproxy.entry import EndpointRoute
 from placet_agent.haproxy.process import HaproxyError, alerts
-from placet_agent.haproxy.table import EndpointRoute, RoutingTable
+from placet_agent.haproxy.table import RoutingTable
 from placet_agent.state import files
 
 CHECK_SECONDS = 20

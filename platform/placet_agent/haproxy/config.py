@@ -14,19 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet_agent.haproxy import limiting, quoting, traffic
+from placet_agent.haproxy.entry import DOOR, BackendServer, EndpointRoute
 from placet_agent.haproxy.names import backend_name, endpoint_name, link_name
 from placet_agent.haproxy.problems import problem, refuse
 from placet_agent.haproxy.sockets import LINKS
-from placet_agent.haproxy.table import (
-    REVISIONS,
-    BackendServer,
-    EndpointRoute,
-    RoutingTable,
-)
+from placet_agent.haproxy.table import REVISIONS, RoutingTable
 from placet_verify.permit.limits import Limits
 
 # In the order they are told.
-MAPS = ("once.map", "revisions.map", "keys.map", "mirror.map", "route.map", "paths.map")
+MAPS = (
+    "once.map",
+    limiting.ASLEEP,
+    "revisions.map",
+    "keys.map",
+    "mirror.map",
+    "route.map",
+    "paths.map",
+)
 ONCE, PATHS = MAPS[0], MAPS[-1]
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
@@ -74,7 +78,7 @@ ERRORS = {
 }
 
 
-# What it answers in the backend of a revision that has limits.
+# What it answers in the backend of a revision that has limits, or may sleep.
 BUSY = ("Service Unavailable", "busy", "No replica took the request in time: try again later.")
 OVER_TIME = (
     "Gateway Timeout",
@@ -111,12 +115,13 @@ def render(table: RoutingTable, settings: Settings) -> str:
     """Return the whole configuration file."""
     lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
     lines += [*traffic.accumulators(), "", *limiting.tables(table)]
-    taken, limits = table.backends(), table.limits()
+    taken, limits, sleepers = table.backends(), table.limits(), table.sleepers()
     for group in range(table.groups):
         for index in range(REVISIONS):
             name = backend_name(group, index)
             servers = taken.get(name, {})
-            rules = _backend(name, servers, table.servers_per_backend, settings, limits.get(name))
+            bounds = limiting.Bounds(limits.get(name, Limits()), sleeps=name in sleepers)
+            rules = _backend(name, servers, table.servers_per_backend, settings, bounds)
             lines += [*rules, ""]
     return "\n".join(lines)
 
@@ -158,7 +163,12 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
         yield f"  gid {settings.uid}"
     yield f"  lua-load {BROKEN} " + " ".join(
         quoting.word(_error_body(status, words))
-        for status, words in ((502, ERRORS[502]), (504, ERRORS[504]), (504, OVER_TIME))
+        for status, words in (
+            (502, ERRORS[502]),
+            (504, ERRORS[504]),
+            (504, OVER_TIME),
+            (503, BUSY),
+        )
     )
     yield from traffic.prepare(table)
     yield ""
@@ -274,7 +284,7 @@ def _backend(
     servers: Mapping[int, BackendServer],
     count: int,
     settings: Settings,
-    limits: Limits | None,
+    bounds: limiting.Bounds,
 ) -> Iterator[str]:
     yield f"backend {name}"
     yield "  balance leastconn"
@@ -284,11 +294,12 @@ def _backend(
     # A connection to a replica is kept for the requests of whoever comes. Which of them would close
     # one just as a request is written to it stands in ``ONCE``.
     yield "  http-reuse always"
-    yield from limiting.rules(name, limits) if limits else ()
-    yield from _broken(settings.server_timeout_seconds, limits.request_seconds if limits else None)
-    most = f" maxconn {limits.in_flight}" if limits and limits.in_flight else ""
+    yield from limiting.rules(name, bounds)
+    yield from _broken(settings.server_timeout_seconds, bounds)
     for number in range(count):
         server = servers.get(number)
+        at_once = 1 if bounds.sleeps and number == DOOR else bounds.at_once
+        most = f" maxconn {at_once}" if at_once else ""
         off = " disabled" if server is None or server.drained else ""
         if server is not None and server.port is not None:
             # its address is no link, and changes with a reload only
@@ -298,14 +309,15 @@ def _backend(
             yield f"  server s{number} unix@{LINKS}/{link_name(name, number)}{most}{off}"
 
 
-def _broken(longest: int, allowed: int | None) -> Iterator[str]:
+def _broken(longest: int, bounds: limiting.Bounds) -> Iterator[str]:
     """Have a request answered and logged whose replica gave no answer, or an interim one.
 
     After an interim answer HAProxy would take a close as it takes one of a connection at rest. A
     101 is refused later. The clock begins with the request's head, and cannot tell a replica that
     closed after a slow upload, or a wait for it, from one that had no answer in time: 504 is said
-    of both. ``allowed`` are the seconds that a release gives a replica, where it says so.
+    of both, with a release's own words where it gives a replica fewer seconds.
     """
+    allowed = bounds.limits.request_seconds
     timeout, answer = longest, "504"
     if allowed is not None and allowed <= longest:
         timeout, answer = allowed, "over_time"
@@ -313,6 +325,7 @@ def _broken(longest: int, allowed: int | None) -> Iterator[str]:
     yield "  tcp-response inspect-delay 1d"
     yield "  tcp-response content lua.broken 502 if { status lt 200 } !{ status 101 }"
     yield "  tcp-response content accept if { status ge 100 }"
+    yield from limiting.not_taken() if bounds.sleeps else ()
     in_time = f"{{ date(0,ms),sub(txn.began) -m int lt {timeout * 1000 - 100} }}"
     yield f"  tcp-response content lua.broken 502 if {in_time}"
     yield f"  tcp-response content lua.broken {answer}"
@@ -320,7 +333,7 @@ def _broken(longest: int, allowed: int | None) -> Iterator[str]:
 
 def maps(table: RoutingTable) -> dict[str, dict[str, str]]:
     """Return the content of every map file."""
-    once, revisions, keys, mirror, route, paths = {}, {}, {}, {}, {}, {}
+    once, asleep, revisions, keys, mirror, route, paths = {}, {}, {}, {}, {}, {}, {}
     for endpoint in table.endpoints.values():
         name = endpoint_name(endpoint.number)
         paths[endpoint.path] = name
@@ -330,10 +343,12 @@ def maps(table: RoutingTable) -> dict[str, dict[str, str]]:
             revisions[endpoint.backend(index)] = revision
             if not all(server.keeps for server in endpoint.servers[index].values()):
                 once[endpoint.backend(index)] = "1"
+            if endpoint.has_open_door(index):
+                asleep[endpoint.backend(index)] = "1"
         copied = endpoint.backend_index(endpoint.mirrored)
         if copied is not None and (targets := endpoint.copies_to(copied)):
             mirror[endpoint.backend(copied)] = ",".join(targets)
-    contents = (once, revisions, keys, mirror, route, paths)
+    contents = (once, asleep, revisions, keys, mirror, route, paths)
     return dict(zip(MAPS, contents, strict=True))
 
 

@@ -3,23 +3,20 @@
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from placet_agent.faults import crash_point
 from placet_agent.haproxy import config, quoting, sockets
-from placet_agent.haproxy.admin import AdminError, Nobody, ServerState
+from placet_agent.haproxy.admin import AdminError, BackendCounters, Nobody, ServerState
 from placet_agent.haproxy.certificate import Certificate, CertificateRefused
 from placet_agent.haproxy.checking import ConfigurationRefused, Judge
+from placet_agent.haproxy.entry import BackendServer, EndpointRoute
 from placet_agent.haproxy.names import linked_server
 from placet_agent.haproxy.process import HaproxyProcess, PortTaken
-from placet_agent.haproxy.table import (
-    BackendServer,
-    EndpointRoute,
-    RoutingTable,
-)
+from placet_agent.haproxy.table import RoutingTable
 from placet_agent.process import owners
 from placet_agent.state import files
 
@@ -341,21 +338,20 @@ class Proxy:
             if [*coming(name, server, actual[name]), *leaving(name, server, actual[name])]:
                 raise AdminError(f"HAProxy did not take the change of {name}")
 
-    def in_flight(self) -> dict[str, int]:
-        """Return how many requests each revision has, those that wait for a replica included."""
-        counters, entries = self.admin.backends(), self._effective.endpoints.values()
+    def loads(self, revisions: Collection[str]) -> dict[str, BackendCounters]:
+        """Return the requests of these revisions, those that wait for a replica included."""
         named = {
-            entry.backend(i): revision
-            for entry in entries
-            for i, revision in entry.backends.items()
+            entry.backend(index): revision
+            for entry in self._effective.endpoints.values()
+            for index, revision in entry.backends.items()
+            if revision in revisions
         }
-        return {named[name]: seen.current for name, seen in counters.items() if name in named}
+        return {named[name]: seen for name, seen in self.admin.backends(named).items()}
 
     def sessions(self, replica: str) -> int:
         """Return the requests under way on a replica; 0 when it has no server."""
         self._require_answer()
-        name = self.table.server_name(replica)
-        return 0 if name is None else self.admin.sessions(name)
+        return sum(self.admin.sessions(name) for name in self.table.server_names(replica))
 
 
 def emptying(name: str) -> list[str]:

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from placet_agent.haproxy import quoting
-from placet_agent.haproxy.names import backend_name, endpoint_name, link_name
+from placet_agent.haproxy.entry import DOOR, BackendServer, EndpointRoute
+from placet_agent.haproxy.names import link_name
 from placet_agent.haproxy.sockets import ServerAddress
 from placet_protocol.state import HeaderRoute
 from placet_verify.permit.limits import Limits
-from placet_verify.units import WHOLE, UnitSource
+from placet_verify.units import UnitSource
 
 REVISIONS = 6  # backends in a group: live, candidate, warm, and those that drain
 # Doubled, by a seamless reload, when they do not suffice:
@@ -30,127 +30,6 @@ REST_SECONDS = 240.0
 
 class Full(Exception):
     """An endpoint has more revisions than a group has backends."""
-
-
-@dataclass
-class BackendServer:
-    """A replica as a server of its revision's backend."""
-
-    replica: str
-    address: ServerAddress
-    drained: bool = False
-    keeps: bool = False  # a connection until its other end closes it; no older agent's does
-
-    @property
-    def port(self) -> int | None:
-        """The port of a replica that an older agent started; the others have a socket."""
-        return self.address if isinstance(self.address, int) else None
-
-
-@dataclass
-class EndpointRoute:
-    """An endpoint's number, the backends of its revisions and its route."""
-
-    number: int
-    path: str
-    locked: bool = False
-    keys: tuple[str, ...] = ()
-    backends: dict[int, str] = field(default_factory=dict)  # backend index → revision id
-    # backend index → server number → server
-    servers: dict[int, dict[int, BackendServer]] = field(default_factory=dict)
-    left: list[int] = field(default_factory=list)  # backend indexes; last: left last
-    stable: str = ""  # revision ids
-    candidate: str = ""
-    weight: int = 0  # of the candidate
-    unit: UnitSource | None = None  # None: the split is per request
-    salt: str = ""
-    header: HeaderRoute | None = None
-    tested: str = ""  # the revision that the header leads to
-    copies: int = 0  # out of 10,000 requests
-    mirrored: str = ""  # the revision that gets the copies
-    group: int | None = None  # of backends; only while it has revisions
-    limits: dict[str, Limits] = field(default_factory=dict)  # of revisions that have some
-
-    def backend(self, index: int) -> str:
-        """Return the name of a revision's backend."""
-        if self.group is None:
-            raise ValueError(f"{self.path} has no backends")
-        return backend_name(self.group, index)
-
-    def snapshot(self) -> tuple[object, ...]:
-        """Return all that is told of it, to be compared."""
-        return (
-            self.number,
-            self.path,
-            self.locked,
-            self.keys,
-            self.stable,
-            self.candidate,
-            self.weight,
-            self.unit,
-            self.salt,
-            self.header,
-            self.tested,
-            self.copies,
-            self.mirrored,
-            self.group,
-            tuple(self.limits.items()),
-            tuple(self.backends.items()),
-            tuple(
-                (index, number, server.replica, server.address, server.drained, server.keeps)
-                for index, servers in self.servers.items()
-                for number, server in servers.items()
-            ),
-        )
-
-    def muted(self) -> "EndpointRoute | None":
-        """Return an entry of the same path that leads nowhere and has no rules.
-
-        ``None`` when not even the path and its keys can be written.
-        """
-        try:
-            for text in (self.path, *self.keys):
-                quoting.map_line(text, endpoint_name(self.number))
-        except ValueError:
-            return None
-        return EndpointRoute(self.number, self.path, self.locked, self.keys)
-
-    def silence(self) -> None:
-        """Send nobody anything."""
-        self.stable = self.candidate = self.tested = self.mirrored = ""
-        self.weight = self.copies = 0
-
-    def backend_index(self, revision: str) -> int | None:
-        """Return the index of a revision's backend; ``None`` when it has none."""
-        return next((i for i, r in self.backends.items() if r == revision), None)
-
-    def copies_to(self, index: int) -> list[str]:
-        """Return where the replicas of a revision that take new requests are: links, or ports."""
-        backend = self.backend(index)
-        return [
-            link_name(backend, number) if server.port is None else str(server.port)
-            for number, server in self.servers.get(index, {}).items()
-            if not server.drained
-        ]
-
-    def weights(self) -> dict[str, int]:
-        """Return what each revision gets, out of 10,000."""
-        shares = {self.stable: WHOLE - self.weight, self.candidate: self.weight}
-        return {revision: share for revision, share in shares.items() if revision and share}
-
-    def route(self) -> str:
-        """Return the value of the route map.
-
-        ``stable:candidate:weight:key:salt:tested:mirrored:copies``. It is one value, so that
-        whatever changes for a request changes in one step. Without a unit the salt is ``-``.
-        """
-        stable, candidate, tested, mirrored = (
-            "nobody" if (index := self.backend_index(revision)) is None else self.backend(index)
-            for revision in (self.stable, self.candidate, self.tested, self.mirrored)
-        )
-        lock, salt = "key" if self.locked else "open", self.salt if self.unit else "-"
-        parts = (stable, candidate, self.weight, lock, salt, tested, mirrored, self.copies)
-        return quoting.fields(*parts)
 
 
 @dataclass
@@ -222,22 +101,49 @@ class RoutingTable:
         """
         index = self.ensure_revision(entry, revision)
         servers, backend = entry.servers[index], entry.backend(index)
-        for server in servers.values():
-            if server.replica == replica:
+        first = DOOR + 1 if revision in entry.sleepers else 0
+        for number, server in servers.items():
+            if server.replica == replica and number >= first:
                 server.address, server.keeps = address, keeps
                 return server
-        free = [n for n in range(self.servers_per_backend) if n not in servers]
+        free = [n for n in range(first, self.servers_per_backend) if n not in servers]
         # Rather a server that nobody left just now: a request that waits for who is gone is ended
         # with its server, and not left to wait beside those of the next one.
         free.sort(key=lambda n: (backend, n) in self._vacated)
-        number = free[0] if free else len(servers)
+        number = free[0] if free else max(servers, default=DOOR) + 1
         while number >= self.servers_per_backend:
             self.servers_per_backend *= 2
         servers[number] = BackendServer(replica, address, keeps=keeps)
         return servers[number]
 
+    def open_door(
+        self,
+        entry: EndpointRoute,
+        revision: str,
+        replica: str,
+        address: ServerAddress,
+        *,
+        keeps: bool,
+    ) -> None:
+        """Have requests for a revision wait at a socket, which ``replica`` takes or is to take.
+
+        Raises ``Full`` when the revision has no backend.
+        """
+        index = self.ensure_revision(entry, revision)
+        entry.servers[index][DOOR] = BackendServer(replica, address, keeps=keeps)
+
+    def close_door(self, entry: EndpointRoute, revision: str, *, forget: bool) -> None:
+        """Have no more requests wait there; ``forget``: nor be ended there."""
+        index = entry.backend_index(revision)
+        if index is None or (door := entry.door(index)) is None:
+            return
+        door.drained = True
+        if forget:
+            del entry.servers[index][DOOR]
+            self._vacated.add((entry.backend(index), DOOR))
+
     def drop_server(self, replica: str) -> None:
-        """Forget a replica's server."""
+        """Forget a replica's servers."""
         for entry in self.endpoints.values():
             for index, servers in entry.servers.items():
                 for number in [n for n, s in servers.items() if s.replica == replica]:
@@ -254,6 +160,7 @@ class RoutingTable:
         if (index := entry.backend_index(revision)) is not None:
             del entry.backends[index]
             entry.servers.pop(index, None)
+            entry.sleepers.discard(revision)
             entry.left = [*(n for n in entry.left if n != index), index]
         if not entry.backends:
             self._rest(entry)
@@ -278,14 +185,16 @@ class RoutingTable:
         entries = {name: entry.snapshot() for name, entry in self.endpoints.items()}
         return *self.size, entries
 
-    def server_name(self, replica: str) -> str | None:
-        """Return ``backend/server`` of a replica, as commands call it."""
-        for entry in self.endpoints.values():
-            for index, servers in entry.servers.items():
-                for number, server in servers.items():
-                    if server.replica == replica:
-                        return f"{entry.backend(index)}/s{number}"
-        return None
+    def server_names(self, replica: str) -> list[str]:
+        """Return ``backend/server`` of a replica, as commands call it: of one that took a socket
+        at which requests waited there are two."""
+        return [
+            f"{entry.backend(index)}/s{number}"
+            for entry in self.endpoints.values()
+            for index, servers in entry.servers.items()
+            for number, server in servers.items()
+            if server.replica == replica
+        ]
 
     def backends(self) -> dict[str, dict[int, BackendServer]]:
         """Return the servers of every backend that a revision has."""
@@ -302,6 +211,15 @@ class RoutingTable:
             for entry in self.endpoints.values()
             for index, revision in entry.backends.items()
             if revision in entry.limits
+        }
+
+    def sleepers(self) -> set[str]:
+        """Return the backends whose revision may sleep."""
+        return {
+            entry.backend(index)
+            for entry in self.endpoints.values()
+            for index, revision in entry.backends.items()
+            if revision in entry.sleepers
         }
 
     def sockets(self) -> dict[str, str]:
@@ -338,6 +256,7 @@ class RoutingTable:
                     "group": e.group,
                     "left": e.left,
                     "limits": {r: asdict(limits) for r, limits in e.limits.items()},
+                    "sleepers": sorted(e.sleepers),
                     "backends": {str(i): r for i, r in e.backends.items()},
                     "servers": {
                         str(i): {
@@ -380,6 +299,7 @@ class RoutingTable:
                 group=e["group"] if "group" in e else _former_group(e),
                 left=e.get("left", []),
                 limits={r: Limits(**limits) for r, limits in e.get("limits", {}).items()},
+                sleepers=set(e.get("sleepers", [])),
             )
         if "resting" not in data:  # it had groups for endpoints without revisions too
             groups = [e.group for e in table.endpoints.values() if e.group is not None]

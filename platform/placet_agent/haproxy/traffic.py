@@ -15,8 +15,9 @@ printable ASCII, or in a body of which HAProxy does not hold every byte.
 from collections.abc import Iterator
 
 from placet_agent.haproxy import quoting
+from placet_agent.haproxy.entry import EndpointRoute
 from placet_agent.haproxy.names import endpoint_name
-from placet_agent.haproxy.table import EndpointRoute, RoutingTable
+from placet_agent.haproxy.table import RoutingTable
 from placet_protocol import cookies
 from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 

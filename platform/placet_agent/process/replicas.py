@@ -63,7 +63,7 @@ class Replicas:
     ) -> None:
         self.folder = home / "replicas"
         self.bentos = bentos
-        self.starter = Starter(home, bentos, runtimes, program, shared=shared)
+        self.starter = Starter(home, bentos, runtimes, program, shared=shared, wake=wake)
         self.warming = Warming(Taker(self.starter), wake, on=warm)
         self.logs = self.starter.logs
         self.wake = wake
@@ -75,6 +75,7 @@ class Replicas:
         """Look after replicas no longer; they go on, and what is warm for nobody ends."""
         self._closed.set()
         self.warming.close()
+        self.starter.doors.stop()
 
     # --- start -------------------------------------------------------------------------------
 
@@ -82,6 +83,7 @@ class Replicas:
         """Take over the replicas that an earlier agent started; end what it left half-started, and
         what has no record any more: of that nobody could say that it runs, or that it does not.
         """
+        self.starter.doors.adopt(self._lives)
         for path in sorted(self.folder.glob("*.json")):
             try:
                 record = ReplicaRecord.from_json(files.read_json(path) or {})
@@ -110,6 +112,13 @@ class Replicas:
         ended = strays.end_others(self.logs, self.all)
         self.starter.forget_others(set(self.all), ended)
 
+    def _lives(self, name: str) -> bool:
+        """Tell of the record of a replica whether it runs."""
+        record = files.read_hint(self.folder / f"{name}.json") or {}
+        pairs = [record.get("inner"), record.get("outer")]
+        same = record.get("boot", "") == procs.boot()
+        return same and any(ProcessRef(*pair).alive for pair in pairs if pair)
+
     def start(
         self,
         endpoint: str,
@@ -119,15 +128,19 @@ class Replicas:
         *,
         slim: bool = False,
         most: int = 1,
+        name: str = "",
     ) -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own.
 
         ``egress`` is what people approved that it may reach; ``None``: they approved it before
         that was asked, with the host's network. ``slim``: they approved it without BentoML.
-        ``most``: so many replicas of it there may be at once, which share the cores.
+        ``most``: so many replicas of it there may be at once, which share the cores. ``name``: that
+        of the socket at which requests wait for it.
         """
         record = self._record(endpoint, revision, capture, egress, slim, most)
-        warm = self.warming.claim(record, most)
+        # who wakes has the socket at which requests wait, and what is warm has one to come
+        warm = None if name else self.warming.claim(record, most)
+        record.id = name or record.id
         replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
         replica.warm, replica.child = warm, warm.child if warm else None
         replica.save()

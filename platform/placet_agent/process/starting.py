@@ -20,6 +20,7 @@ from placet_agent.downloads.leftovers import remove
 from placet_agent.downloads.runtimes import INSIDE, RuntimeFolder
 from placet_agent.faults import crash_point
 from placet_agent.process import limits, procs, sandbox
+from placet_agent.process.doors import Doors
 from placet_agent.process.given import Given
 from placet_agent.process.holding import Holder, HolderError, listen
 from placet_agent.process.networks import Networks
@@ -75,10 +76,12 @@ class Starter:
         program: Program = bento_program,
         *,
         shared: bool = False,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.logs, self.captured = home / "logs", home / "capture"
         self.sockets, self.given = home / "haproxy/sockets", Given(home / "given")
         self.holder = Holder(home / "holder")
+        self.doors = Doors(home, self.holder, wake)
         self.networks = Networks(home, shared=shared)
         self.bentos = bentos
         self.runtimes = runtimes
@@ -113,11 +116,16 @@ class Starter:
         return facts
 
     def with_socket(self, record: ReplicaRecord, work: Callable[[int], None]) -> None:
-        """Do something with a fresh socket of a replica, which the holder keeps."""
+        """Do something with the socket of a replica, which the holder keeps: a fresh one, or the
+        one at which requests wait for it."""
+        self.doors.stand()
+        given = self.doors.hand_over(record.id)
         uid = sandbox.user(sandbox.PROXY_UID)
-        listener = sandbox.above(listen(self.sockets / record.id, uid)[1])
+        handle = listen(self.sockets / record.id, uid)[1] if given is None else given
+        listener = sandbox.above(handle)
         try:
-            self.holder.keep(record.id, listener)
+            if given is None:
+                self.holder.keep(record.id, listener)
             work(listener)
         finally:
             os.close(listener)
@@ -256,9 +264,10 @@ class Starter:
         )
 
     def clear(self, name: str) -> None:
-        """Remove what is left of a replica that is gone."""
-        self.let_go(name)
-        remove(self.sockets / name)
+        """Remove what is left of a replica that is gone, but a socket that it never had."""
+        if not self.doors.is_spared(name):
+            self.let_go(name)
+            remove(self.sockets / name)
         self.given.clear(name)
         limits.limiter().remove(name)
 
@@ -269,13 +278,14 @@ class Starter:
         names |= self.given.names()
         with suppress(HolderError):
             names |= self.holder.names()
-        for name in names - known:
+        for name in names - known - self.doors.names():
             self.clear(name)
         for name in ended:
             limits.limiter().remove_soon(name)
 
     def let_go(self, name: str) -> None:
         """Have the socket of a replica closed: who still waits there gets an error at once."""
+        self.doors.let_go(name)
         with suppress(HolderError):
             self.holder.drop(name)
 

@@ -278,6 +278,14 @@ class Trust:
                 verdicts |= dict.fromkeys(known.fresh, refused)
         return verdicts
 
+    def judge_anew(
+        self, state: DesiredState, endpoint: DesiredEndpoint, revision: DesiredRevision
+    ) -> PermitVerdict:
+        """Return whether a revision that was let in may run now, from its permit's bytes. Changes
+        nothing here, so that any thread may ask."""
+        known, first = Admission.beginning(self.home.remembered()), self.latest.first(state)
+        return self._judge(state, endpoint, revision, known, first, fetch=False, anew=True)
+
     def _judge(
         self,
         state: DesiredState,
@@ -286,6 +294,7 @@ class Trust:
         known: Admission,
         first: bool,
         fetch: bool,
+        anew: bool = False,
     ) -> PermitVerdict:
         digest, release = revision.bento_digest, revision.release
         if digest in state.recalled:
@@ -293,7 +302,7 @@ class Trust:
         if recall := self.recalls.book.forbids(bento_digest=digest, release=release):
             return PermitVerdict(False, f"it was recalled: {recall.kind} {recall.what}")
         try:
-            checked_permit = self._permit(endpoint, revision, known, first)
+            checked_permit = self._permit(endpoint, revision, known, first, anew)
         except Refused as refusal:
             final = refusal.code not in {"unknown_key", "key_not_valid"}
             try:
@@ -316,6 +325,7 @@ class Trust:
         revision: DesiredRevision,
         known: Admission,
         first: bool,
+        anew: bool = False,
     ) -> permit.Permit:
         """Check the permit. What was let in before is not stopped by time or a newer policy.
 
@@ -342,7 +352,7 @@ class Trust:
                 uncounted=book.uncounted,
             )
 
-        if not before:
+        if anew or not before:
             return check()
         return self._checked.get(ring, book, (revision.permit, expect), check)
 

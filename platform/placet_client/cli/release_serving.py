@@ -26,7 +26,7 @@ LeastOption = Annotated[
     int | None,
     typer.Option(
         "--min-replicas",
-        help="with --target-inflight: the fewest replicas. Default: --replicas",
+        help="with --target-inflight: the fewest replicas; 0: it sleeps. Default: --replicas",
         show_default=False,
     ),
 ]

@@ -172,7 +172,9 @@ def _state_of(row: records.Revision) -> str:
     """Return the state of a revision as the page of its endpoint has it."""
     if row.recalled:
         return "stopped by a recall"
-    return "aborted" if row.aborted else "stopped" if row.is_stopped else row.state
+    if row.aborted or row.is_stopped:
+        return "aborted" if row.aborted else "stopped"
+    return "asleep" if row.asleep_since else row.state
 
 
 def _share_of(row: records.Revision) -> str:

@@ -98,6 +98,7 @@ class Revision(Record):
     last_served_at: datetime | None
     peak_weight: int  # The largest weight it had, out of 10,000
     phase: str  # As the node reports it; empty when it does not
+    asleep_since: datetime | None  # Since when it sleeps until somebody calls
     ready_replicas: int
     applied_weight: int
     unit: Json | None  # What a split treats alike; None: each request is drawn by itself

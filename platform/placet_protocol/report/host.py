@@ -8,6 +8,7 @@ from placet_protocol import bounded
 # What this agent can do beside what every agent could. ``apart``: it knows egress, replicas that
 # share nothing, and which variables a Bento declares. ``slim``: it serves without BentoML.
 # ``limits``: it holds requests to the limits of a release. ``scaling``: it scales by load.
+# ``zero``: it has sleep what nobody calls, and wakes it.
 FEATURES: Final = (
     "unit",
     "header_route",
@@ -19,6 +20,7 @@ FEATURES: Final = (
     "slim",
     "limits",
     "scaling",
+    "zero",
 )
 MAX_REPLICAS: Final = 490  # on one node: so many users an agent that is root has for them
 

@@ -9,7 +9,15 @@ from placet_verify.permit.serving import MAX_EGRESS
 from placet_verify.units import WHOLE
 
 Phase = Literal[
-    "preparing", "starting", "ready", "serving", "drained", "stopped", "failed", "refused"
+    "preparing",
+    "starting",
+    "ready",
+    "serving",
+    "asleep",
+    "drained",
+    "stopped",
+    "failed",
+    "refused",
 ]
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 READY_PHASES: Final = frozenset[Phase]({"ready", "serving"})

@@ -47,8 +47,9 @@ class Limits:
         return ", ".join(WORDS[name].format(value) for name, value in self.document.items())
 
 
-def limits_faults(value: object) -> list[tuple[str, str]]:
-    """Return what is wrong with ``limits``, each with its member; '' is the whole."""
+def limits_faults(value: object, *, sleeps: bool) -> list[tuple[str, str]]:
+    """Return what is wrong with ``limits``, each with its member; '' is the whole. ``sleeps``: it
+    may have no replica, so that requests wait for one."""
     if not isinstance(value, dict) or not value:
         return [("", f"must be an object with some of {', '.join(BOUNDS)}")]
     faults = []
@@ -58,7 +59,7 @@ def limits_faults(value: object) -> list[tuple[str, str]]:
         elif not is_whole(value[name], *BOUNDS[name]):
             low, high = BOUNDS[name]
             faults.append((name, f"must be a whole number from {low} to {high}"))
-        elif name in OF_THE_QUEUE and "in_flight" not in value:
+        elif name in OF_THE_QUEUE and "in_flight" not in value and not sleeps:
             faults.append((name, "needs in_flight: without it no request waits"))
     return faults
 

@@ -1,7 +1,8 @@
 """Between how many replicas a node may scale a revision by its load, and to what.
 
 Standard library only, read by plan, permit and agent; the verifier in JavaScript has a twin. A
-configuration without ``target_inflight`` has the replicas that it or an operator says.
+configuration without ``target_inflight`` has the replicas that it or an operator says. One that has
+none at least sleeps when nobody calls.
 """
 
 from collections.abc import Mapping
@@ -21,9 +22,16 @@ class Scaling:
     most: int
     target: int
 
+    @property
+    def sleeps(self) -> bool:
+        """Whether there is no replica while nobody calls."""
+        return self.least == 0
+
     def __str__(self) -> str:
         requests = "1 request" if self.target == 1 else f"{self.target} requests"
-        return f"{self.least} to {self.most} replicas, for {requests} in flight each"
+        most = f"{self.most} replica{'s' * (self.most != 1)}"
+        said = f"{self.least} to {most}, for {requests} in flight each"
+        return f"{said}; it sleeps when nobody calls" if self.sleeps else said
 
 
 def scaling_faults(serving: Mapping[str, Any], replicas: int) -> list[tuple[str, str]]:
@@ -38,8 +46,8 @@ def scaling_faults(serving: Mapping[str, Any], replicas: int) -> list[tuple[str,
         return faults
     if not is_whole(serving["target_inflight"], 1, MOST_INFLIGHT):
         faults.append(("target_inflight", f"must be a whole number from 1 to {MOST_INFLIGHT}"))
-    if not is_whole(serving.get("min_replicas", replicas), 1, replicas):
-        faults.append(("min_replicas", f"must be a whole number from 1 to {replicas}"))
+    if not is_whole(serving.get("min_replicas", replicas), 0, replicas):
+        faults.append(("min_replicas", f"must be a whole number from 0 to {replicas}"))
     return faults
 
 

@@ -199,6 +199,13 @@ def number_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def limit_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is wrong with the limits of requests, each with its member."""
+    if "limits" not in serving:
+        return []
+    return limits_faults(serving["limits"], sleeps=serving.get("min_replicas") == 0)
+
+
 def check(serving: Mapping[str, Any]) -> None:
     """Raise ``ServingRefused`` unless this may run; unit and capture are for others to read."""
     if egress_of(serving) is None:
@@ -209,7 +216,7 @@ def check(serving: Mapping[str, Any]) -> None:
         raise ServingRefused(f"{name}: {fault}")
     if "server" in serving and serving["server"] != SLIM:
         raise ServingRefused(f"server: must be {SLIM!r}, or left out for BentoML")
-    for name, fault in limits_faults(serving["limits"]) if "limits" in serving else ():
+    for name, fault in limit_faults(serving):
         raise ServingRefused(f"limits{name and f'/{name}'}: {fault}")
     for name, fault in variables_faults(serving.get("variables", {})):
         raise ServingRefused(f"the variable {name!r}: {fault}" if name else f"variables: {fault}")

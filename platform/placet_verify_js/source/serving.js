@@ -74,19 +74,21 @@ export function checkServing(serving) {
   if (Object.hasOwn(serving, "server") && serving.server !== "slim") {
     no("server is slim or left out");
   }
-  if (Object.hasOwn(serving, "limits")) checkLimits(serving.limits);
+  if (Object.hasOwn(serving, "limits")) checkLimits(serving);
   checkVariables(Object.hasOwn(serving, "variables") ? serving.variables : {});
 }
 
 const lies = (value, low, high) => Number.isInteger(value) && low <= value && value <= high;
 
-function checkLimits(limits) {
+function checkLimits(serving) {
+  const limits = serving.limits;
   if (!isObject(limits) || Object.keys(limits).length === 0) no("limits are some, or left out");
   for (const [name, value] of Object.entries(limits)) {
     if (!Object.hasOwn(LIMITS, name)) no(`limits have a member ${name}, which is not known`);
     const [low, high] = LIMITS[name];
     if (!lies(value, low, high)) no(`limits/${name} is ${low} to ${high}`);
-    if (name.startsWith("queue") && !Object.hasOwn(limits, "in_flight")) {
+    const waits = serving.min_replicas === 0 || Object.hasOwn(limits, "in_flight");
+    if (name.startsWith("queue") && !waits) {
       no(`limits/${name} needs in_flight`);
     }
   }
@@ -112,7 +114,7 @@ function checkScaling(serving, replicas) {
   }
   if (!says("min_replicas")) return;
   if (!says("target_inflight")) no("min_replicas needs target_inflight");
-  if (!lies(serving.min_replicas, 1, replicas)) no(`min_replicas are 1 to ${replicas}`);
+  if (!lies(serving.min_replicas, 0, replicas)) no(`min_replicas are 0 to ${replicas}`);
 }
 
 function checkVariables(variables) {

@@ -27,7 +27,16 @@ PATIENCE = 60.0  # seconds for what takes one or two on a machine with nothing e
 SECRET = "one-join-secret"
 SERVER = Path(__file__).with_name("replica_server.py").read_text()
 # What the tests' replicas read.
-DECLARED = ["ANSWER_AFTER", "TRICKLE", "CRASH", "EAT_MB", "READY_AFTER", "MODE", "COLOR"]
+DECLARED = [
+    "ANSWER_AFTER",
+    "TRICKLE",
+    "CRASH",
+    "EAT_MB",
+    "READY_AFTER",
+    "BIND_AFTER",
+    "MODE",
+    "COLOR",
+]
 LOCK = "# a runtime of the interpreter alone\n"
 
 
@@ -132,7 +141,7 @@ class Platform:
             "target_inflight",
             "min_replicas",
         )
-        also = {n: v for n in approved if (v := changes.pop(n, None))}
+        also = {n: v for n in approved if (v := changes.pop(n, None)) not in (None, {})}
         also |= {"replicas": changes.get("replicas", 1), "variables": variables}
         also |= {"memory_mb": changes.get("memory_mb", SERVING["memory_mb"])}
         serving = {**SERVING, **also}

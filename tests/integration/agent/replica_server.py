@@ -130,4 +130,5 @@ if __name__ == "__main__":
         sys.exit(3)
     if os.environ.get("EAT_MB"):
         eaten = bytearray(int(os.environ["EAT_MB"]) << 20)
+    time.sleep(float(os.environ.get("BIND_AFTER", "0")))
     serve(sys.argv[1])

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from placet_agent import scaling
 from placet_agent.downloads.pythons import Interpreters
 from placet_agent.loop import Agent, Options
 from placet_agent.process import limits, replicas
@@ -53,6 +54,8 @@ def run(home: str) -> None:
     logging.basicConfig(level="INFO")
     if os.environ.get("PLACET_TEST_LIMITS") == "off":  # to see what the limits are good for
         limits.limiter = lambda: limits.Limiter("prlimit")  # type: ignore[assignment]
+    if seconds := os.environ.get("PLACET_TEST_REST"):  # before a revision sleeps
+        scaling.QUIET_SECONDS = scaling.REST_SECONDS = float(seconds)
     options = OPTIONS
     if os.environ.get("PLACET_TEST_WARM"):
         options = WARM

@@ -84,7 +84,7 @@ def test_what_goes_on_stops_with_a_state_that_says_to_stop_past_its_time(
     assert reconciler._taken is not None
     reconciler.state, reconciler.verdicts, _ = reconciler._taken
     (endpoint,) = reconciler.state.endpoints
-    assert reconciler._wanted(endpoint.revisions[0]) == "stop"
+    assert reconciler.wanted(endpoint.revisions[0]) == "stop"
 
 
 def test_an_endpoint_that_can_be_read_again_is_what_the_newer_state_says(

@@ -83,7 +83,7 @@ def test_a_connection_in_use_when_its_replica_left_leads_nobody_to_it(gateway: K
 
     gateway.keeping("rev_1", "next")
     gateway.serve()
-    assert gateway.proxy.table.server_name("next") == "e000r0/s0"  # the very server
+    assert gateway.proxy.table.server_names("next") == ["e000r0/s0"]  # the very server
     assert answers == ["former"]
     assert gateway.whos() == ["next"] * 5
 

@@ -227,8 +227,7 @@ def test_a_replica_that_is_never_ready_is_given_up_and_fails(
 
 def place(node: NodeUnderTest, replica: str) -> str:
     """Return a replica's place in HAProxy."""
-    found = node.agent.proxy.table.server_name(replica)
-    assert found is not None
+    (found,) = node.agent.proxy.table.server_names(replica)
     return found
 
 

@@ -238,8 +238,8 @@ ODD_SERVING = {
     "server": st.sampled_from(["slim", "bentoml", "Slim", "", None, 1]),
     "limits": ODD_LIMITS,
     "target_inflight": around(1, MOST_INFLIGHT),
-    # 1 as often as all else: whether it may stand there hangs on target_inflight, too
-    "min_replicas": st.booleans().flatmap(lambda odd: around(1, 1) if odd else st.just(1)),
+    # 0 and 1 as often as all else: whether it may stand there hangs on target_inflight, too
+    "min_replicas": st.booleans().flatmap(lambda odd: around(0, 1) if odd else st.integers(0, 1)),
     "replicas": around(1, MAX_REPLICAS),
     "max_replicas": around(1, MAX_REPLICAS),
 }

@@ -87,9 +87,10 @@ def test_a_replica_is_not_buried_for_want_of_a_descriptor(
     living = Replica(record(outer=(asleep.pid, asleep.start)), tmp_path / "rev_1.json", tmp_path)
     living.launched.set()
     table = SimpleNamespace(drop_server=dropped.append)
-    proxy: Any = SimpleNamespace(table=table, in_flight=dict)
+    proxy: Any = SimpleNamespace(table=table, loads=dict)
     nobody: Any = None
-    pass_ = Reconciler(proxy, nobody, nobody, nobody, nobody)
+    replicas: Any = SimpleNamespace(starter=SimpleNamespace(doors=None))
+    pass_ = Reconciler(proxy, replicas, nobody, nobody, nobody)
     with no_descriptor_left():
         pass_._errors.alone(pass_._bury, living)
     assert [row["code"] for row in pass_._errors.now] == ["pass_failed"]

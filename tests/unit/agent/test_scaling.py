@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import SimpleNamespace as Row
 from typing import Any
 
@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet_agent.haproxy.admin import AdminError
+from placet_agent.haproxy.admin import AdminError, BackendCounters
 from placet_agent.scaling import (
     LOOK_SECONDS,
     MEAN_SECONDS,
     QUIET_SECONDS,
+    REST_SECONDS,
     LoadMemory,
     Scaler,
     next_count,
@@ -107,8 +108,9 @@ def poisson(chance: random.Random, mean: float) -> int:
     return count
 
 
-def revision(name: str, *, replicas: int = 1, weight: int = 0) -> Any:
-    return Row(id=name, replicas=replicas, weight=weight)
+def revision(name: str, *, replicas: int = 1, weight: int = 0, **more: Any) -> Any:
+    row = {"header_route": None, "mirror": 0, **more}
+    return Row(id=name, replicas=replicas, weight=weight, **row)
 
 
 class Node:
@@ -117,13 +119,16 @@ class Node:
     def __init__(self, running: Mapping[str, int] | None = None) -> None:
         self.now, self.seen = 100.0, dict[str, int]()
         self.running = running or {}
+        self.asked: list[set[str]] = []
+        self.ended = 0
         self.scaler = Scaler(self.look, lambda: self.now)
         self.silent = False
 
-    def look(self) -> dict[str, int]:
+    def look(self, revisions: Collection[str]) -> dict[str, BackendCounters]:
+        self.asked.append(set(revisions))
         if self.silent:
             raise AdminError("it does not answer")
-        return self.seen
+        return {name: BackendCounters(self.ended, count) for name, count in self.seen.items()}
 
     def passes(self, seconds: float, *revisions: Any, stable: str, **scalings: Scaling) -> None:
         """Make passes for so long, as the loop does: more often than it is looked."""
@@ -192,3 +197,72 @@ class TestWhoIsScaled:
         node.seen = {"live": 30}
         node.passes(5, LIVE, NEW, stable="live", live=ONE_TO_EIGHT, new=ONE_TO_EIGHT)
         assert (node.scaler.least(LIVE), node.scaler.least(NEW)) == (1, 2)
+
+
+ZERO_TO_EIGHT = Scaling(least=0, most=8, target=4)
+
+
+class TestWhoSleeps:
+    def test_what_had_no_request_for_the_whole_time_has_no_replica(self) -> None:
+        found = counts([*[3] * looks(20), *[0] * looks(REST_SECONDS + 1)], ZERO_TO_EIGHT)
+        assert set(found[: looks(20 + REST_SECONDS) - 1]) == {1}
+        assert found[-1] == 0
+
+    @given(st.lists(st.booleans(), max_size=600), st.integers(1, 8))
+    def test_it_never_sleeps_within_the_time_after_a_request(
+        self, calls: list[bool], start: int
+    ) -> None:
+        """However short: one that came and went between two looks is counted as well."""
+        memory, count, ended, last = LoadMemory(), start, 0, 0
+        for number, called in enumerate(calls * 2):
+            ended, last = ended + called, number if called else last
+            memory.look(100 + number * LOOK_SECONDS, 0, ZERO_TO_EIGHT.target, ended)
+            count = next_count(count, ZERO_TO_EIGHT, memory, least=0, shrinks=True)
+            assert count > 0 or (number - last) * LOOK_SECONDS >= REST_SECONDS
+            if not count:
+                return
+
+    def test_what_sleeps_is_not_looked_at_and_wakes_with_one(self, node: Node) -> None:
+        node.passes(REST_SECONDS + 2, LIVE, stable="live", live=ZERO_TO_EIGHT)
+        assert node.scaler.count(LIVE) == 0
+        node.asked.clear()
+        node.seen = {"live": 40}
+        node.passes(60, LIVE, stable="live", live=ZERO_TO_EIGHT)
+        assert (node.scaler.count(LIVE), node.asked) == (0, [])
+        node.scaler.wake("live")
+        assert node.scaler.count(LIVE) == 1
+        node.passes(MEAN_SECONDS + 1, LIVE, stable="live", live=ZERO_TO_EIGHT)
+        assert node.scaler.count(LIVE) == 8
+
+    def test_a_request_between_two_looks_keeps_it_awake(self, node: Node) -> None:
+        node.seen = {"live": 0}
+        for _ in range(6):
+            node.ended += 1
+            node.passes(REST_SECONDS / 2, LIVE, stable="live", live=ZERO_TO_EIGHT)
+        assert node.scaler.count(LIVE) == 1
+
+    @pytest.mark.parametrize(
+        "other", [{"weight": 1}, {"mirror": 100}, {"header_route": ("X-Test", "1")}]
+    )
+    def test_nothing_sleeps_while_another_is_tried(self, node: Node, other: dict[str, Any]) -> None:
+        both = (LIVE, revision("new", **other))
+        node.passes(3 * REST_SECONDS, *both, stable="live", live=ZERO_TO_EIGHT, new=ZERO_TO_EIGHT)
+        assert [node.scaler.count(one) for one in both] == [1, 1]
+
+    def test_what_was_left_asleep_sleeps_on_with_the_next_agent(self, node: Node) -> None:
+        endpoint: Any = Row(stable="live", revisions=[LIVE])
+        node.scaler.follow([endpoint], {"live": ZERO_TO_EIGHT}, lambda name: None)
+        assert node.scaler.count(LIVE) == 0
+
+    def test_nothing_rests_before_it_answered(self, node: Node) -> None:
+        endpoint: Any = Row(stable="live", revisions=[LIVE])
+        for _ in range(int(3 * REST_SECONDS)):
+            node.now += 1
+            node.scaler.follow([endpoint], {"live": ZERO_TO_EIGHT}, lambda _: 1, lambda _: False)
+        assert node.scaler.count(LIVE) == 1
+
+    def test_only_what_is_scaled_is_asked_for(self, node: Node) -> None:
+        node.passes(1, LIVE, NEW, stable="live", new=ONE_TO_EIGHT)
+        assert node.asked[-1] == {"new"}
+        node.passes(1, LIVE, NEW, stable="live")
+        assert node.asked[-1] == {"new"}, "nothing is asked where nothing is scaled"

@@ -40,14 +40,16 @@ def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
         table=RoutingTable(),
         ending=False,
         weights=dict,
-        in_flight=dict,
+        loads=dict,
         complaints=list,
         write_error="",
         is_silent=False,
         process=SimpleNamespace(ends_often=""),
     )
+    doors = SimpleNamespace(stand=lambda: None, revisions=set[str])
     warming = SimpleNamespace(ready=0, follow=lambda runtimes, replicas: None)
-    replicas: Any = SimpleNamespace(all={}, warming=warming)
+    starter = SimpleNamespace(doors=doors)
+    replicas: Any = SimpleNamespace(all={}, warming=warming, starter=starter)
     preparer: Any = SimpleNamespace(forget_others=lambda needs: None, lying_ready=lambda items: [])
     sentinel = Sentinel(Aborts(folder / "aborts.json"), lambda: None)
     who = Who("nod_1", "tgt_1", PrivateKey.generate())
@@ -74,7 +76,16 @@ def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "step", ["_stop_strangers", "_prepare", "_follow_load", "_scale_each", "_arrange"]
+    "step",
+    [
+        "_stopper.begin_with_strangers",
+        "_prepare",
+        "_wake",
+        "_follow_load",
+        "_keep_sleepers",
+        "_scale_each",
+        "_arranger.arrange",
+    ],
 )
 def test_a_step_that_fails_keeps_no_other_from_being_taken_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -86,8 +97,14 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken_and_is_told(
     def fault(*words: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(one, step, fault)
-    monkeypatch.setattr(one, "_finish_stopping", lambda up: taken.append("stop"))
+    part, _, name = step.rpartition(".")
+    monkeypatch.setattr(getattr(one, part) if part else one, name, fault)
+
+    def stop(verdicts: object) -> bool:
+        taken.append("stop")
+        return False
+
+    monkeypatch.setattr(one._stopper, "go_on", stop)
     one.run()
     assert taken == ["apply", "stop"]
     assert one.observed.applied == (1, 1)

@@ -66,12 +66,12 @@ def test_all_numbers_that_are_wrong_are_said_at_once() -> None:
         (
             {"replicas": 2, "target_inflight": 4, "min_replicas": 3},
             "min_replicas",
-            "must be a whole number from 1 to 2",
+            "must be a whole number from 0 to 2",
         ),
         (
             {"target_inflight": 4, "min_replicas": "x"},
             "min_replicas",
-            "must be a whole number from 1 to 1",
+            "must be a whole number from 0 to 1",
         ),
     ],
 )

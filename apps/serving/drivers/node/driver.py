@@ -26,6 +26,7 @@ LACKS = {
     "slim": "cannot serve without BentoML",
     "limits": "cannot hold requests to limits",
     "scaling": "cannot scale by load",
+    "zero": "cannot wake what sleeps",
 }
 
 BARE = "cannot keep apart what runs on it (bubblewrap does not work there), and runs nothing"
@@ -58,6 +59,8 @@ class NodeDriver:
             serving_needs.add("apart")
         if serving.slim:
             serving_needs.add("slim")
+        if serving.scaling and serving.scaling.sleeps:
+            serving_needs.add("zero")
         if node.platform.get("isolation") == "none":
             problems.append(f"The node of {target.name} {BARE}")
             # which its agent does not say then, whatever its version
