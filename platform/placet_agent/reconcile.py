@@ -15,15 +15,23 @@ from placet_agent.front import Front
 from placet_agent.haproxy.admin import AdminError
 from placet_agent.haproxy.proxy import Proxy
 from placet_agent.haproxy.table import EndpointRoute, Full
-from placet_agent.observed import Errors, Observed, RevisionMemory, leaving_reports, refused_reports
+from placet_agent.observed import (
+    Errors,
+    Observed,
+    RevisionMemory,
+    leaving_reports,
+    refused_reports,
+    revision_report,
+)
 from placet_agent.process.replica import Replica, settings_of, wanted_settings
 from placet_agent.process.replicas import Replicas
 from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.receipts import Receipts
 from placet_agent.routing import RoutedRevision, route
 from placet_agent.scaling import Scaler
+from placet_agent.secret_supply import SecretSupply, places_of
 from placet_agent.state.trust import PermitVerdict
-from placet_protocol.report import RevisionReport, weakest
+from placet_protocol.report import RevisionReport
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
 
@@ -43,9 +51,10 @@ class Reconciler:
         preparer: Preparer,
         sentinel: Sentinel,
         receipts: Receipts,
+        supply: SecretSupply,
     ) -> None:
         self.proxy, self.replicas, self.preparer = proxy, replicas, preparer
-        self.sentinel, self.receipts = sentinel, receipts
+        self.sentinel, self.receipts, self.supply = sentinel, receipts, supply
         self.state: DesiredState | None = None
         self.verdicts: dict[str, PermitVerdict] = {}
         self._taken: tuple[DesiredState, dict[str, PermitVerdict], Book] | None = None
@@ -119,17 +128,17 @@ class Reconciler:
     def _verdict(self, revision: DesiredRevision) -> PermitVerdict:
         return self.verdicts.get(revision.id, PermitVerdict(False, "its permit was not checked"))
 
+    def _settings(self, revision: DesiredRevision) -> tuple[object, ...]:
+        return wanted_settings(revision, self._verdict(revision).secrets.values())
+
     def _expired(self) -> bool:
-        state = self.state
-        return (
-            state is not None
-            and state.on_expired == "stop"
-            and datetime.now(UTC) > state.valid_until
-        )
+        if (state := self.state) is None or state.on_expired != "stop":
+            return False
+        return datetime.now(UTC) > state.valid_until
 
     def _control(self, revision: DesiredRevision) -> RevisionMemory:
         control = self._controls.setdefault(revision.id, RevisionMemory())
-        settings = (*wanted_settings(revision), revision.wanted == "run")
+        settings = (*self._settings(revision), revision.wanted == "run")
         if control.settings != settings:
             if control.settings:
                 control.crashes.forget()
@@ -162,8 +171,10 @@ class Reconciler:
                     continue
                 need = Need.of(revision)
                 needs.add(need)
-                control.progress = self.preparer.ask(need)
-                waiting |= control.progress.running
+                progress, named = self.preparer.ask(need), self._verdict(revision).secrets
+                control.progress = self.supply.beside(progress, endpoint, revision, named)
+                waiting |= progress.running
+        self.supply.forget_others()
         if not waiting:
             for item in state.prefetch:
                 if item.bento_digest not in state.recalled:
@@ -196,7 +207,7 @@ class Reconciler:
         if wanted == "drain":
             return
         count = self._scaler.count(revision) if wanted == "run" else 0
-        settings = wanted_settings(revision)
+        settings = self._settings(revision)
         views = [
             rules.ReplicaView(
                 r.id, r.id in self._answered, settings_of(r.record) == settings, r.stopping
@@ -219,6 +230,7 @@ class Reconciler:
                         verdict.egress,
                         slim=verdict.slim,
                         most=verdict.scaling.most if verdict.scaling else revision.replicas,
+                        secrets=places_of(endpoint, revision, verdict.secrets),
                     )
                     started.wave = wave
         since = [r.ready_at for r in mine if r.id in self._answered and not r.stopping]
@@ -384,15 +396,5 @@ class Reconciler:
         if phase in {"preparing", "starting"} or (wanted == "drain" and phase != "drained"):
             self.busy = True
         control.enter(revision.id, phase, detail, complete=ready >= seen.replicas)
-        return RevisionReport(
-            id=revision.id,
-            phase=phase,
-            ready_replicas=ready,
-            weight=seen.weight,
-            detail=detail[:1900],
-            bento_digest=revision.bento_digest,
-            since=control.since,
-            restarts=control.crashes.total,
-            isolation=weakest(r.record.kept for r in mine),
-            egress=self.replicas.reached(revision.id),
-        )
+        records, reached = [r.record for r in mine], self.replicas.reached(revision.id)
+        return revision_report(revision, seen, (phase, detail), control, records, reached)

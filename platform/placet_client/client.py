@@ -65,6 +65,7 @@ class Client:
         self.outcomes = nouns.Outcomes(self.http)
         self.audit = nouns.Audit(self.http)
         self.retention, self.notices = nouns.RetentionOfLog(self.http), nouns.Notices(self.http)
+        self.secrets = nouns.Secrets(self.http)
         self.streams, self.webhooks = nouns.Streams(self.http), nouns.Webhooks(self.http)
         self.everything, self.lists = nouns.Everything(self.http), nouns.Lists(self.http)
 

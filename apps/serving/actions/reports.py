@@ -10,6 +10,7 @@ from apps.audit.queries import events_about
 from apps.jobs.actions import enqueue
 from apps.serving import desired, hooks, windows
 from apps.serving.actions.nodes import node_actor
+from apps.serving.actions.secrets import note_given
 from apps.serving.errors import NodeRefused, StaleReport, TooManyWindows, malformed
 from apps.serving.events import (
     NODE_CHANGED,
@@ -70,6 +71,7 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         _note_errors(log, row, before, report)
         _note_state_ahead(log, row, report)
         hooks.keeper().heard(row, report, log)
+        note_given(log, row, report)
         _note_changes(log, row, report)
         if measured := windows.timely(report["metrics"]):
             enqueue("monitoring.ingest", node=row.pk, windows=measured)
@@ -110,6 +112,8 @@ def _note_changes(log: Recorder, node: Node, report: Report) -> None:
         size = parse_note(report["checkpoint"] or "").size
         log.add(NODE_CHECKPOINT_AHEAD, subject=node.pk, data={"size": size})
     node.save()
+    if "secret_key" in changed:
+        desired.publish(node.target_id)  # what is sealed for another key does not open there
     if changed:
         log.add(NODE_CHANGED, node, data={"what": ", ".join(changed)})
 

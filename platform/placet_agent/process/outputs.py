@@ -1,6 +1,7 @@
 """What replicas print: each one's in a file that it may do with what it likes."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,3 +39,11 @@ def trim(path: Path) -> None:
             kept = stream.read(LOG_BYTES // 4)
             stream.truncate(0)  # first: it may be what fills the disk
             path.with_suffix(".log.1").write_bytes(kept)
+
+
+def drop_old(folder: Path, alive: Collection[Path], keep: int) -> None:
+    """Remove the logs of what is gone, but for the newest."""
+    old = [path for path in folder.glob("*.log") if path not in alive]
+    for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".log.1").unlink(missing_ok=True)

@@ -21,6 +21,7 @@ from placet_agent.process import procs
 from placet_agent.process.holding import connect
 from placet_agent.process.procs import ProcessRef
 from placet_agent.state import files
+from placet_protocol.node_secrets import SecretPlace
 from placet_protocol.report import Isolation
 from placet_protocol.state import DesiredRevision
 
@@ -64,6 +65,7 @@ class ReplicaRecord:
     boot: str = ""  # which start of the host these processes are of
     keeps: bool = False  # whether it leaves a connection open for further requests
     slim: bool = False  # whether it serves without BentoML
+    secrets: dict[str, list[str]] = field(default_factory=dict)  # places of values, by their files
     threads: int = 0  # that libraries take for one computation; 0: as many as the host has cores
 
     @classmethod
@@ -73,6 +75,11 @@ class ReplicaRecord:
         for name in ("outer", "inner", "relay", "link"):
             known[name] = tuple(known[name]) if known.get(name) else None
         return cls(**known)
+
+    @property
+    def places(self) -> dict[str, SecretPlace]:
+        """Where its secrets are, by their files."""
+        return {file: SecretPlace(*parts) for file, parts in self.secrets.items()}
 
     @property
     def kept(self) -> Isolation:
@@ -221,17 +228,20 @@ def settings_of(record: ReplicaRecord) -> tuple[object, ...]:
         record.nonce,
         record.memory_mb,
         tuple(sorted(record.variables.items())),
+        tuple(sorted({place.value for place in record.places.values()})),
     )
 
 
-def wanted_settings(revision: DesiredRevision) -> tuple[object, ...]:
-    """Return the same of a wanted revision."""
+def wanted_settings(revision: DesiredRevision, named: Iterable[str] = ()) -> tuple[object, ...]:
+    """Return the same of a wanted revision; ``named`` are the secrets that its permit has."""
+    values = {revision.secrets[name].value for name in named if name in revision.secrets}
     variables: Mapping[str, str] = revision.variables
     return (
         revision.bento_digest,
         revision.restart_nonce,
         revision.memory_mb,
         tuple(sorted(variables.items())),
+        tuple(sorted(values)),
     )
 
 

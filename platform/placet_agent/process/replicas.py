@@ -9,8 +9,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from placet_agent.process.replica import (
 )
 from placet_agent.process.starting import Program, Starter, bento_program
 from placet_agent.state import files
+from placet_protocol.node_secrets import SecretPlace
 from placet_protocol.report import EgressCount
 from placet_protocol.state import DesiredRevision
 
@@ -113,14 +115,17 @@ class Replicas:
         *,
         slim: bool = False,
         most: int = 1,
+        secrets: Mapping[str, SecretPlace] | None = None,
     ) -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own.
 
         ``egress`` is what people approved that it may reach; ``None``: they approved it before
         that was asked, with the host's network. ``slim``: they approved it without BentoML.
-        ``most``: so many replicas of it there may be at once, which share the cores.
+        ``most``: so many replicas of it there may be at once, which share the cores. ``secrets``:
+        the values that it is to find, by their files.
         """
         record = self._record(endpoint, revision, capture, egress, slim, most)
+        record.secrets = {file: list(astuple(place)) for file, place in (secrets or {}).items()}
         replica = Replica(record, self.folder / f"{record.id}.json", self.starter.socket(record.id))
         replica.save()
         crash_point("agent.before_replica_start")
@@ -379,8 +384,9 @@ class Replicas:
         return f"{words}: {self.tail(replica)}"
 
     def tail(self, replica: Replica) -> str:
-        """Return the end of its output."""
-        return outputs.tail(self.starter.log_path(replica.id))
+        """Return the end of its output, without secrets that it may have written."""
+        text = outputs.tail(self.starter.log_path(replica.id))
+        return self.starter.secrets.hide(text, list(replica.record.places.values()))
 
     def trim_logs(self) -> None:
         """Keep the newest part of every log that grew too large, in place: it stays open."""
@@ -391,8 +397,4 @@ class Replicas:
                 log.warning("%s is not trimmed: %s", path.name, error)
 
     def _drop_old_logs(self, keep: int = 20) -> None:
-        alive = {self.starter.log_path(name) for name in self.all}
-        old = [p for p in self.logs.glob("*.log") if p not in alive]
-        for path in sorted(old, key=lambda p: p.stat().st_mtime)[:-keep]:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".log.1").unlink(missing_ok=True)
+        outputs.drop_old(self.logs, {self.starter.log_path(name) for name in self.all}, keep)

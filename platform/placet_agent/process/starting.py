@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from placet_agent.process.sandbox import MARKER, Cell
 from placet_agent.reports import capture, counting
 from placet_agent.reports.counting import Count
 from placet_agent.state import files
+from placet_agent.state.secret_files import SecretFiles
 from placet_protocol.runtimes import RuntimeRef
 from placet_verify.permit.serving import Destination
 from placet_verify.permit.variables import undeclared
@@ -75,6 +76,7 @@ class Starter:
         self.sockets, self.given = home / "haproxy/sockets", home / "given"
         self.holder = Holder(home / "holder")
         self.networks = Networks(home, shared=shared)
+        self.secrets = SecretFiles(home)
         self.bentos = bentos
         self.runtimes = runtimes
         self.program = program
@@ -125,19 +127,24 @@ class Starter:
         info_reader, info_writer, block_reader, block_writer = map(
             sandbox.above, (*os.pipe(), *os.pipe())
         )
+        given = dict[str, int]()
         try:
-            cell = self._cell(record, facts, groups)
             try:
+                for file, place in record.places.items():
+                    given[file] = sandbox.above(self.secrets.handle(place))
+                cell = self._cell(record, facts, groups, given)
                 on_socket = Door(fd=listener, slim=record.slim)
                 door = Door(port=record.port) if record.port else on_socket
                 words = sandbox.command(
                     cell, self.program(door), info_fd=info_writer, block_fd=block_reader
                 )
                 handed = [] if record.port else [listener]
-                replica.child = self._popen(record, words, [info_writer, block_reader, *handed])
+                replica.child = self._popen(
+                    record, words, [info_writer, block_reader, *handed, *given.values()]
+                )
             finally:
-                os.close(info_writer)
-                os.close(block_reader)
+                for number in (info_writer, block_reader, *given.values()):
+                    os.close(number)
             first = first_inside(info_reader)
             crash_point("agent.after_replica_start")
             record.outer, record.inner = pair(procs.find(replica.child.pid)), pair(first)
@@ -230,7 +237,13 @@ class Starter:
         files.write_bytes(path, text.encode(), mode=0o644, durable=False)
         return path
 
-    def _cell(self, record: ReplicaRecord, facts: Facts, groups: tuple[Path, ...]) -> Cell:
+    def _cell(
+        self,
+        record: ReplicaRecord,
+        facts: Facts,
+        groups: tuple[Path, ...],
+        given: Mapping[str, int],
+    ) -> Cell:
         runtime = self.runtimes.get(RuntimeRef(record.runtime_digest, record.python_version))
         capture_variables = {"PLACET_CAPTURE": record.capture} if record.capture else {}
         own = record.network == "own"
@@ -244,12 +257,14 @@ class Starter:
                 SERVER: self._server,
                 **({"/etc/hosts": self._hosts(record)} if own else {}),
             },
+            secrets=given,
             variables={
                 # OpenBLAS, MKL and numexpr take it too, unless they are told otherwise.
                 **({"OMP_NUM_THREADS": str(record.threads)} if record.threads else {}),
                 **record.variables,
                 **capture_variables,
                 **(sandbox.WIPED if facts.wipe_memory else {}),
+                **({"PLACET_SECRETS": sandbox.SECRETS} if given else {}),
                 MARKER: record.id,
                 "PLACET_RELEASE": record.release,
                 "PLACET_REVISION": record.revision,

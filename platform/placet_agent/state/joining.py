@@ -12,6 +12,7 @@ from placet_agent.loop import platform_info
 from placet_agent.process.networks import Networks
 from placet_agent.state import files
 from placet_agent.state.data_dir import Home, Membership, NotJoined
+from placet_agent.state.secret_files import public_key
 from placet_agent.state.trust import open_keys
 from placet_protocol.fields import ProtocolError, hex_digest
 from placet_protocol.joining import JoinRequest
@@ -58,7 +59,8 @@ def join(
         public = checked_root(answer, fingerprint)
         ring, text = open_keys(answer, public, 0)
         interpreters = Interpreters(pythons)
-        info = platform_info(interpreters, version(find_binary()), port, Networks(home.folder))
+        haproxy, networks = version(find_binary()), Networks(home.folder)
+        info = platform_info(interpreters, haproxy, port, networks, public_key(home.folder))
         request = JoinRequest(
             v=1,
             token=secret,

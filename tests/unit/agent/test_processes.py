@@ -89,7 +89,7 @@ def test_a_replica_is_not_buried_for_want_of_a_descriptor(
     table = SimpleNamespace(drop_server=dropped.append)
     proxy: Any = SimpleNamespace(table=table, in_flight=dict)
     nobody: Any = None
-    pass_ = Reconciler(proxy, nobody, nobody, nobody, nobody)
+    pass_ = Reconciler(proxy, nobody, nobody, nobody, nobody, nobody)
     with no_descriptor_left():
         pass_._errors.alone(pass_._bury, living)
     assert [row["code"] for row in pass_._errors.now] == ["pass_failed"]
