@@ -455,6 +455,7 @@ def delivery(world: World) -> None:
             world.project, environment=place.name, name="db", value="x", actor=SYSTEM
         ).secret_id,
         "revision": "rev_1",
+        "/agent/v1/secrets/{revision}/{name}": "db",
         "value": "sev_1",
         "rollout": rollout.pk,
         "sha256": "0" * 64,
@@ -687,6 +688,10 @@ def pages(world: World) -> None:
             "verdict": "reject",  # each who decides may; an approval is asked of some
             "comment": "no",
             "statement_digest": shown.request_digest,
+        },
+        "POST /projects/{project}/environments/{environment}/secrets": {
+            "name": "new",
+            "value": "x",
         },
         "POST /releases/{release_id}/comment": {"comment": "?"},
         "POST /releases/{release_id}/withdraw": {},

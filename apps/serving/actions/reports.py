@@ -71,7 +71,6 @@ def receive_report(node: Node, envelope: str | bytes) -> Node:
         _note_errors(log, row, before, report)
         _note_state_ahead(log, row, report)
         hooks.keeper().heard(row, report, log)
-        note_given(log, row, report)
         _note_changes(log, row, report)
         if measured := windows.timely(report["metrics"]):
             enqueue("monitoring.ingest", node=row.pk, windows=measured)
@@ -96,7 +95,9 @@ def _read(node: Node, envelope: str | bytes) -> Report:
 
 def _note_changes(log: Recorder, node: Node, report: Report) -> None:
     """Store and log what the log keeps of a node, together: within a minute of the last change the
-    row stays as the log has it, and a later report brings what is so then."""
+    row stays as the log has it, and a later report brings what is so then. Secrets that it was
+    given are logged whenever they come, each once."""
+    note_given(log, node, report)
     known, fault = _logged(node), _checkpoint_fault(report)
     before = node.platform, node.agent_version, node.fault
     platform = dict(report["platform"])

@@ -57,7 +57,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             "SealedSecret",
             [
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False)),
+                ("id", models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    )),
                 ("public_key", models.CharField(max_length=64)),
                 ("sealed", models.TextField(blank=True)),
                 ("given_at", models.DateTimeField(blank=True, null=True)),

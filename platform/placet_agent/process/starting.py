@@ -130,11 +130,9 @@ class Starter:
         given = dict[str, int]()
         try:
             try:
-                for file, place in record.places.items():
-                    given[file] = sandbox.above(self.secrets.handle(place))
+                self._open_secrets(record, given)
                 cell = self._cell(record, facts, groups, given)
-                on_socket = Door(fd=listener, slim=record.slim)
-                door = Door(port=record.port) if record.port else on_socket
+                door = self._door(record, listener)
                 words = sandbox.command(
                     cell, self.program(door), info_fd=info_writer, block_fd=block_reader
                 )
@@ -163,6 +161,15 @@ class Starter:
             os.close(block_writer)
         if first is None:
             raise RuntimeError("it ended at once")
+
+    def _door(self, record: ReplicaRecord, listener: int) -> Door:
+        on_socket = Door(fd=listener, slim=record.slim)
+        return Door(port=record.port) if record.port else on_socket
+
+    def _open_secrets(self, record: ReplicaRecord, given: dict[str, int]) -> None:
+        """Add a descriptor for each file, which the caller closes, whatever becomes of the rest."""
+        for file, place in record.places.items():
+            given[file] = sandbox.above(self.secrets.handle(place))
 
     def _popen(
         self, record: ReplicaRecord, words: list[str], handed: list[int]

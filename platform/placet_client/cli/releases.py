@@ -111,9 +111,7 @@ def release_request(
     timeout: TimeoutOption = 3600,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Request a release.
-
-    With --wait it returns, and ends, as `placet release wait` does."""
+    """Request a release. With --wait it returns, and ends, as `placet release wait` does."""
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
     serving = usual(replicas, max_replicas, memory_mb, variable, egress, unit, capture)
     where = {"environment": environment, "endpoint": endpoint or name, "target": target}
