@@ -20,7 +20,8 @@ GROUPS: Mapping[str, KindGroup] = {
     ),
     "discussions": KindGroup("Discussions", ("discussion",)),
     "serving": KindGroup(
-        "Endpoints and rollouts", ("endpoint", "revision", "rollout", "drill", "prefetch")
+        "Endpoints and rollouts",
+        ("endpoint", "revision", "rollout", "drill", "prefetch", "secret"),
     ),
     "models": KindGroup(
         "Models, versions and builds",

@@ -32,6 +32,7 @@ TERMS = {
     "sbom": "What is an SBOM?",
     "scaling": "What is scaling by load?",
     "scan": "What is a scan?",
+    "secret": "What is a secret?",
     "separation-of-duties": "What is separation of duties?",
     "signature": "What is a signature?",
     "signing-passkey": "What is a signing passkey?",

@@ -1,6 +1,6 @@
 """Refusals of the app."""
 
-from placet.kernel.problems import Conflict, Problem
+from placet.kernel.problems import Conflict
 
 
 class StreamMoved(Conflict):
@@ -31,9 +31,3 @@ class NothingSigned(Conflict):
     """What is told signs nothing."""
 
     code, title = "nothing_signed", "A chat has no secret"
-
-
-class SecretKeyMissing(Problem):
-    """There is no key that secrets could be encrypted for."""
-
-    status, code, title = 503, "key_unavailable", "Secrets cannot be encrypted"

@@ -172,7 +172,7 @@ class Webhook(Attempted, Audited):
     chat, to which nothing is signed.
 
     ``address``, ``signing`` and ``former_signing``, which signs beside it until ``former_until``,
-    are encrypted (``placet.kernel.secret_box``) and in no event; of the address ``origin`` is
+    are encrypted (``placet_protocol.secret_box``) and in no event; of the address ``origin`` is
     shown. ``older_formers`` are what signed before that one, the last first: each its ``signing``,
     ``public_key`` and ``until``. ``cursor`` is the index of the next event. ``failing_since`` is
     when the first delivery failed since one got through; the last attempt may be a test's.

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
-from apps.integrations.errors import SecretKeyMissing
 from apps.integrations.models import Webhook, WebhookFault
 from apps.integrations.signing import SigningKeys
 from placet.kernel.clock import rfc3339
 from placet.kernel.keystore import KeyUnavailable, opening_keys, sealing_key
 from placet.kernel.outbound import OutboundFailed
-from placet.kernel.secret_box import OpeningKeys, SealingKey, SecretUnreadable
+from placet.kernel.problems import SecretKeyMissing
+from placet_protocol.secret_box import OpeningKeys, SealingKey, SecretUnreadable
 
 
 class FormerSecret(TypedDict):

@@ -18,7 +18,7 @@ from django.db.models import Prefetch as Fetch
 
 from apps.audit.models import Checkpoint
 from apps.jobs.actions import enqueue
-from apps.serving import hooks, readable, rules
+from apps.serving import hooks, readable, rules, secret_values
 from apps.serving.drivers.base import StateGeneration
 from apps.serving.models import (
     DesiredState,
@@ -51,6 +51,7 @@ from placet_verify.signing import dsse
 from placet_verify.signing.keys import PrivateKey
 
 log = logging.getLogger(__name__)
+NO_VALUES: secret_values.Values = {}
 CHANNEL = "placet_state"  # PostgreSQL's NOTIFY wakes long polls; its payload is a target id
 TARGETS_AT_ONCE = 25  # targets whose states one job signs
 _together: ContextVar[set[str] | None] = ContextVar("published_together", default=None)
@@ -95,6 +96,8 @@ def compose(target: Target) -> StateContent:
         Fetch("revisions", present.order_by("number"), to_attr="present_revisions"),
         Fetch("keys", keys, to_attr="valid_keys"),
     )
+    named = secret_values.named_by(secret_values.present_on(target.pk))
+    values = secret_values.current(named) if named else {}
     recalls = hooks.keeper().told(target)
     return StateContent(
         v=1,
@@ -102,7 +105,7 @@ def compose(target: Target) -> StateContent:
         on_expired="stop" if any(hooks.stops_when_expired(target)) else "serve",
         recalled=recalls["recalled"],
         recalls=recalls["recalls"],
-        endpoints=_with_former([endpoint_entry(endpoint) for endpoint in fetched], target),
+        endpoints=_with_former([endpoint_entry(row, values) for row in fetched], target),
         prefetch=prefetch_entries(Prefetch.objects.filter(target=target).select_related("bento")),
     )
 
@@ -126,8 +129,9 @@ def _with_former(entries: list[EndpointEntry], target: Target) -> list[EndpointE
     return entries
 
 
-def endpoint_entry(endpoint: Any) -> EndpointEntry:
-    """Return one endpoint with its ``present_revisions`` and ``valid_keys``."""
+def endpoint_entry(endpoint: Any, values: secret_values.Values = NO_VALUES) -> EndpointEntry:
+    """Return one endpoint with its ``present_revisions`` and ``valid_keys``, which are given those
+    of the ``values`` of secrets that they name."""
     active, present = endpoint.state == EndpointState.ACTIVE, endpoint.present_revisions
     return EndpointEntry(
         id=endpoint.pk,
@@ -139,7 +143,10 @@ def endpoint_entry(endpoint: Any) -> EndpointEntry:
         api_key_required=endpoint.api_key_required,
         keys=[key.secret_hash for key in endpoint.valid_keys],
         stable=next((row.pk for row in present if row.state == RevisionState.LIVE), None),
-        revisions=[revision_entry(row, endpoint_active=active) for row in present],
+        revisions=[
+            _with_secrets(revision_entry(row, endpoint_active=active), row, endpoint, values)
+            for row in present
+        ],
     )
 
 
@@ -175,10 +182,19 @@ def revision_entry(revision: Revision, *, endpoint_active: bool) -> RevisionEntr
     )
 
 
+def _with_secrets(
+    entry: RevisionEntry, revision: Revision, endpoint: Endpoint, values: secret_values.Values
+) -> RevisionEntry:
+    """Add which values the secrets of a revision have; most revisions name none."""
+    if secrets := secret_values.entries(revision, endpoint.environment, values):
+        entry["secrets"] = secrets
+    return entry
+
+
 def needs_of(revision: Revision) -> list[str]:
     """Return what an agent must know to run a revision as it was approved."""
     serving = revision.serving if isinstance(revision.serving, dict) else {}
-    needs = {name for name in ("unit", "capture", "limits") if serving.get(name)}
+    needs = {name for name in ("unit", "capture", "limits", "secrets") if serving.get(name)}
     needs |= {name for name in ("header_route", "mirror", "guard") if getattr(revision, name)}
     needs |= {"apart"} if "egress" in serving else set()
     needs |= {"slim"} if is_slim(serving) else set()
@@ -201,6 +217,7 @@ def sign_state(target_id: str) -> StateGeneration:
     out, logged and shown with the target, and the rest is signed: one bad row stops nobody.
     """
     key = signer("state")  # a file: read before the transaction
+    unreadable = secret_values.seal_for(target_id)
     with transaction.atomic():
         target = Target.objects.get(pk=target_id)
         DesiredState.objects.get_or_create(target=target)
@@ -208,8 +225,12 @@ def sign_state(target_id: str) -> StateGeneration:
         content, left_out = readable.split(compose(target))
         _sign(state, content, key)
     crash_point("serving.after_state_commit")
-    _show(target_id, left_out)
+    _show(target_id, [*left_out, *map(_unreadable, unreadable)])
     return StateGeneration(state.epoch, state.number)
+
+
+def _unreadable(sentence: str) -> readable.LeftOutPart:
+    return readable.LeftOutPart(code="secret_unreadable", detail=sentence[:500])
 
 
 def _sign(state: DesiredState, content: StateContent, key: PrivateKey) -> None:

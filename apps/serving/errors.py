@@ -39,6 +39,18 @@ class TargetInUse(Conflict):
     code, title = "target_in_use", "Endpoints stand on this target"
 
 
+class SecretInUse(Conflict):
+    """What serves names the secret."""
+
+    code, title = "secret_in_use", "The secret is in use"
+
+
+class SecretGone(Conflict):
+    """There is no value to revoke."""
+
+    code, title = "secret_gone", "The secret has no value"
+
+
 class EndpointExists(Conflict):
     """The name is taken."""
 

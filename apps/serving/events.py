@@ -27,6 +27,12 @@ ENDPOINT_SCALED = event_kind("endpoint.scaled", "Scaled an endpoint to {replicas
 ENDPOINT_KEYS_CHANGED = event_kind(
     "endpoint.key_rule_changed", "Changed whether clients need an API key: {required:rule}"
 )
+SECRET_CREATED = event_kind("secret.created", "Named a secret")
+SECRET_SET = event_kind("secret.set", "Set version {number} of a secret")
+SECRET_REVOKED = event_kind("secret.revoked", "Revoked version {number} of a secret")
+SECRET_GIVEN = event_kind(
+    "secret.given", "Version {number} of a secret was given to a node for a replica"
+)
 KEY_ISSUED = event_kind("endpoint.key_issued", "Issued an API key of an endpoint")
 KEY_REVOKED = event_kind("endpoint.key_revoked", "Revoked an API key of an endpoint")
 REVISION_ADDED = event_kind("revision.added", "Added revision {number} to an endpoint")

@@ -254,6 +254,73 @@ class Revision(Audited):
         return self.endpoint.environment
 
 
+class Secret(Audited):
+    """A secret of one environment: its name. Values come and go (``SecretVersion``)."""
+
+    id = IdField("sec")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    environment = models.CharField(max_length=40)
+    name = models.SlugField(max_length=60)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "environment", "name"], name="serving_secret_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def environment_scope(self) -> str | None:
+        """A secret belongs to its environment."""
+        return self.environment
+
+
+class SecretVersion(Audited):
+    """One value of a secret, encrypted (``apps.serving.secret_values``). Only the newest is kept:
+    ``sealed`` is '' once another was set, or it was revoked."""
+
+    LOG_HIDDEN = frozenset({"sealed"})
+
+    id = IdField("sev")
+    secret = models.ForeignKey(Secret, on_delete=models.PROTECT, related_name="versions")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    number = models.IntegerField()
+    sealed = models.TextField(blank=True)
+    created_by = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_by = models.CharField(max_length=40, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["secret", "number"], name="serving_secret_number")
+        ]
+
+    def environment_scope(self) -> str | None:
+        """A value belongs to its secret's environment."""
+        return self.secret.environment
+
+
+class SealedSecret(models.Model):
+    """A value sealed for the key of one node, by the control worker; '' once it is given no more.
+    That it was given is an event."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="+")
+    version = models.ForeignKey(SecretVersion, on_delete=models.CASCADE, related_name="copies")
+    public_key = models.CharField(max_length=64)  # of the node, base64
+    sealed = models.TextField(blank=True)
+    given_at = models.DateTimeField(null=True, blank=True)  # when it first said so
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node", "version"], name="serving_sealed_once")
+        ]
+
+
 class Prefetch(Audited):
     """A Bento that a target fetches ahead, because a release that may bring it there is open."""
 

@@ -11,6 +11,7 @@ from placet_verify.capture import Capture, capture_of
 from placet_verify.errors import Refused
 from placet_verify.numbers import is_whole
 from placet_verify.permit.limits import Limits, limits_of
+from placet_verify.permit.named_secrets import secrets_of
 from placet_verify.permit.scaling import Scaling, scaling_of
 from placet_verify.permit.serving import (
     MAX_MEMORY_MB,
@@ -97,6 +98,7 @@ class ServingConfig:
     egress: tuple[Destination, ...] | None = None  # None: approved under earlier rules
     slim: bool = False  # served without BentoML
     limits: Limits | None = None  # of its requests
+    secrets: tuple[tuple[str, str], ...] = ()  # names of secrets, by the files of replicas
     scaling: Scaling | None = None  # None: an operator scales, up to max_replicas
 
 
@@ -137,6 +139,7 @@ def serving_config(document: Mapping[str, Any]) -> ServingConfig:
         egress=egress_of(document),
         slim=is_slim(document),
         limits=limits_of(document),
+        secrets=tuple(secrets_of(document).items()),
         scaling=scaling_of(document),
     )
 

@@ -17,6 +17,7 @@ from placet_protocol import PREFIX
 from placet_protocol.captures import OTHER_OFFSET, capture_path, read_offset
 from placet_protocol.fields import ProtocolError, hex_digest
 from placet_protocol.joining import JoinReply, JoinRequest, read_reply
+from placet_protocol.node_secrets import read_sealed, secret_path
 from placet_protocol.runtimes import RuntimeManifest, read_manifest
 from placet_protocol.signing import Signer, sign_request
 
@@ -122,6 +123,14 @@ class Client:
             return read_offset(answer)
         except ProtocolError as error:
             raise Unreachable("the platform did not say how much of the file it has") from error
+
+    def secret(self, revision: str, name: str, value: str) -> str:
+        """Return the value of a secret that a revision names, sealed for this node."""
+        answer = _members(self._send("GET", secret_path(revision, name, value)))
+        try:
+            return read_sealed(answer)
+        except ProtocolError as error:
+            raise Unreachable(f"the platform answered with no secret: {error}") from error
 
     def manifest(self, digest: str) -> RuntimeManifest:
         """Return how a runtime is installed."""

@@ -31,9 +31,11 @@ from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.metrics import WINDOW_SECONDS, RequestMeter
 from placet_agent.reports.receipts import Receipts, Who
 from placet_agent.reports.report import Reporter
+from placet_agent.secret_supply import SecretSupply
 from placet_agent.state import files
 from placet_agent.state.aborts import Aborts
 from placet_agent.state.data_dir import Home
+from placet_agent.state.secret_files import public_key
 from placet_agent.state.trust import OpenedState, StateRefused, Trust
 from placet_protocol.fields import hex_digest
 from placet_protocol.report import FEATURES, NodeError, PlatformInfo
@@ -72,9 +74,9 @@ class Options:
 
 
 def platform_info(
-    interpreters: Interpreters, haproxy: str, port: int, networks: Networks
+    interpreters: Interpreters, haproxy: str, port: int, networks: Networks, secret_key: str
 ) -> PlatformInfo:
-    """Return what this host can do."""
+    """Return what this host can do, and the key that secrets are sealed for."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     isolation = sandbox.isolation()
     cannot = {"apart"} if isolation == "none" else set[str]()
@@ -90,6 +92,7 @@ def platform_info(
         port=port,
         agent_version=__version__,
         features=[name for name in FEATURES if name not in cannot],
+        secret_key=secret_key,
     )
 
 
@@ -124,14 +127,16 @@ class Agent:
         )
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         sentinel = Sentinel(Aborts(folder / "aborts.json"), self.wake)
+        self.supply = SecretSupply(self._fetching, self.replicas.starter.secrets, self.wake)
         parts = (self.proxy, self.replicas, self.preparer, sentinel)
         who = Who(member.node, member.target, key)
         signed = Receipts(folder / "receipts.json", who, lambda: self.trust.recalls.book)
-        self.reconciler = Reconciler(*parts, signed, self.trust.judge_anew)
+        self.reconciler = Reconciler(*parts, signed, self.supply, self.trust.judge_anew)
         seconds, heed = options.window_seconds, sentinel.count
         self.meter = RequestMeter(self.proxy.folder, self.proxy.admin, seconds=seconds, heed=heed)
         networks = self.replicas.starter.networks
-        info = partial(platform_info, interpreters, version(binary), member.port, networks)
+        host = (interpreters, version(binary), member.port, networks)
+        info = partial(platform_info, *host, public_key(folder))
         self.reporter = Reporter(self.client, home, key, info, self.meter, sentinel.aborts, signed)
         kept, running = folder / "capture", self.replicas.captured_as
         self.shipper = Shipper(kept, self._shipping, running, self.reporter.error)
@@ -166,6 +171,7 @@ class Agent:
                 trimmed = time.monotonic()
             self._wake.wait(self._pause())
         self.preparer.close()
+        self.supply.close()
         self.replicas.close()
         self.meter.stop()
         self.shipper.stop()
@@ -182,7 +188,9 @@ class Agent:
     def _clear(self) -> None:
         """Remove what an agent that was killed was making or writing."""
         home = self.home.folder
-        files.clear_temporaries(home, *(home / n for n in ("replicas", "given", "haproxy")))
+        files.clear_temporaries(
+            home, *(home / n for n in ("replicas", "given", "haproxy", "secrets"))
+        )
         for name in ("bentos", "runtimes"):
             files.clear_unfinished(home / name)
         limits.limiter().sweep()

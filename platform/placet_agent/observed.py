@@ -10,14 +10,17 @@ from placet_agent.downloads.preparer import Preparation
 from placet_agent.process.replica import ReplicaRecord
 from placet_protocol.fields import format_time
 from placet_protocol.report import (
+    MAX_GIVEN,
     NOT_SEEN,
+    EgressCount,
     LocalAbort,
     NodeError,
+    Phase,
     ProxyReport,
     RevisionReport,
     weakest,
 )
-from placet_protocol.state import RefusedRevision
+from placet_protocol.state import DesiredRevision, RefusedRevision
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +86,34 @@ class Observed:
     applied: tuple[int, int] = (0, 0)
     warm: int = 0  # processes that wait to be taken
     proxy: ProxyReport = field(default_factory=NOT_SEEN.copy)
+
+
+def revision_report(
+    revision: DesiredRevision,
+    seen: rules.PhaseFacts,
+    phase: tuple[Phase, str],
+    control: RevisionMemory,
+    records: Collection[ReplicaRecord],
+    reached: list[EgressCount],
+) -> RevisionReport:
+    """Tell of a revision that the state names. Which values of secrets its replicas were given is
+    said as long as they are there."""
+    report = RevisionReport(
+        id=revision.id,
+        phase=phase[0],
+        ready_replicas=seen.ready,
+        weight=seen.weight,
+        detail=phase[1][:1900],
+        bento_digest=revision.bento_digest,
+        since=control.since,
+        restarts=control.crashes.total,
+        isolation=weakest(record.kept for record in records),
+        egress=reached,
+    )
+    given = {p.value for record in records if record.inner for p in record.places.values()}
+    if given:
+        report["secrets"] = sorted(given)[:MAX_GIVEN]
+    return report
 
 
 def leaving_reports(

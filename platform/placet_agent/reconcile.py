@@ -14,16 +14,24 @@ from placet_agent.arranging import Arranger
 from placet_agent.downloads.preparer import Need, Preparer
 from placet_agent.front import Front
 from placet_agent.haproxy.proxy import Proxy
-from placet_agent.observed import Errors, Observed, RevisionMemory, leaving_reports, refused_reports
+from placet_agent.observed import (
+    Errors,
+    Observed,
+    RevisionMemory,
+    leaving_reports,
+    refused_reports,
+    revision_report,
+)
 from placet_agent.process.replica import Replica, settings_of, wanted_settings
 from placet_agent.process.replicas import Replicas
 from placet_agent.reports.guard_watch import Sentinel
 from placet_agent.reports.receipts import Receipts
 from placet_agent.scaling import Scaler
+from placet_agent.secret_supply import SecretSupply, places_of
 from placet_agent.sleeping import WAIT_SECONDS, Sleeper, Sleepers
 from placet_agent.state.trust import PermitVerdict
 from placet_agent.stopping import Stopper
-from placet_protocol.report import Phase, RevisionReport, weakest
+from placet_protocol.report import Phase, RevisionReport
 from placet_protocol.state import DesiredEndpoint, DesiredRevision, DesiredState, Wanted
 from placet_verify.recalls import Book
 
@@ -42,11 +50,12 @@ class Reconciler:
         preparer: Preparer,
         sentinel: Sentinel,
         receipts: Receipts,
+        supply: SecretSupply,
         permits: Permits | None = None,
     ) -> None:
         """``permits`` checks a permit anew, for what wakes."""
         self.proxy, self.replicas, self.preparer = proxy, replicas, preparer
-        self.sentinel, self.receipts = sentinel, receipts
+        self.sentinel, self.receipts, self.supply = sentinel, receipts, supply
         self.state: DesiredState | None = None
         self.verdicts: dict[str, PermitVerdict] = {}
         self._taken: tuple[DesiredState, dict[str, PermitVerdict], Book] | None = None
@@ -128,18 +137,18 @@ class Reconciler:
         """Return whether a revision may run, and as what people approved."""
         return self.verdicts.get(revision.id, PermitVerdict(False, "its permit was not checked"))
 
+    def _settings(self, revision: DesiredRevision) -> tuple[object, ...]:
+        return wanted_settings(revision, self.verdict(revision).secrets.values())
+
     def _expired(self) -> bool:
-        state = self.state
-        return (
-            state is not None
-            and state.on_expired == "stop"
-            and datetime.now(UTC) > state.valid_until
-        )
+        if (state := self.state) is None or state.on_expired != "stop":
+            return False
+        return datetime.now(UTC) > state.valid_until
 
     def control(self, revision: DesiredRevision) -> RevisionMemory:
         """Return what is remembered of a revision; afresh when what is wanted has changed."""
         control = self._controls.setdefault(revision.id, RevisionMemory())
-        settings = (*wanted_settings(revision), revision.wanted == "run")
+        settings = (*self._settings(revision), revision.wanted == "run")
         if control.settings != settings:
             if control.settings:
                 control.crashes.forget()
@@ -172,8 +181,10 @@ class Reconciler:
                     continue
                 need = Need.of(revision)
                 needs.add(need)
-                control.progress = self.preparer.ask(need)
-                waiting |= control.progress.running
+                progress, named = self.preparer.ask(need), self.verdict(revision).secrets
+                control.progress = self.supply.beside(progress, endpoint, revision, named)
+                waiting |= progress.running
+        self.supply.forget_others()
         self.replicas.warming.follow({n.runtime_digest for n in needs}, self.replicas.all.values())
         if not waiting:
             for item in state.prefetch:
@@ -239,7 +250,7 @@ class Reconciler:
         count = self._scaler.count(revision) if wanted == "run" else 0
         if not count and self.may_sleep(revision) and not self._sleepers.waits(revision.id):
             count = 1  # nobody could wake it
-        settings = wanted_settings(revision)
+        settings = self._settings(revision)
         views = [
             rules.ReplicaView(
                 r.id, r.id in self._answered, settings_of(r.record) == settings, r.stopping
@@ -274,6 +285,7 @@ class Reconciler:
                 slim=verdict.slim,
                 most=verdict.scaling.most if verdict.scaling else revision.replicas,
                 name="" if number else name,
+                secrets=places_of(endpoint, revision, verdict.secrets),
             )
             started.wave = wave
 
@@ -351,18 +363,8 @@ class Reconciler:
         )
         phase, detail = self._phase(revision, seen)
         control.enter(revision.id, phase, detail, complete=ready >= seen.replicas)
-        return RevisionReport(
-            id=revision.id,
-            phase=phase,
-            ready_replicas=ready,
-            weight=seen.weight,
-            detail=detail[:1900],
-            bento_digest=revision.bento_digest,
-            since=control.since,
-            restarts=control.crashes.total,
-            isolation=weakest(r.record.kept for r in mine),
-            egress=self.replicas.reached(revision.id),
-        )
+        records, reached = [r.record for r in mine], self.replicas.reached(revision.id)
+        return revision_report(revision, seen, (phase, detail), control, records, reached)
 
     def _phase(self, revision: DesiredRevision, seen: rules.PhaseFacts) -> tuple[Phase, str]:
         phase, detail = rules.phase_of(seen)

@@ -62,9 +62,9 @@ class Client:
         self.objectives = nouns.Objectives(self.http)
         self.alerts, self.threads = nouns.Alerts(self.http), nouns.Threads(self.http)
         self.predictions = nouns.Predictions(self.http)
-        self.outcomes = nouns.Outcomes(self.http)
-        self.audit = nouns.Audit(self.http)
+        self.outcomes, self.audit = nouns.Outcomes(self.http), nouns.Audit(self.http)
         self.retention, self.notices = nouns.RetentionOfLog(self.http), nouns.Notices(self.http)
+        self.secrets = nouns.Secrets(self.http)
         self.streams, self.webhooks = nouns.Streams(self.http), nouns.Webhooks(self.http)
         self.everything, self.lists = nouns.Everything(self.http), nouns.Lists(self.http)
 

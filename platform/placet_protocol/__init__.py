@@ -80,6 +80,12 @@ All of it is HTTP and JSON under ``<platform URL>/agent/v1/``. Digests inside JS
     The bytes of a Bento archive or a wheel that this node's state names (wheels: through a
     runtime of a revision or of ``prefetch``). 404 for any other.
 
+``GET secrets/<revision>/<name>/<value>``
+    ``SealedReply``: the value of a secret that this revision of the node's state names, sealed for
+    the X25519 key that stands in the platform of its report (``placet_protocol.node_secrets``).
+    404 for any other, for a former value, and while it is not sealed yet: the node asks again.
+    ``secrets`` of a revision's report are the values that its replicas were given.
+
 ``GET runtimes/<digest hex>``
     ``RuntimeManifest``; the digest is the canonical digest of ``{"python_version", "lock"}``.
 

@@ -41,7 +41,7 @@ OWN = {
     "apps/integrations/chats.py": "an address of a chat, of 500 characters at most",
     "apps/integrations/chat_requests.py": "a body that was written here a moment before",
     "apps/integrations/signing.py": "what webhooks sign with, which was encrypted here",
-    "placet/kernel/secret_box.py": "what was encrypted here, and keys of this installation",
+    "placet_protocol/secret_box.py": "what was encrypted here, and keys of this installation",
     "apps/serving/agent_api/listening.py": "what its own process rings with, 4 kB at a time",
     "apps/serving/desired.py": "statements that we signed",
     "apps/serving/readable.py": "a state that we are about to sign",

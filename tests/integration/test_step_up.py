@@ -251,6 +251,12 @@ FRESH: dict[str, Case] = {
             serving.issue_endpoint_key, t.world.request("development").endpoint, name="shop"
         ),
     ),
+    "serving.set_secret": Case(
+        "otto",
+        lambda t: partial(
+            serving.set_secret, t.world.project, environment="development", name="db", value="x"
+        ),
+    ),
     "serving.issue_join_token": Case(
         "olga", lambda t: partial(serving.issue_join_token, t.world.target)
     ),
@@ -422,7 +428,8 @@ serving.add_revision serving.create_endpoint serving.create_target serving.delet
 serving.end_use
 serving.make_room
 serving.prefetch serving.raise_epochs serving.release_prefetch
-serving.restart_endpoint serving.revoke_endpoint_key serving.scale_endpoint serving.set_revision
+serving.restart_endpoint serving.revoke_endpoint_key
+serving.revoke_secret serving.scale_endpoint serving.set_revision
 serving.start_endpoint serving.stop_endpoint
 
 governance.ask_to_confirm governance.ask_to_decide governance.ask_to_open governance.ask_to_publish

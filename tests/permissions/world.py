@@ -55,7 +55,7 @@ from apps.registry import actions as registered
 from apps.registry.models import ModelVersion
 from apps.registry.store import store
 from apps.rollouts.actions import schedule_drills, start_rollout
-from apps.serving.actions import allow_use, issue_endpoint_key
+from apps.serving.actions import allow_use, issue_endpoint_key, set_secret
 from apps.serving.models import Endpoint, Target
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now, rfc3339
@@ -451,6 +451,12 @@ def delivery(world: World) -> None:
         "endpoints/name": "moving",
         "endpoint": release.endpoint_id,
         "key": key.pk,
+        "secret": set_secret(
+            world.project, environment=place.name, name="db", value="x", actor=SYSTEM
+        ).secret_id,
+        "revision": "rev_1",
+        "/agent/v1/secrets/{revision}/{name}": "db",
+        "value": "sev_1",
         "rollout": rollout.pk,
         "sha256": "0" * 64,
     }
@@ -463,6 +469,11 @@ def delivery(world: World) -> None:
             "name": "new",
             "target": target.name,
         },
+        "POST /api/v1/projects/{slug}/environments/{environment}/secrets": {
+            "name": "new",
+            "value": "x",
+        },
+        "POST /api/v1/secrets/{secret}/rotate": {"value": "y"},
         "POST /api/v1/endpoints/{endpoint}/scale": {"replicas": 1},
         "POST /api/v1/endpoints/{endpoint}/rollback": reason,
         "POST /api/v1/endpoints/{endpoint}/predict": {"age": 1.0},
@@ -677,6 +688,10 @@ def pages(world: World) -> None:
             "verdict": "reject",  # each who decides may; an approval is asked of some
             "comment": "no",
             "statement_digest": shown.request_digest,
+        },
+        "POST /projects/{project}/environments/{environment}/secrets": {
+            "name": "new",
+            "value": "x",
         },
         "POST /releases/{release_id}/comment": {"comment": "?"},
         "POST /releases/{release_id}/withdraw": {},

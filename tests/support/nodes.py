@@ -23,12 +23,14 @@ from placet.kernel.clock import now, rfc3339
 from placet.kernel.keystore import ring
 from placet_agent import __version__
 from placet_protocol.report import FEATURES, PlatformInfo
+from placet_protocol.secret_box import OpeningKeys
 from placet_protocol.signing import sign_request
 from placet_verify import recalls
 from placet_verify.signing import dsse
 from placet_verify.signing.keys import PrivateKey
 from placet_verify.statements import RanReceipt, RecallStatement, StoppedReceipt
 
+SECRETS = OpeningKeys((b"a key for the secrets of a test.",))
 PLATFORM = PlatformInfo(
     pythons=["3.11", "3.13"],
     isolation="bwrap",
@@ -41,6 +43,7 @@ PLATFORM = PlatformInfo(
     port=8080,
     agent_version=__version__,
     features=list(FEATURES),
+    secret_key=SECRETS.public.write().strip(),
 )
 
 

@@ -5,9 +5,10 @@ from typing import Any
 import structlog
 
 from apps.jobs.handlers import FIRST, LeasedJob, every, handler
-from apps.serving import desired
+from apps.serving import actions, desired, queries
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.models import Target
+from placet.kernel.keystore import KeyUnavailable, opening_keys
 
 log = structlog.get_logger(__name__)
 
@@ -46,3 +47,14 @@ def _applied(target_id: str) -> bool:
 def renew(job: LeasedJob) -> dict[str, Any] | None:
     """Have states signed anew before they run out."""
     return {"renewed": desired.publish_running_out()}
+
+
+@every(seconds=600, name="serving.reseal", queue="control")
+def reseal(job: LeasedJob) -> dict[str, Any] | None:
+    """Encrypt values of secrets for the secret key in use."""
+    try:
+        keys = opening_keys()
+    except KeyUnavailable:  # whoever seals one for a node says so
+        return {"resealed": 0}
+    versions = queries.versions_behind_key(keys.public)
+    return {"resealed": actions.reseal_secrets(versions, keys, job=job)}

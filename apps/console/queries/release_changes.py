@@ -30,6 +30,12 @@ def limits_words(document: Mapping[str, int] | None) -> str:
     return str(Limits(**document)) if document else "none"
 
 
+def secrets_words(named: Mapping[str, str] | None) -> str:
+    """Show which secrets replicas find, by their files."""
+    pairs = sorted((named or {}).items())
+    return ", ".join(f"{file} from {name}" for file, name in pairs) or "none"
+
+
 def target_words(target: int | None) -> str:
     """Show to what load a node scales; the replicas are said by rows of their own."""
     return f"to {counted(target, 'request')} in flight per replica" if target else "no"
@@ -48,6 +54,7 @@ SAID: dict[str, Callable[[Any], str]] = {  # how a value is said; else a number
     "egress": reaches,
     "server": server_word,
     "limits": limits_words,
+    "secrets": secrets_words,
     "target_inflight": target_words,
     "min_replicas": least_words,
 }

@@ -10,7 +10,7 @@ from apps.console.queries.actor_names import actor_names
 from apps.console.queries.links import recall_url
 from apps.console.queries.page_parts import Link, Sign, people_of
 from apps.console.queries.plans import Picture, picture
-from apps.console.queries.release_changes import limits_words
+from apps.console.queries.release_changes import limits_words, secrets_words
 from apps.console.queries.release_end import NAMED, moment
 from apps.console.queries.release_outlook import waiting_signs
 from apps.console.queries.release_review import asking_sign
@@ -100,6 +100,8 @@ def serving_words(serving: Mapping[str, Any]) -> Iterator[str]:
         yield f"captures {capture(serving['capture'])}"
     if serving.get("limits"):
         yield f"limits: {limits_words(serving['limits'])}"
+    if serving.get("secrets"):
+        yield f"secrets: {secrets_words(serving['secrets'])}"
 
 
 def standing(release: Release) -> str:

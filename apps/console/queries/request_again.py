@@ -152,6 +152,7 @@ def as_requested(release: Release) -> dict[str, Any]:
         "start": release.plan.get("start", ""),
         "reason": release.reason,
         "egress": "\n".join(serving.get("egress") or ()),
+        "secrets": "\n".join(f"{f}={n}" for f, n in (serving.get("secrets") or {}).items()),
         "capture": (serving.get("capture") or {}).get("percent", ""),
         "server": serving.get("server", ""),
         **{name: str(value) for name, value in (serving.get("limits") or {}).items()},

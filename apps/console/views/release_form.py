@@ -43,6 +43,8 @@ def serving_of(typed: QueryDict) -> dict[str, Any]:
         serving["egress"] = destinations
     if values := {name: value for name, value in variables_of(typed).items() if value}:
         serving["variables"] = values
+    if secrets := secrets_of(typed):
+        serving["secrets"] = secrets
     if share := typed.get("capture", "").strip():
         number = share.replace(".", "", 1).isdecimal() and len(share) < 8
         percent: Any = float(share) if number else share
@@ -65,6 +67,14 @@ def lines_of(typed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
         for text in line.split(","):
             if text.strip():
                 yield number, text.strip()
+
+
+def secrets_of(typed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the secret that was typed for each file, a line each: the secret alone is found in a
+    file of its name."""
+    pairs = (line.partition("=") for line in str(typed.get("secrets", "")).splitlines())
+    named = ((file.strip(), secret.strip()) for file, _, secret in pairs if file.strip())
+    return {file if secret else file.rpartition("/")[2]: secret or file for file, secret in named}
 
 
 def variables_of(typed: Mapping[str, Any]) -> dict[str, str]:
@@ -99,6 +109,8 @@ def _place(error: FieldError, typed: Mapping[str, Any]) -> tuple[str, str]:
         steps = steps[1:] or ["memory_mb"]  # what does not fit together is memory
     if steps[0] == "limits":
         steps = steps[1:] or ["in_flight"]
+    if steps[0] == "secrets" and len(steps) > 1:
+        return "secrets", f"{steps[1]}: {error.detail}"
     name, rest = TYPED.get(steps[0], steps[0]), steps[1:]
     if name == "unit_name" and error.detail == FORM:  # which is how a program writes it
         return name, KEYS.get(str(typed.get("unit_source")), "Choose where the key is to be found")

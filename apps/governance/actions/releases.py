@@ -44,6 +44,7 @@ from apps.governance.plan import (
 )
 from apps.governance.queries.facts import evidence_to_pin
 from apps.governance.queries.presets import chosen
+from apps.identity.queries import authorize
 from apps.registry.formats import PROJECTS
 from apps.registry.models import Evidence, ModelVersion, VersionState
 from apps.registry.rules.evidence import stored_faults
@@ -51,6 +52,7 @@ from apps.serving.actions import create_endpoint, name_faults, prefetch
 from apps.serving.capacity import needed_mb
 from apps.serving.hooks import refuse_recalled
 from apps.serving.models import Endpoint, Target
+from apps.serving.queries import secret_faults
 from apps.serving.uses import refuse_unlisted, usable
 from placet.kernel import clock, keystore
 from placet.kernel.actor import Actor
@@ -90,6 +92,7 @@ def request_release(
         release_plan, configuration = _documents(chosen(environment, plan), serving, endpoint)
         bento = _bento(version, bento, environment)
         _check_documents(bento, release_plan, configuration)
+        _check_secrets(configuration, environment, actor)
         behind = _endpoint(endpoint, environment, target, actor)
         _check_capacity(behind.target, configuration)
         policy = _policy(environment)
@@ -154,6 +157,17 @@ def _check_server(bento: Bento, serving: Serving) -> None:
         "before there was slim: build the version again, or leave it out"
     )
     raise InvalidInput(errors=[FieldError("/serving/server", detail)])
+
+
+def _check_secrets(serving: Serving, environment: Environment, actor: Actor) -> None:
+    """Secrets are there, with a value, and whoever asks may use those of this environment."""
+    if serving.secrets is None:
+        return
+    authorize(actor, "secret.use", environment, view="release.view")
+    project = environment.project
+    faults = secret_faults(project.pk, project.slug, environment.name, serving.document)
+    if faults:
+        raise InvalidInput(errors=[FieldError(f"/serving/secrets/{f}", d) for f, d in faults])
 
 
 def _policy(environment: Environment) -> PolicyRevision:

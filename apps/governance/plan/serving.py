@@ -15,6 +15,7 @@ from apps.governance.parts import Faults, Part, ReadBy, whole, wrong
 from placet_verify.capture import Capture
 from placet_verify.numbers import is_whole
 from placet_verify.permit.limits import limits_faults
+from placet_verify.permit.named_secrets import secrets_faults
 from placet_verify.permit.scaling import scaling_faults
 from placet_verify.permit.serving import (
     MAX_EGRESS,
@@ -117,6 +118,15 @@ def _limits(value: Any, info: ValidationInfo) -> dict[str, int] | None:
     return dict(value)
 
 
+def _secrets(value: Any, _: ValidationInfo) -> dict[str, str] | None:
+    """None at all is left out, as with limits."""
+    if value in (None, {}):
+        return None
+    if faults := secrets_faults(value):
+        raise wrong(*(((file,) if file else (), detail) for file, detail in faults))
+    return dict(value)
+
+
 def _target(value: Any, _: ValidationInfo) -> int | None:
     """None at all is left out, as with limits."""
     return _scaled({"target_inflight": value}, 1)
@@ -152,7 +162,8 @@ class Serving(Part):
     are written down, and what of them; without it none is. ``egress`` names all that a replica may
     reach, as ``host:port``. Documents from before there was that member lack it: their replicas
     keep the host's network. ``server`` is ``slim``, without BentoML; left out, BentoML serves.
-    ``limits`` are those of its requests: time, places, queue and rate. With ``target_inflight``
+    ``limits`` are those of its requests: time, places, queue and rate. ``secrets`` are names of
+    secrets of the environment, by the files in which replicas find them. With ``target_inflight``
     each node scales by load, from ``min_replicas`` (``replicas``, left out) to ``max_replicas``,
     and nobody else does: so many requests in flight is a replica to have. With none as the fewest
     it sleeps when nobody calls, and the first request wakes it.
@@ -171,6 +182,7 @@ class Serving(Part):
         dict[str, Any] | None, _read_by(lambda value: Capture.read(value).document)
     ] = None
     server: Annotated[str | None, ReadBy(_server)] = None
+    secrets: Annotated[dict[str, str] | None, ReadBy(_secrets)] = None
     target_inflight: Annotated[int | None, ReadBy(_target)] = None
     min_replicas: Annotated[int | None, ReadBy(_least)] = None
     limits: Annotated[dict[str, int] | None, ReadBy(_limits)] = None

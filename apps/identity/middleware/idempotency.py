@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 
 from apps.identity.actions.idempotency import StoredResponse, begin, finish, forget
 from apps.identity.errors import AnswerWithheld, BadIdempotencyKey, Reauthenticate
@@ -95,9 +96,11 @@ def passing(response: HttpResponse) -> bool:
 
 
 def request_hash(request: HttpRequest) -> str:
-    """Return the digest of method, path with query, and body."""
+    """Return the digest of method, path with query, and body, under a key of this installation's:
+    a body may hold a secret, and whoever has the row alone could hold guesses against a plain one.
+    """
     head = f"{request.method}\n{request.get_full_path()}\n".encode()
-    return hashlib.sha256(head + request.body).hexdigest()
+    return salted_hmac("placet.idempotency", head + request.body, algorithm="sha256").hexdigest()
 
 
 def rights(actor: Actor) -> str:

@@ -46,6 +46,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "rollout.operate": "Operate rollouts and roll back",
         "drill.run": "Run rollback tests",
         "drill.schedule": "Schedule rollback tests",
+        "secret.set": "Set secrets",
+        "secret.use": "Use secrets in releases",
         "target.view": "View targets",
         "target.manage": "Manage targets",
     },

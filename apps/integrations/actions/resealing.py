@@ -6,7 +6,7 @@ from apps.integrations.webhook_secrets import resealed
 from apps.jobs.handlers import LeasedJob
 from placet.kernel.actor import SYSTEM
 from placet.kernel.clock import now
-from placet.kernel.secret_box import OpeningKeys, SecretUnreadable
+from placet_protocol.secret_box import OpeningKeys, SecretUnreadable
 
 
 def reseal(webhook_id: str, keys: OpeningKeys, *, job: LeasedJob) -> bool:

@@ -28,7 +28,7 @@ from apps.integrations.webhook_secrets import is_behind
 from placet.kernel.actor import Actor
 from placet.kernel.clock import now
 from placet.kernel.problems import NotFound
-from placet.kernel.secret_box import SealingKey
+from placet_protocol.secret_box import SealingKey
 
 LOOK = 2000  # events that one look at the log takes
 

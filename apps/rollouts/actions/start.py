@@ -22,6 +22,7 @@ from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.kinds import driver_for
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Endpoint
+from apps.serving.queries import secret_faults
 from apps.serving.rules import EndpointState, RevisionState, serving_config
 from apps.serving.uses import refuse_unlisted
 from placet.kernel.actor import Actor
@@ -126,8 +127,18 @@ def _check_target(release: Release) -> None:
         serving_config(release.serving),
         needs=needs(plan.steps) | ({"guard"} if plan.guard_entry else set()),
     )
+    problems += _lacking_secrets(release)
     if problems:
         raise DoesNotFit("; ".join(problems))
+
+
+def _lacking_secrets(release: Release) -> list[str]:
+    """Return which secrets of a release have no value now: they may have been revoked since."""
+    if not release.serving.get("secrets"):
+        return []
+    project = release.project
+    faults = secret_faults(project.pk, project.slug, release.environment.name, release.serving)
+    return [detail for _, detail in faults]
 
 
 def refuse_open(endpoint: Endpoint, release: Release | None = None) -> None:

@@ -16,6 +16,7 @@ from apps.serving.actions.prefetching import prefetch, release_prefetch
 from apps.serving.actions.reports import receive_report
 from apps.serving.actions.restoring import raise_epochs
 from apps.serving.actions.revisions import add_revision, check_permit, make_room, set_revision
+from apps.serving.actions.secrets import note_given, reseal_secrets, revoke_secret, set_secret
 from apps.serving.actions.targets import create_target, issue_join_token, update_target
 from apps.serving.actions.uses import allow_use, end_use
 
@@ -32,16 +33,20 @@ __all__ = [
     "join_node",
     "make_room",
     "name_faults",
+    "note_given",
     "prefetch",
     "raise_epochs",
     "receive_report",
     "refuse_deleted",
     "release_prefetch",
     "require_api_key",
+    "reseal_secrets",
     "restart_endpoint",
     "revoke_endpoint_key",
+    "revoke_secret",
     "scale_endpoint",
     "set_revision",
+    "set_secret",
     "start_endpoint",
     "stop_endpoint",
     "update_target",

@@ -10,6 +10,7 @@ from apps.audit.queries import events_about
 from apps.jobs.actions import enqueue
 from apps.serving import desired, hooks, windows
 from apps.serving.actions.nodes import node_actor
+from apps.serving.actions.secrets import note_given
 from apps.serving.errors import NodeRefused, StaleReport, TooManyWindows, malformed
 from apps.serving.events import (
     NODE_CHANGED,
@@ -94,7 +95,9 @@ def _read(node: Node, envelope: str | bytes) -> Report:
 
 def _note_changes(log: Recorder, node: Node, report: Report) -> None:
     """Store and log what the log keeps of a node, together: within a minute of the last change the
-    row stays as the log has it, and a later report brings what is so then."""
+    row stays as the log has it, and a later report brings what is so then. Secrets that it was
+    given are logged whenever they come, each once."""
+    note_given(log, node, report)
     known, fault = _logged(node), _checkpoint_fault(report)
     before = node.platform, node.agent_version, node.fault
     platform = dict(report["platform"])
@@ -110,6 +113,8 @@ def _note_changes(log: Recorder, node: Node, report: Report) -> None:
         size = parse_note(report["checkpoint"] or "").size
         log.add(NODE_CHECKPOINT_AHEAD, subject=node.pk, data={"size": size})
     node.save()
+    if "secret_key" in changed:
+        desired.publish(node.target_id)  # what is sealed for another key does not open there
     if changed:
         log.add(NODE_CHANGED, node, data={"what": ", ".join(changed)})
 

@@ -10,5 +10,10 @@ urlpatterns = [
     path("state", views.StateView.as_view(), name="agent-state"),
     path("report", views.ReportView.as_view(), name="agent-report"),
     path("blobs/<str:sha256>", views.BlobView.as_view(), name="agent-blob"),
+    path(
+        "secrets/<str:revision>/<slug:name>/<str:value>",
+        views.SecretView.as_view(),
+        name="agent-secret",
+    ),
     path("runtimes/<str:digest>", views.RuntimeManifestView.as_view(), name="agent-runtime"),
 ]

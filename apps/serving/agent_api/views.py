@@ -24,6 +24,7 @@ from placet.kernel.problems import FieldError, InvalidInput, NotFound
 from placet.kernel.waiting import WAITED
 from placet_protocol.fields import ProtocolError
 from placet_protocol.joining import JoinReply, KeysReply, read_join
+from placet_protocol.node_secrets import SealedReply
 from placet_protocol.report import ReportReply
 from placet_protocol.runtimes import write_manifest
 
@@ -117,6 +118,18 @@ class BlobView(AgentView):
         return file_response(
             request._request, stream, tag=tag, content_type="application/octet-stream"
         )
+
+
+class SecretView(AgentView):
+    """The value of a secret, sealed for the node that asks."""
+
+    def get(self, request: Request, revision: str, name: str, value: str) -> Response:
+        """Return a value that a revision of this node's state names; any other is 404."""
+        sealed = queries.sealed_for(self.node(request), revision, name, value)
+        if not sealed:
+            raise NotFound
+        headers = {"Cache-Control": "no-store"}
+        return Response(SealedReply(v=1, value=value, sealed=sealed), headers=headers)
 
 
 class RuntimeManifestView(AgentView):

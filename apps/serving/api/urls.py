@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.serving.api import endpoints, keys, revisions, target_uses, targets
+from apps.serving.api import endpoints, keys, revisions, secrets, target_uses, targets
 
-ENVIRONMENT = "projects/<slug:slug>/environments/<slug:environment>/endpoints"
+PLACE = "projects/<slug:slug>/environments/<slug:environment>"
+ENVIRONMENT = f"{PLACE}/endpoints"
 ONE = "endpoints/<str:endpoint>"
 
 urlpatterns = [
@@ -21,6 +22,10 @@ urlpatterns = [
         target_uses.UseDetail.as_view(),
         name="api-target-uses-detail",
     ),
+    path(f"{PLACE}/secrets", secrets.SecretList.as_view(), name="api-secrets-list"),
+    path("secrets/<str:secret>", secrets.SecretDetail.as_view(), name="api-secrets-detail"),
+    path("secrets/<str:secret>/rotate", secrets.SecretRotate.as_view(), name="api-secrets-rotate"),
+    path("secrets/<str:secret>/revoke", secrets.SecretRevoke.as_view(), name="api-secrets-revoke"),
     path(ENVIRONMENT, endpoints.EndpointList.as_view(), name="api-endpoints-list"),
     path(
         f"{ENVIRONMENT}/<slug:name>",

@@ -14,6 +14,15 @@ from apps.serving.queries.nodes import (
     redact_errors,
     reported_revisions,
 )
+from apps.serving.queries.secrets import (
+    get_secret,
+    sealed_for,
+    secret_faults,
+    uses_of_secret,
+    uses_of_secrets,
+    versions_behind_key,
+    visible_secrets,
+)
 from apps.serving.queries.statuses import (
     EndpointStatus,
     RevisionStatus,
@@ -37,6 +46,7 @@ __all__ = [
     "endpoint_keys",
     "endpoint_url",
     "get_endpoint",
+    "get_secret",
     "get_target",
     "isolated",
     "may_fetch",
@@ -46,12 +56,18 @@ __all__ = [
     "redact_errors",
     "reported_revisions",
     "revision_status",
+    "sealed_for",
+    "secret_faults",
     "status",
     "status_with",
     "statuses",
     "statuses_of",
     "uses_of",
+    "uses_of_secret",
+    "uses_of_secrets",
+    "versions_behind_key",
     "visible_endpoints",
+    "visible_secrets",
     "visible_targets",
     "with_troubles",
 ]

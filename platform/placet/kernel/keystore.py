@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from placet.kernel.config import config
 from placet.kernel.key_files import give_like, locked, write
-from placet.kernel.secret_box import OpeningKeys, SealingKey
 from placet.kernel.secret_key import SECRET, make_secret, read_keys
+from placet_protocol.secret_box import OpeningKeys, SealingKey
 from placet_verify.errors import Refused
 from placet_verify.signing.keys import (
     OVERLAP,

@@ -171,6 +171,12 @@ class Unavailable(Problem):
     status, code, title = 503, "database_unavailable", "The database is not responding"
 
 
+class SecretKeyMissing(Problem):
+    """There is no key that secrets could be encrypted for."""
+
+    status, code, title = 503, "key_unavailable", "Secrets cannot be encrypted"
+
+
 class Busy(Problem):
     """So much of it is under way that no more is begun: nothing was done."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from placet.kernel.key_files import give_like, locked, write
-from placet.kernel.secret_box import OpeningKeys, SealingKey
+from placet_protocol.secret_box import OpeningKeys, SealingKey
 
 SECRET = "secret"  # noqa: S105 (the name of a file)
 

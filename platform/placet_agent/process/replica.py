@@ -21,6 +21,7 @@ from placet_agent.process import procs
 from placet_agent.process.holding import connect
 from placet_agent.process.procs import ProcessRef
 from placet_agent.state import files
+from placet_protocol.node_secrets import SecretPlace
 from placet_protocol.report import Isolation
 from placet_protocol.state import DesiredRevision
 
@@ -67,6 +68,7 @@ class ReplicaRecord:
     boot: str = ""  # which start of the host these processes are of
     keeps: bool = False  # whether it leaves a connection open for further requests
     slim: bool = False  # whether it serves without BentoML
+    secrets: dict[str, list[str]] = field(default_factory=dict)  # places of values, by their files
     threads: int = 0  # that libraries take for one computation; 0: as many as the host has cores
     taken: bool = False  # whether it was a warm process before
 
@@ -82,6 +84,9 @@ class ReplicaRecord:
     def captured_as(self) -> str:
         """The folder of what it captures, which names its revision."""
         return f"{self.revision}-{self.id.rpartition('-')[2]}"
+    def places(self) -> dict[str, SecretPlace]:
+        """Where its secrets are, by their files."""
+        return {file: SecretPlace(*parts) for file, parts in self.secrets.items()}
 
     @property
     def kept(self) -> Isolation:
@@ -231,17 +236,20 @@ def settings_of(record: ReplicaRecord) -> tuple[object, ...]:
         record.nonce,
         record.memory_mb,
         tuple(sorted(record.variables.items())),
+        tuple(sorted({place.value for place in record.places.values()})),
     )
 
 
-def wanted_settings(revision: DesiredRevision) -> tuple[object, ...]:
-    """Return the same of a wanted revision."""
+def wanted_settings(revision: DesiredRevision, named: Iterable[str] = ()) -> tuple[object, ...]:
+    """Return the same of a wanted revision; ``named`` are the secrets that its permit has."""
+    values = {revision.secrets[name].value for name in named if name in revision.secrets}
     variables: Mapping[str, str] = revision.variables
     return (
         revision.bento_digest,
         revision.restart_nonce,
         revision.memory_mb,
         tuple(sorted(variables.items())),
+        tuple(sorted(values)),
     )
 
 

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from pathlib import Path
 from uuid import uuid4
 
@@ -32,6 +33,7 @@ from placet_agent.process.starting import Program, Starter, bento_program
 from placet_agent.process.taking import Taker
 from placet_agent.process.warming import Warming
 from placet_agent.state import files
+from placet_protocol.node_secrets import SecretPlace
 from placet_protocol.report import EgressCount
 from placet_protocol.state import DesiredRevision
 
@@ -129,15 +131,18 @@ class Replicas:
         slim: bool = False,
         most: int = 1,
         name: str = "",
+        secrets: Mapping[str, SecretPlace] | None = None,
     ) -> Replica:
         """Begin to start a replica; the rest happens in a thread of its own.
 
         ``egress`` is what people approved that it may reach; ``None``: they approved it before
         that was asked, with the host's network. ``slim``: they approved it without BentoML.
         ``most``: so many replicas of it there may be at once, which share the cores. ``name``: that
-        of the socket at which requests wait for it.
+        of the socket at which requests wait for it. ``secrets``: the values that it is to find, by
+        their files.
         """
         record = self._record(endpoint, revision, capture, egress, slim, most)
+        record.secrets = {file: list(astuple(place)) for file, place in (secrets or {}).items()}
         # who wakes has the socket at which requests wait, and what is warm has one to come
         warm = None if name else self.warming.claim(record, most)
         record.id = name or record.id
@@ -405,8 +410,9 @@ class Replicas:
         return f"{words}: {self.tail(replica)}"
 
     def tail(self, replica: Replica) -> str:
-        """Return the end of its output."""
-        return outputs.tail(self.starter.log_path(replica.id))
+        """Return the end of its output, without secrets that it may have written."""
+        text = outputs.tail(self.starter.log_path(replica.id))
+        return self.starter.secrets.hide(text, list(replica.record.places.values()))
 
     def trim_logs(self) -> None:
         """Keep the newest part of every log that grew too large, in place: it stays open."""

@@ -34,6 +34,7 @@ RELAY_UID = 60602
 LINK_UID = 60603
 REPLICA_UIDS = range(60610, 61100)  # free of system, login and systemd's dynamic users
 TMP_BYTES = 512 << 20
+SECRETS, SECRETS_BYTES = "/secrets", 4 << 20  # where a replica finds its secrets, in memory
 PROBES = 3  # so often it is tried whether a sandbox works
 # ENOTSUPP, which Python has no name for, is what a filter gets when the host has too many of them.
 _SHORT = (errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EMFILE, errno.ENFILE, 524)
@@ -60,6 +61,7 @@ class Cell:
     read_only: Mapping[str, Path] = field(default_factory=dict)  # inside → outside
     writable: Mapping[str, Path] = field(default_factory=dict)
     network: Network = "own"
+    secrets: Mapping[str, int] = field(default_factory=dict)  # file → descriptor of its bytes
     variables: Mapping[str, str] = field(default_factory=dict)
     tmp_bytes: int = TMP_BYTES
     limits: tuple[str, ...] = (f"--nofile={OPEN_FILES}:{OPEN_FILES}", "--core=0:0")
@@ -177,11 +179,23 @@ def command(
         words += ["--ro-bind", str(outside), inside]
     for inside, outside in cell.writable.items():
         words += ["--bind", str(outside), inside]
+    words += _secrets(cell.secrets)
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
     for option, number in (("--info-fd", info_fd), ("--block-fd", block_fd)):
         words += [] if number is None else [option, str(number)]
     words += ["--", *_become(cell.uid), PRLIMIT, cell.processes]
     return [*words, ENV, "-i", *_assignments(cell), *program]
+
+
+def _secrets(given: Mapping[str, int]) -> list[str]:
+    """Have bwrap copy secrets from descriptors to memory that this sandbox alone sees: the command
+    names files and numbers. They are root's, and no other user is there but the program."""
+    if not given:
+        return []
+    words = ["--perms", "0755", "--size", str(SECRETS_BYTES), "--tmpfs", SECRETS]
+    for file, number in given.items():
+        words += ["--perms", "0444", "--file", str(number), f"{SECRETS}/{file}"]
+    return [*words, "--remount-ro", SECRETS]
 
 
 def user(uid: int) -> int | None:

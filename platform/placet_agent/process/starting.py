@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +29,7 @@ from placet_agent.process.replica import Replica, ReplicaRecord, first_inside, p
 from placet_agent.process.sandbox import MARKER, Cell
 from placet_agent.reports import capture, counting
 from placet_agent.reports.counting import Count
+from placet_agent.state.secret_files import SecretFiles
 from placet_protocol.runtimes import RuntimeRef
 from placet_verify.permit.serving import Destination
 from placet_verify.permit.variables import undeclared
@@ -83,6 +84,7 @@ class Starter:
         self.holder = Holder(home / "holder")
         self.doors = Doors(home, self.holder, wake)
         self.networks = Networks(home, shared=shared)
+        self.secrets = SecretFiles(home)
         self.bentos = bentos
         self.runtimes = runtimes
         self.program = program
@@ -136,19 +138,21 @@ class Starter:
         info_reader, info_writer, block_reader, block_writer = map(
             sandbox.above, (*os.pipe(), *os.pipe())
         )
+        given = dict[str, int]()
         try:
-            cell = self._replica_cell(record, facts, groups)
             try:
-                on_socket = Door(fd=listener, slim=record.slim)
-                door = Door(port=record.port) if record.port else on_socket
+                self._open_secrets(record, given)
+                cell = self._replica_cell(record, facts, groups, given)
+                door = self._door(record, listener)
                 words = sandbox.command(
                     cell, self.program(door), info_fd=info_writer, block_fd=block_reader
                 )
                 handed = [] if record.port else [listener]
-                replica.child = self.popen(record, words, [info_writer, block_reader, *handed])
+                handles = [info_writer, block_reader, *handed, *given.values()]
+                replica.child = self.popen(record, words, handles)
             finally:
-                os.close(info_writer)
-                os.close(block_reader)
+                for number in (info_writer, block_reader, *given.values()):
+                    os.close(number)
             first = first_inside(info_reader)
             crash_point("agent.after_replica_start")
             record.outer, record.inner = pair(procs.find(replica.child.pid)), pair(first)
@@ -167,6 +171,15 @@ class Starter:
             os.close(block_writer)
         if first is None:
             raise RuntimeError("it ended at once")
+
+    def _door(self, record: ReplicaRecord, listener: int) -> Door:
+        on_socket = Door(fd=listener, slim=record.slim)
+        return Door(port=record.port) if record.port else on_socket
+
+    def _open_secrets(self, record: ReplicaRecord, given: dict[str, int]) -> None:
+        """Add a descriptor for each file, which the caller closes, whatever becomes of the rest."""
+        for file, place in record.places.items():
+            given[file] = sandbox.above(self.secrets.handle(place))
 
     def popen(
         self, record: ReplicaRecord, words: list[str], handed: list[int]
@@ -234,12 +247,19 @@ class Starter:
         """Return what became of the connections of a replica to each of its destinations."""
         return counting.read(self._counts(record, "egress")) if record.egress else {}
 
-    def _replica_cell(self, record: ReplicaRecord, facts: Facts, groups: tuple[Path, ...]) -> Cell:
+    def _replica_cell(
+        self,
+        record: ReplicaRecord,
+        facts: Facts,
+        groups: tuple[Path, ...],
+        given: Mapping[str, int],
+    ) -> Cell:
         cell = self.cell(record, self.bentos.path(record.bento_digest), groups, facts.wipe_memory)
         folder = capture.folder_for(self.captured, record) if record.capture else {}
         # What is fixed comes last: a release sets none of it.
         variables = {**threads(record), **own_variables(record), **cell.variables}
-        return replace(cell, writable=folder, variables=variables)
+        variables |= {"PLACET_SECRETS": sandbox.SECRETS} if given else {}
+        return replace(cell, writable=folder, variables=variables, secrets=given)
 
     def cell(
         self, record: ReplicaRecord, bento: Path, groups: tuple[Path, ...], wiped: bool

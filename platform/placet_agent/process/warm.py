@@ -66,10 +66,11 @@ class Shape:
 def shape_of(record: ReplicaRecord, facts: Facts) -> Shape | None:
     """Return the shape of a replica; ``None`` where it is one that only starts afresh.
 
-    That is who serves on a port, shares the host's network, or sets what is read early.
+    That is who serves on a port, shares the host's network, sets what is read early, or has
+    secrets, which lie in a sandbox from its start.
     """
     early = any(name.startswith(EARLY) or name in EARLY_NAMES for name in record.variables)
-    if record.port or record.network == "host" or early:
+    if record.port or record.network == "host" or early or record.secrets:
         return None
     return Shape(
         record.runtime_digest,

@@ -3,6 +3,7 @@
 ::
 
     node.key      the node's private key, 0600        node.json   where it joined, what it pinned
+    secrets.key   what secrets are sealed for, 0600   secrets/    their values, sealed
     keys.json     the list of keys, signed by root    state.json  the last verified state
     memory.json   floors that never go down           lock        held by the running agent
     reported.json  the number of the last report

@@ -12,9 +12,11 @@ from placet_agent.loop import platform_info
 from placet_agent.process.networks import Networks
 from placet_agent.state import files
 from placet_agent.state.data_dir import Home, Membership, NotJoined
+from placet_agent.state.secret_files import public_key
 from placet_agent.state.trust import open_keys
 from placet_protocol.fields import ProtocolError, hex_digest
 from placet_protocol.joining import JoinRequest
+from placet_protocol.report import PlatformInfo
 from placet_verify.errors import Refused
 from placet_verify.signing.keys import PublicKey
 
@@ -57,8 +59,7 @@ def join(
         answer = client.keys()
         public = checked_root(answer, fingerprint)
         ring, text = open_keys(answer, public, 0)
-        interpreters = Interpreters(pythons)
-        info = platform_info(interpreters, version(find_binary()), port, Networks(home.folder))
+        info = _platform(home, pythons, port)
         request = JoinRequest(
             v=1,
             token=secret,
@@ -85,6 +86,12 @@ def join(
     home.write_text("keys.json", text)
     home.remember(keys_number=ring.number)
     return member
+
+
+def _platform(home: Home, pythons: list[Path], port: int) -> PlatformInfo:
+    haproxy, networks = version(find_binary()), Networks(home.folder)
+    secret_key = public_key(home.folder)
+    return platform_info(Interpreters(pythons), haproxy, port, networks, secret_key)
 
 
 def _take_up(home: Home, member: Membership) -> None:

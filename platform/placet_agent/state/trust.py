@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from placet_verify.errors import Malformed, Refused
 from placet_verify.log import checkpoint
 from placet_verify.permit import permit, serving
 from placet_verify.permit.limits import Limits, limits_of
+from placet_verify.permit.named_secrets import secrets_of
 from placet_verify.permit.scaling import Scaling, scaling_of
 from placet_verify.signing.dsse import Envelope
 from placet_verify.signing.keys import KeyRing, PublicKey
@@ -71,6 +72,7 @@ class PermitVerdict:
     egress: tuple[str, ...] | None = None  # what it may reach; None: approved before that was asked
     slim: bool = False  # whether it is served without BentoML
     limits: Limits | None = None  # of its requests
+    secrets: Mapping[str, str] = field(default_factory=dict)  # names, by files of replicas
     scaling: Scaling | None = None  # by its load; None: it has the replicas that a state says
 
 
@@ -379,6 +381,7 @@ def _as_approved(approved: Mapping[str, Any]) -> PermitVerdict:
         egress=None if reach is None else tuple(map(str, reach)),
         slim=serving.is_slim(approved),
         limits=limits_of(approved),
+        secrets=secrets_of(approved),
         scaling=scaling_of(approved),
     )
 

@@ -22,6 +22,10 @@ LimitsOption = Annotated[
         metavar="NAME=NUMBER",
     ),
 ]
+SecretsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="a secret, by the file in which replicas find it", metavar="FILE=SECRET"),
+]
 LeastOption = Annotated[
     int | None,
     typer.Option(
@@ -68,7 +72,11 @@ def usual(
 
 
 def rare(
-    slim: bool, limits: list[str] | None, inflight: int | None, least: int | None
+    slim: bool,
+    limits: list[str] | None,
+    inflight: int | None,
+    least: int | None,
+    secrets: list[str] | None = None,
 ) -> dict[str, Any]:
     """Return what most releases leave out; a limit that is no number is refused by who reads it."""
     said = pairs(limits or [], "--limit")
@@ -76,6 +84,7 @@ def rare(
     members = {
         "server": "slim" if slim else None,
         "limits": numbers or None,
+        "secrets": pairs(secrets or [], "--secret") or None,
         "target_inflight": inflight,
         "min_replicas": least,
     }

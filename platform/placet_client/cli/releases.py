@@ -33,6 +33,7 @@ from placet_client.cli.release_serving import (
     InflightOption,
     LeastOption,
     LimitsOption,
+    SecretsOption,
     VariablesOption,
     rare,
     usual,
@@ -101,6 +102,7 @@ def release_request(
     capture: Annotated[float, typer.Option(help="percent of predictions to log")] = 0,
     slim: Annotated[bool, typer.Option("--slim", help="serve without BentoML")] = False,
     limit: LimitsOption = None,
+    secret: SecretsOption = None,
     plan: Annotated[str, typer.Option(help=PLAN)] = "",
     manual: Annotated[bool, typer.Option("--manual", help="an operator starts it")] = False,
     reviewer: ReviewersOption = None,
@@ -109,13 +111,12 @@ def release_request(
     timeout: TimeoutOption = 3600,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Request a release.
-
-    With --wait it returns, and ends, as `placet release wait` does."""
+    """Request a release. With --wait it returns, and ends, as `placet release wait` does."""
     scope, name, number = refs.version(reference or f"{project}/{model}:{version}")
     serving = usual(replicas, max_replicas, memory_mb, variable, egress, unit, capture)
     where = {"environment": environment, "endpoint": endpoint or name, "target": target}
-    body = {"plan": _plan(plan, manual), "serving": serving | rare(slim, limit, inflight, least)}
+    serving |= rare(slim, limit, inflight, least, secret)
+    body = {"plan": _plan(plan, manual), "serving": serving}
     body |= {"bento": bento, "reason": reason, "reviewers": reviewer, "review_days": days, **where}
     with connected() as client:
         new_release = client.releases.request(scope, model=name, version=number, **body)

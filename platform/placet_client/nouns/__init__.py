@@ -41,6 +41,7 @@ from placet_client.nouns.registry import (
 )
 from placet_client.nouns.retention import RetentionOfLog
 from placet_client.nouns.search import Everything
+from placet_client.nouns.secrets import Secrets
 from placet_client.nouns.serving import Endpoints, Rollouts, Targets
 from placet_client.nouns.streams import Streams
 from placet_client.nouns.uploads import Uploads
@@ -83,6 +84,7 @@ __all__ = [
     "Roles",
     "Rollouts",
     "Runtimes",
+    "Secrets",
     "ServiceAccounts",
     "SigningKeys",
     "Streams",

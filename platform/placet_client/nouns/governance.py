@@ -34,7 +34,8 @@ from placet_client.records.base import Json
 class Serving(TypedDict, total=False):
     """What a release runs with. ``egress`` names all that it may reach, as ``host:port``;
     ``server`` is ``slim``, or left out for BentoML; ``limits`` are those of its requests, such as
-    ``{"in_flight": 4, "queue": 20}``. With ``target_inflight``, so many requests in flight for a
+    ``{"in_flight": 4, "queue": 20}``; ``secrets`` names those of the environment by the files in
+    which replicas find them. With ``target_inflight``, so many requests in flight for a
     replica, each node scales by load, from ``min_replicas`` to ``max_replicas``."""
 
     replicas: int
@@ -46,6 +47,7 @@ class Serving(TypedDict, total=False):
     capture: Json
     server: str
     limits: Mapping[str, int]
+    secrets: Mapping[str, str]
     target_inflight: int
     min_replicas: int
 

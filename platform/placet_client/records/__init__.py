@@ -153,6 +153,7 @@ from placet_client.records.remarks import MadeComment
 from placet_client.records.retention import Archive, LegalHold, Retention
 from placet_client.records.reviews import Absence, Away, Deputy, OwnAbsence, Reviewer, Reviewers
 from placet_client.records.search import Hit, Search, Task, TaskList
+from placet_client.records.secrets import Secret, SecretVersion
 from placet_client.records.serving import (
     AskedPassing,
     Disagreement,
@@ -328,6 +329,8 @@ __all__ = [
     "SchemaChange",
     "Search",
     "SecondFactorDemand",
+    "Secret",
+    "SecretVersion",
     "Seen",
     "Series",
     "ServedRevision",

@@ -1,7 +1,7 @@
 """What a host can do, as its agent says it: in every report, and at join."""
 
 import re
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 from placet_protocol import bounded
 
@@ -9,6 +9,7 @@ from placet_protocol import bounded
 # share nothing, and which variables a Bento declares. ``slim``: it serves without BentoML.
 # ``limits``: it holds requests to the limits of a release. ``scaling``: it scales by load.
 # ``zero``: it has sleep what nobody calls, and wakes it.
+# ``secrets``: it has a key for secrets, and gives them to replicas.
 FEATURES: Final = (
     "unit",
     "header_route",
@@ -21,6 +22,7 @@ FEATURES: Final = (
     "limits",
     "scaling",
     "zero",
+    "secrets",
 )
 MAX_REPLICAS: Final = 490  # on one node: so many users an agent that is root has for them
 
@@ -29,6 +31,7 @@ MAX_PYTHONS, MAX_FEATURES = 16, 64
 _PYTHON = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(\.[0-9]{1,3})?")
 _VERSION = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5}){1,3}([-.]?(a|b|c|rc|dev|post)[0-9]{1,5})?")
 _HAPROXY = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4}){1,3})(?:[-~+][0-9A-Za-z.~+-]*)?")
+_PUBLIC_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")  # 32 bytes in base64
 _MACHINES = (
     "x86_64",
     "amd64",
@@ -58,6 +61,8 @@ class PlatformInfo(TypedDict):
     port: int  # where clients reach endpoints
     agent_version: str
     features: list[str]  # of FEATURES
+    # the X25519 key that secrets are sealed for, base64; '' by an agent that has none
+    secret_key: NotRequired[str]
 
 
 def read_platform(data: Any, at: str = "/platform") -> PlatformInfo:
@@ -70,8 +75,9 @@ def read_platform(data: Any, at: str = "/platform") -> PlatformInfo:
     if not isinstance(data, dict):
         raise bounded.fault(at, "an object")
     network = bounded.word(data, "network", at, ("own",), "host")
+    secret_key = bounded.matching(data, "secret_key", at, _PUBLIC_KEY)
     haproxy = _HAPROXY.fullmatch(bounded.text(data, "haproxy", at, 64))
-    return PlatformInfo(
+    platform = PlatformInfo(
         pythons=[v for v in _words(data, "pythons", at, MAX_PYTHONS) if _PYTHON.fullmatch(v)],
         isolation=bounded.word(data, "isolation", at, ("bwrap",), "none"),
         memory_limit=bounded.word(data, "memory_limit", at, ("cgroup1", "cgroup2"), "prlimit"),
@@ -84,6 +90,9 @@ def read_platform(data: Any, at: str = "/platform") -> PlatformInfo:
         agent_version=bounded.matching(data, "agent_version", at, _VERSION)[:20],
         features=[f for f in FEATURES if f in _words(data, "features", at, MAX_FEATURES)],
     )
+    if secret_key:
+        platform["secret_key"] = secret_key
+    return platform
 
 
 def _words(data: dict[str, Any], name: str, at: str, limit: int) -> list[str]:

@@ -1,10 +1,11 @@
 """What a node says of each revision, of what it refused, and of what it did by itself."""
 
 from collections.abc import Iterable
-from typing import Any, Final, Literal, TypedDict, get_args
+from typing import Any, Final, Literal, NotRequired, TypedDict, get_args
 
 from placet_protocol import bounded
 from placet_protocol.guard import GUARD_RULES, GuardRule
+from placet_verify.permit.named_secrets import MAX_SECRETS
 from placet_verify.permit.serving import MAX_EGRESS
 from placet_verify.units import WHOLE
 
@@ -27,6 +28,7 @@ ENDED_PHASES: Final = BROKEN_PHASES | {"drained", "stopped"}
 # namespace of its own, served on a socket that was handed over; ``link``: one that a link process
 # reaches; ``shared``: the host could give none; ``older``: approved before there were any.
 Isolation = Literal["socket", "link", "shared", "older", ""]
+MAX_GIVEN: Final = 2 * MAX_SECRETS  # values of one revision: while one is rotated, two of each
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 # What a node refused or could not do. A code that is not here is shown, and logged as ``other``.
 ERROR_CODES: Final = frozenset(
@@ -93,6 +95,7 @@ class RevisionReport(TypedDict):
     restarts: int
     isolation: Isolation
     egress: list[EgressCount]
+    secrets: NotRequired[list[str]]  # ids of the values that its replicas were given
 
 
 class NodeError(TypedDict):
@@ -145,7 +148,7 @@ def read_revision_report(data: Any, at: str, *, seen: str) -> RevisionReport:
     egress = data.get("egress", [])
     if not isinstance(egress, list) or len(egress) > MAX_EGRESS:
         raise bounded.fault(f"{at}/egress", f"a list of at most {MAX_EGRESS}")
-    return RevisionReport(
+    row = RevisionReport(
         id=bounded.text(data, "id", at, 40),
         phase=phase,
         ready_replicas=bounded.whole(data, "ready_replicas", at),
@@ -155,8 +158,21 @@ def read_revision_report(data: Any, at: str, *, seen: str) -> RevisionReport:
         since=bounded.moment(data, "since", at, absent=seen),
         restarts=bounded.whole(data, "restarts", at),
         isolation=read_isolation(bounded.text(data, "isolation", at, 20)),
-        egress=[read_egress(row, f"{at}/egress/{index}") for index, row in enumerate(egress)],
+        egress=[read_egress(one, f"{at}/egress/{index}") for index, one in enumerate(egress)],
     )
+    if values := _values(data, at):
+        row["secrets"] = values
+    return row
+
+
+def _values(data: Any, at: str) -> list[str]:
+    """Read which values of secrets replicas were given. Who takes the report looks each up."""
+    values = data.get("secrets", [])
+    if not isinstance(values, list) or len(values) > MAX_GIVEN:
+        raise bounded.fault(f"{at}/secrets", f"a list of at most {MAX_GIVEN}")
+    if not all(bounded.is_text(value) and len(value) <= 40 for value in values):
+        raise bounded.fault(f"{at}/secrets", "a list of ids")
+    return [str(value) for value in values]
 
 
 def read_egress(data: Any, at: str) -> EgressCount:

@@ -123,7 +123,7 @@ def _told_of(what: str, names: list[str]) -> NodeError:
 
 def _storable(row: Mapping[str, Any], longest: int) -> dict[str, Any]:
     texts = {name: row[name] for name in ("detail", "error") if name in row}
-    less = {"egress": list[Any]()} if not longest and "egress" in row else {}
+    less = {name: list[Any]() for name in ("egress", "secrets") if not longest and name in row}
     return {**row, **less, **{name: bounded.storable(t[:longest]) for name, t in texts.items()}}
 
 

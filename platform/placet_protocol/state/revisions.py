@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
 from placet_protocol.fields import (
@@ -16,6 +16,7 @@ from placet_protocol.fields import (
     whole,
 )
 from placet_protocol.guard import Guard, GuardEntry, read_guard
+from placet_protocol.node_secrets import SecretEntry, SecretRef, read_secrets
 from placet_protocol.report.host import FEATURES
 from placet_protocol.runtimes import RuntimeRef
 from placet_protocol.testers import HeaderRoute, HeaderRouteEntry, read_header_route
@@ -56,6 +57,7 @@ class RevisionEntry(TypedDict):
     header_route: NotRequired[HeaderRouteEntry | None]
     mirror: NotRequired[int]
     guard: NotRequired[GuardEntry | None]
+    secrets: NotRequired[Mapping[str, SecretEntry]]  # by the names that its permit has
     needs: NotRequired[list[str]]  # of FEATURES: who does not know one refuses the revision
 
 
@@ -79,6 +81,7 @@ class DesiredRevision:
     header_route: HeaderRoute | None = None  # for testers
     mirror: int = 0  # of 10,000 requests it gets a copy, and nobody its answer
     guard: Guard | None = None  # when the node takes its requests from it
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)  # those that have a value
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def read_revision(data: Any) -> DesiredRevision:
         header_route=read_header_route(data),
         mirror=whole({"mirror": 0} | data, "mirror", 0, WHOLE),
         guard=read_guard(data),
+        secrets=read_secrets(data),
     )
 
 

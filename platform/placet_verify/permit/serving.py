@@ -16,6 +16,7 @@ from typing import Any
 from placet_verify.errors import Refused
 from placet_verify.numbers import is_whole
 from placet_verify.permit.limits import limits_faults
+from placet_verify.permit.named_secrets import secrets_faults
 from placet_verify.permit.scaling import scaling_faults
 from placet_verify.permit.variables import variables_faults
 
@@ -32,6 +33,7 @@ MEMBERS = frozenset(
         "limits",
         "target_inflight",
         "min_replicas",
+        "secrets",
     }
 )
 SLIM = "slim"  # the one server that is named: without BentoML. Where none is, BentoML serves
@@ -208,7 +210,12 @@ def limit_faults(serving: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def check(serving: Mapping[str, Any]) -> None:
     """Raise ``ServingRefused`` unless this may run; unit and capture are for others to read."""
-    if egress_of(serving) is None:
+    isolated = egress_of(serving) is not None
+    for name, fault in (
+        secrets_faults(serving["secrets"], isolated=isolated) if "secrets" in serving else ()
+    ):
+        raise ServingRefused(f"secrets{name and f'/{name}'}: {fault}")
+    if not isolated:
         return
     if unknown := sorted(set(serving) - MEMBERS):
         raise ServingRefused(f"{unknown[0][:60]!r} is no member of a serving configuration")

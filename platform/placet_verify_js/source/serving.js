@@ -16,6 +16,7 @@ const MEMBERS = [
   "limits",
   "target_inflight",
   "min_replicas",
+  "secrets",
 ];
 const LIMITS = {
   request_seconds: [1, 120],
@@ -24,6 +25,10 @@ const LIMITS = {
   queue_seconds: [1, 30],
   rate: [1, 10000],
 };
+const MOST_SECRETS = 32;
+const FILE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+const SLUG = "[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?";
+const SECRET = new RegExp(`^(?:${SLUG}/)?${SLUG}$`);
 const MOST_DESTINATIONS = 32;
 const MOST_VARIABLES = 50;
 const LONGEST_VALUE = 4096;
@@ -66,6 +71,7 @@ const NEVER_ENDS = ["_PROXY", "_PRELOAD", "_LIBRARY_PATH", "_PLUGIN_PATH"];
 
 // Refuse what no node may run, as far as members, destinations and variables go.
 export function checkServing(serving) {
+  if (Object.hasOwn(serving, "secrets")) checkSecrets(serving);
   if (egressOf(serving) === null) return;
   for (const name of Object.keys(serving)) {
     if (!MEMBERS.includes(name)) no(`it has a member ${name}, which is not known`);
@@ -91,6 +97,17 @@ function checkLimits(serving) {
     if (name.startsWith("queue") && !waits) {
       no(`limits/${name} needs in_flight`);
     }
+  }
+}
+
+function checkSecrets({ secrets, ...others }) {
+  const files = isObject(secrets) ? Object.keys(secrets) : [];
+  if (files.length === 0 || files.length > MOST_SECRETS) no(`secrets are 1 to ${MOST_SECRETS}`);
+  if (!Object.hasOwn(others, "egress")) no("secrets need egress beside them");
+  for (const file of files) {
+    const name = secrets[file];
+    if (!FILE.test(file)) no(`secrets are in a file ${file}, which no file is called`);
+    if (typeof name !== "string" || !SECRET.test(name)) no(`secrets/${file} names no secret`);
   }
 }
 

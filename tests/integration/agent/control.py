@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from placet_protocol.node_secrets import SecretPlace
+from placet_protocol.secret_box import SealingKey
 from placet_protocol.signing import signed_text
 from placet_verify import canonical
 from placet_verify.archive import pack
@@ -63,6 +65,8 @@ class Platform:
     published_at: float = 0.0
     hung_up: int = 0  # how often all who waited for a state were sent away
     served: list[str] = field(default_factory=list)  # paths that were asked for
+    sealed: dict[str, str] = field(default_factory=dict)  # values of secrets, by their ids
+    secret_key: str = ""  # of the node, as it said at its join
     captured: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by revision and file
 
     def __post_init__(self) -> None:
@@ -140,8 +144,11 @@ class Platform:
             "limits",
             "target_inflight",
             "min_replicas",
+            "secrets_of_permit",
         )
         also = {n: v for n in approved if (v := changes.pop(n, None)) not in (None, {})}
+        if named := also.pop("secrets_of_permit", None):
+            also["secrets"] = named
         also |= {"replicas": changes.get("replicas", 1), "variables": variables}
         also |= {"memory_mb": changes.get("memory_mb", SERVING["memory_mb"])}
         serving = {**SERVING, **also}
@@ -212,6 +219,12 @@ class Platform:
         """Return a signed checkpoint."""
         root = hashlib.sha256(leaf + str(size).encode()).digest()
         return checkpoint.make("placet.test/log", size, root, self.keys["log"])
+
+    def seal(self, name: str, value: str, text: str) -> dict[str, Any]:
+        """Seal a value for the node; return what a state says of it."""
+        place = SecretPlace("prj_1", "production", name, value).on("nod_1")
+        self.sealed[value] = SealingKey.read(self.secret_key).seal(text, place=place)
+        return {"value": value, "version": 1}
 
     # --- what a node said --------------------------------------------------------------------
 
@@ -317,6 +330,7 @@ def handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
             if data["token"] != SECRET or not self.signed(body, key):
                 return self.answer(403, json.dumps({"detail": "The token is not valid"}).encode())
             platform.node_key = key
+            platform.secret_key = data["platform"]["secret_key"]
             reply = {"v": 1, "node": "nod_1", "target": "tgt_1", "target_name": "here"}
             return self.answer(201, json.dumps(reply).encode())
 
@@ -339,6 +353,10 @@ def handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
                 return self.answer(200, platform.blobs[digest], "application/octet-stream")
             if kind == "runtimes" and f"sha256:{digest}" == platform.runtime:
                 return self.answer(200, json.dumps(platform.manifest).encode())
+            value = name.rpartition("/")[2]
+            if kind == "secrets" and value in platform.sealed:
+                reply = {"v": 1, "value": value, "sealed": platform.sealed[value]}
+                return self.answer(200, json.dumps(reply).encode())
             return self.answer(404)
 
         def state(self) -> None:

@@ -58,6 +58,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, reach(self.path.partition("?")[2]))
         if self.path.startswith("/file?"):
             return self.answer(200, readable(self.path.partition("?")[2]))
+        if self.path == "/secrets":
+            return self.answer(200, secrets())
         if "ms=" in self.path:
             time.sleep(int(self.path.rpartition("=")[2]) / 1000)
         status = int(self.path.rpartition("/status/")[2] or 200) if "/status/" in self.path else 200
@@ -78,6 +80,19 @@ def inside() -> dict[str, object]:
         "processes": [path.name for path in Path("/proc").iterdir() if path.name.isdigit()],
         "root": sorted(path.name for path in Path("/").iterdir()),
         "can_write_bento": os.access(__file__, os.W_OK),
+    }
+
+
+def secrets() -> dict[str, dict[str, object]]:
+    """Tell what a replica finds of its secrets: the text, and who may do what with the file."""
+    folder = Path(os.environ["PLACET_SECRETS"])
+    return {
+        path.name: {
+            "text": path.read_bytes().decode(),
+            "mode": oct(path.stat().st_mode & 0o777),
+            "can_write": os.access(path, os.W_OK) or os.access(folder, os.W_OK),
+        }
+        for path in folder.iterdir()
     }
 
 

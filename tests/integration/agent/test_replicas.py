@@ -170,7 +170,7 @@ def test_what_ended_while_no_agent_looked_is_stopped_and_no_crash(replicas: Repl
     assert [one.stopping for one in replicas.all.values()] == [True] * 3
     nobody: Any = None
     proxy: Any = SimpleNamespace(loads=dict)
-    pass_ = Reconciler(proxy, replicas, nobody, nobody, nobody)
+    pass_ = Reconciler(proxy, replicas, nobody, nobody, nobody, nobody)
     for one in replicas.all.values():
         pass_._bury(one)
     assert pass_._controls == {}

@@ -90,7 +90,7 @@ def test_a_replica_is_not_buried_for_want_of_a_descriptor(
     proxy: Any = SimpleNamespace(table=table, loads=dict)
     nobody: Any = None
     replicas: Any = SimpleNamespace(starter=SimpleNamespace(doors=None))
-    pass_ = Reconciler(proxy, replicas, nobody, nobody, nobody)
+    pass_ = Reconciler(proxy, replicas, nobody, nobody, nobody, nobody)
     with no_descriptor_left():
         pass_._errors.alone(pass_._bury, living)
     assert [row["code"] for row in pass_._errors.now] == ["pass_failed"]

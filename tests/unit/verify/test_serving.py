@@ -144,6 +144,11 @@ def test_a_configuration_without_egress_was_approved_under_earlier_rules() -> No
         ({"egress": [], "sockets": 1}, "'sockets' is no member"),
         ({"egress": [], "server": "bentoml"}, "server: must be 'slim', or left out for BentoML"),
         ({"egress": [], "server": None}, "server: must be 'slim'"),
+        ({"egress": [], "secrets": {}}, "secrets: must be 1 to 32 files"),
+        ({"secrets": {"DB": "db"}}, "secrets: need egress beside them"),
+        ({"egress": [], "secrets": {"../DB": "db"}}, "the name of a file has letters"),
+        ({"egress": [], "secrets": {"DB": "a/b/c"}}, "secrets/DB: must be the name of a secret"),
+        ({"egress": [], "secrets": {"DB": 1}}, "secrets/DB: must be the name of a secret"),
         ({"egress": [], "limits": None}, "limits: must be an object with some of"),
         ({"egress": [], "limits": {}}, "limits: must be an object with some of"),
         ({"egress": [], "limits": {"Rate": 1}}, "limits/Rate: is none of request_seconds,"),
@@ -203,6 +208,7 @@ def test_a_configuration_says_between_how_many_replicas_it_is_scaled() -> None:
 
 def test_every_member_that_is_known_passes() -> None:
     members = {**dict.fromkeys(serving.MEMBERS, 1), "memory_mb": 64, "server": "slim"}
+    members["secrets"] = {"DB_PASSWORD": "clinic/db", "api.token": "token"}
     members["limits"] = {name: high for name, (_, high) in BOUNDS.items()}
     serving.check(members | {"egress": ["db.example.com:5432"], "variables": {"MODE": "é 😀"}})
 

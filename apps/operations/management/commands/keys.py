@@ -8,10 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.integrations.queries import webhooks_behind_key
+from apps.serving.queries import versions_behind_key
 from placet.kernel import keystore
 from placet.kernel.config import config
-from placet.kernel.secret_box import SealingKey
 from placet.kernel.secret_key import SECRET, retire_secret, rotate_secret
+from placet_protocol.secret_box import SealingKey
 from placet_verify import times
 from placet_verify.errors import Refused
 
@@ -98,6 +99,12 @@ class Command(BaseCommand):
                     f"Webhooks that are still encrypted for a former key: {count}. The control"
                     " worker encrypts them anew within ten minutes; remove those that it cannot"
                     " read, and add them again"
+                )
+            if count := len(versions_behind_key(key)):
+                raise CommandError(
+                    f"Secrets that are still encrypted for a former key: {count}. The control"
+                    " worker encrypts them anew within ten minutes; set those again that it cannot"
+                    " read"
                 )
 
         count = retire_secret(folder, check)

@@ -27,8 +27,10 @@ LACKS = {
     "limits": "cannot hold requests to limits",
     "scaling": "cannot scale by load",
     "zero": "cannot wake what sleeps",
+    "secrets": "cannot give secrets to replicas",
 }
 
+LACKS_KEY = "upgrade its agent, or wait for its next report"
 BARE = "cannot keep apart what runs on it (bubblewrap does not work there), and runs nothing"
 
 
@@ -53,7 +55,7 @@ class NodeDriver:
         if short_version(wanted) not in versions:
             has = ", ".join(versions) or "none"
             problems.append(f"The node has no Python {short_version(wanted)} (it has {has})")
-        named = ("unit", "capture", "limits", "scaling")
+        named = ("unit", "capture", "limits", "scaling", "secrets")
         serving_needs = {name for name in named if getattr(serving, name)}
         if serving.egress is not None:
             serving_needs.add("apart")
@@ -65,6 +67,9 @@ class NodeDriver:
             problems.append(f"The node of {target.name} {BARE}")
             # which its agent does not say then, whatever its version
             serving_needs.discard("apart")
+        if serving.secrets and not node.platform.get("secret_key"):
+            serving_needs.discard("secrets")
+            problems.append(f"The node of {target.name} has no key for secrets: {LACKS_KEY}")
         missing = {*needs, *serving_needs} - set(features(node.platform))
         problems += [f"The node's agent {LACKS[name]}: upgrade it" for name in sorted(missing)]
         return problems

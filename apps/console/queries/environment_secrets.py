@@ -1,0 +1,79 @@
+"""The secrets of an environment as its page shows them: names and versions, and no value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.console.queries.actor_names import actor_names
+from apps.governance.models import Environment
+from apps.identity.queries import scope_of
+from apps.serving.models import Endpoint
+from apps.serving.queries import uses_of_secrets, visible_secrets
+from placet.kernel.actor import Actor
+
+SHOWN = 200  # secrets
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """One secret."""
+
+    id: str
+    name: str
+    version: int  # the newest
+    is_revoked: bool
+    set_by: str
+    set_at: datetime
+    endpoints: Sequence[Endpoint]  # whose releases use it
+
+    @property
+    def standing(self) -> str:
+        """Which version is in use."""
+        return "revoked" if self.is_revoked else f"version {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretList:
+    """The secrets of an environment, and what the reader may do with them."""
+
+    rows: Sequence[SecretRow]
+    may_set: bool
+
+    @property
+    def none(self) -> str:
+        """What to do first where there is none."""
+        first = "Set one, then name it in a release" if self.may_set else "An operator sets them"
+        return f"No secrets. {first}: replicas find it as a file in /secrets."
+
+
+def secret_list(environment: Environment, actor: Actor) -> SecretList:
+    """Return what the page of an environment shows of its secrets (four queries, or one)."""
+    here = visible_secrets(actor).filter(
+        project=environment.project_id, environment=environment.name
+    )
+    found = list(here.order_by("name")[:SHOWN])
+    may_set = actor.can("secret.set", scope_of(environment))
+    if not found:
+        return SecretList((), may_set)
+    uses = uses_of_secrets(environment.project_id, environment.name)
+    endpoints = {
+        name: list({row.endpoint_id: row.endpoint for row in rows}.values())
+        for name, rows in uses.items()
+    }
+    names = actor_names({row.set_versions[0].created_by for row in found})  # type: ignore[attr-defined]
+    return SecretList([_row(row, endpoints, names) for row in found], may_set)
+
+
+def _row(
+    secret: object, endpoints: Mapping[str, Sequence[Endpoint]], names: Mapping[str, str]
+) -> SecretRow:
+    newest = secret.set_versions[0]  # type: ignore[attr-defined]
+    return SecretRow(
+        id=secret.pk,  # type: ignore[attr-defined]
+        name=secret.name,  # type: ignore[attr-defined]
+        version=newest.number,
+        is_revoked=newest.revoked_at is not None,
+        set_by=names.get(newest.created_by, newest.created_by),
+        set_at=newest.created_at,
+        endpoints=endpoints.get(secret.name, ()),  # type: ignore[attr-defined]
+    )
