@@ -689,7 +689,7 @@ def pages(world: World) -> None:
             "comment": "no",
             "statement_digest": shown.request_digest,
         },
-        "POST /projects/{project}/environments/{environment}/secrets": {
+        "POST /projects/{project}/environments/{environment}/secrets/set": {
             "name": "new",
             "value": "x",
         },

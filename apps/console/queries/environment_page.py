@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from apps.console.queries.endpoints import EndpointRow, endpoint_rows, with_sparklines, with_use
-from apps.console.queries.environment_secrets import SecretList, secret_list
 from apps.console.queries.links import sees
 from apps.console.queries.page_parts import Link, counted, for_members
 from apps.console.queries.policies import gate_titles, what_a_freeze_does
@@ -42,7 +41,6 @@ class EnvironmentPage:
     targets: Sequence[Target]
     endpoints: Sequence[EndpointRow]
     promotion: PromotionSetting
-    secrets: SecretList
     shortages: Sequence[str] = ()  # why nobody can meet its policy, as roles are held now
 
     @property
@@ -70,11 +68,6 @@ class EnvironmentPage:
         if sees(self.environment, "endpoint.view", self.actor):
             return "No endpoints."
         return f"{for_members('Endpoints are')}."
-
-    @property
-    def shows_secrets(self) -> bool:
-        """Whether the reader may see which secrets there are."""
-        return sees(self.environment, "endpoint.view", self.actor)
 
     @property
     def when_recalled(self) -> str:
@@ -115,7 +108,9 @@ class EnvironmentPage:
     @property
     def links(self) -> list[Link]:
         """Where one reads more about who decides, and by what."""
-        links = [Link("Members of the project", reverse("members", args=[self._slug]))]
+        secrets = reverse("secrets", args=[self._slug, self.environment.name])
+        members = Link("Members of the project", reverse("members", args=[self._slug]))
+        links = [Link("Secrets", secrets), members]
         if self.policy:
             url = reverse("policies", args=[self._slug, self.environment.name])
             links.append(Link("Policy and history", url))
@@ -148,6 +143,5 @@ def environment_page(project: str, name: str, actor: Actor) -> EnvironmentPage:
         targets=list(visible_targets(actor).filter(environments=row).order_by("name")),
         endpoints=with_sparklines(endpoint_rows(list(with_use(found).order_by("name")[:SHOWN]))),
         promotion=promotion_setting(row, actor),
-        secrets=secret_list(row, actor),
         shortages=said[0] if said else (),
     )

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from apps.console.queries.actor_names import actor_names
 from apps.governance.models import Environment
-from apps.identity.queries import scope_of
+from apps.identity.queries import scope_of, visible
 from apps.serving.models import Endpoint
 from apps.serving.queries import uses_of_secrets, visible_secrets
 from placet.kernel.actor import Actor
+from placet.kernel.problems import NotFound
 
 SHOWN = 200  # secrets
 
@@ -36,6 +37,7 @@ class SecretRow:
 class SecretList:
     """The secrets of an environment, and what the reader may do with them."""
 
+    environment: Environment
     rows: Sequence[SecretRow]
     may_set: bool
 
@@ -46,22 +48,26 @@ class SecretList:
         return f"No secrets. {first}: replicas find it as a file in /secrets."
 
 
-def secret_list(environment: Environment, actor: Actor) -> SecretList:
-    """Return what the page of an environment shows of its secrets (four queries, or one)."""
+def secret_list(project: str, name: str, actor: Actor) -> SecretList:
+    """Return the secrets of an environment that ``actor`` may see, or raise ``NotFound``."""
+    rows = Environment.objects.filter(project__slug=project, name=name).select_related("project")
+    environment = visible(rows, actor).first()
+    if environment is None:
+        raise NotFound
     here = visible_secrets(actor).filter(
         project=environment.project_id, environment=environment.name
     )
     found = list(here.order_by("name")[:SHOWN])
     may_set = actor.can("secret.set", scope_of(environment))
     if not found:
-        return SecretList((), may_set)
+        return SecretList(environment, (), may_set)
     uses = uses_of_secrets(environment.project_id, environment.name)
     endpoints = {
         name: list({row.endpoint_id: row.endpoint for row in rows}.values())
         for name, rows in uses.items()
     }
     names = actor_names({row.set_versions[0].created_by for row in found})  # type: ignore[attr-defined]
-    return SecretList([_row(row, endpoints, names) for row in found], may_set)
+    return SecretList(environment, [_row(row, endpoints, names) for row in found], may_set)
 
 
 def _row(

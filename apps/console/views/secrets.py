@@ -1,12 +1,20 @@
-"""Setting and revoking secrets, on the page of their environment."""
+"""The secrets of an environment: which there are, setting and revoking them."""
 
 from django.contrib import messages
 from django.http import HttpResponse
 
-from apps.console.views.base import PageRequest, action, back
+from apps.console.queries.environment_secrets import secret_list
+from apps.console.views.base import PageRequest, action, back, page, show
 from apps.identity.queries import project_by_slug
 from apps.serving.actions import revoke_secret, set_secret
 from apps.serving.queries import get_secret
+
+
+@page
+def secrets(request: PageRequest, project: str, environment: str) -> HttpResponse:
+    """List the secrets of an environment by name."""
+    found = secret_list(project, environment, request.actor)
+    return show(request, "secrets", secrets=found, environment=found.environment)
 
 
 @action

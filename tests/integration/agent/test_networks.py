@@ -210,7 +210,7 @@ def test_a_host_where_bwrap_does_not_work_does_not_say_that_it_keeps_replicas_ap
     faulty: Faulty, tmp_path: Path
 ) -> None:
     failing = faulty(option="--unshare-pid")
-    told = lambda: platform_info(Interpreters([]), "3.2", 8080, Networks(tmp_path))  # noqa: E731
+    told = lambda: platform_info(Interpreters([]), "3.2", 8080, Networks(tmp_path), "")  # noqa: E731
     assert (told()["isolation"], "apart" in told()["features"]) == ("none", False)
     assert "unit" in told()["features"]
 

@@ -34,7 +34,7 @@ from apps.notices.actions import choose, watch_release
 from apps.notices.rules import KINDS
 from apps.registry.actions import set_alias
 from apps.registry.models import ArtifactFile, ModelVersion, Upload
-from apps.serving.actions import issue_endpoint_key
+from apps.serving.actions import issue_endpoint_key, set_secret
 from apps.serving.models import Revision
 from placet.kernel.actor import SYSTEM, Actor
 from placet.kernel.clock import now
@@ -62,6 +62,13 @@ def many(world: World) -> Release:
         moved = world.live("development", bento=world.bento(version, metrics={"auc": 0.9}))
         set_alias(version.model, name=f"alias-{number}", version=version, actor=SYSTEM)
         issue_endpoint_key(moved.endpoint, name=f"key {number}", actor=SYSTEM)
+        set_secret(
+            world.project,
+            environment="development",
+            name=f"secret-{number}",
+            value="x",
+            actor=SYSTEM,
+        )
         waits = world.request("staging", world.bento(world.version()), endpoint=f"waits-{number}")
     world.decide(waits, world.rex)
     for number, state in enumerate(("stopped", "warm", "live"), 1):
@@ -163,6 +170,9 @@ def paths(release: Release) -> dict[str, str]:
         "/projects/{project}/figures/": f"/projects/{project}/figures/",
         "/projects/{project}/environments/{environment}/": (
             f"/projects/{project}/environments/development/"
+        ),
+        "/projects/{project}/environments/{environment}/secrets/": (
+            f"/projects/{project}/environments/development/secrets/"
         ),
         "/people/{person}/": f"/people/{release.requester}/",
         "/models/{project}/{name}/": one,
