@@ -137,9 +137,11 @@ def serving(placet: Running, release: str) -> Callable[[], list[psutil.Process]]
 
     def found() -> list[psutil.Process]:
         chosen = []
+        records = (placet.data / "node" / "replicas").glob("*.json")
+        names = {p.stem for p in records if json.loads(p.read_text())["release"] == release}
         for process in psutil.process_iter():
             try:
-                ours = process.environ().get("PLACET_RELEASE") == release
+                ours = process.environ().get("PLACET_REPLICA") in names
                 if ours or (process.name() == "haproxy" and process.cwd() == haproxy):
                     chosen.append(process)
             except psutil.Error:

@@ -1,5 +1,6 @@
 """A platform that serves many runs: armed, struck, walked along, and looked at after each."""
 
+import json
 import random
 import tempfile
 import threading
@@ -208,13 +209,14 @@ class Campaign:
         except Exception as error:
             return [f"the database: {error}"]
         counts = found[0] if found else {"versions": 0}
-        folder = (self.placet.data / "node" / "haproxy").resolve()
+        node = self.placet.data / "node"
+        folder = (node / "haproxy").resolve()
         counts["HAProxies"] = len(with_variable("PLACET_HAPROXY", str(folder)))
         for revision in live:
-            counts["replicas"] = len(replicas_of(revision["id"]))
+            counts["replicas"] = len(replicas_of(node, revision["id"]))
         faults = [f"{name}: {n}, not 1" for name, n in counts.items() if n != 1]
         faults += [row["what"] for row in rows]
-        return faults + [f"{row['id']} still runs" for row in left if replicas_of(row["id"])]
+        return faults + [f"{row['id']} still runs" for row in left if replicas_of(node, row["id"])]
 
     def whole(self) -> list[str]:
         """Verify the whole log, and rebuild every row from it; return what is wrong."""
@@ -235,13 +237,21 @@ def may_end(wanted: Iterable[str], strike: str) -> Counter[str]:
     return found
 
 
-def replicas_of(revision: str) -> set[str]:
-    """Return the replicas of a revision that have a process, whoever remembers them."""
+def replicas_of(node: Path, revision: str) -> set[str]:
+    """Return the replicas of a revision that have a process, whoever remembers them.
+
+    One that took a warm process was started with no revision: the node's record says whose it is.
+    """
     found = set()
     for ref in with_variable("PLACET_REVISION", revision, inside=True):
         with suppress(OSError):
             words = Path(f"/proc/{ref.pid}/environ").read_bytes().split(b"\0")
             found |= {word.decode() for word in words if word.startswith(b"PLACET_REPLICA=")}
+    for path in (node / "replicas").glob("*.json"):
+        with suppress(OSError, ValueError):
+            record = json.loads(path.read_text())
+            if record["revision"] == revision and with_variable("PLACET_REPLICA", path.stem):
+                found.add(f"PLACET_REPLICA={path.stem}")
     return found
 
 
