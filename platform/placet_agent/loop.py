@@ -116,15 +116,9 @@ class Agent:
         runtimes = RuntimeFolder(folder / "runtimes", self._fetching, interpreters)
         settings = options.proxy_settings(member.port)
         self.proxy = Proxy(folder / "haproxy", settings, binary, options.certificate)
-        self.replicas = Replicas(
-            folder,
-            self.bentos,
-            runtimes,
-            self.wake,
-            options.program,
-            shared=options.allow_shared,
-            warm=options.warm,
-        )
+        shared, warm = options.allow_shared, options.warm
+        into = (folder, self.bentos, runtimes, self.wake, options.program)
+        self.replicas = Replicas(*into, shared=shared, warm=warm)
         self.preparer = Preparer(self.bentos, runtimes, self.wake)
         sentinel = Sentinel(Aborts(folder / "aborts.json"), self.wake)
         self.supply = SecretSupply(self._fetching, self.replicas.starter.secrets, self.wake)

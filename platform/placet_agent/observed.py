@@ -1,13 +1,14 @@
 """What a pass of the loop remembers of a revision, and what it saw of all of them."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from placet_agent import rules
 from placet_agent.downloads.preparer import Preparation
 from placet_agent.process.replica import ReplicaRecord
+from placet_agent.reports.counting import Count
 from placet_protocol.fields import format_time
 from placet_protocol.report import (
     MAX_GIVEN,
@@ -114,6 +115,20 @@ def revision_report(
     if given:
         report["secrets"] = sorted(given)[:MAX_GIVEN]
     return report
+
+
+def egress_counts(counted: Iterable[Mapping[str, Count]]) -> list[EgressCount]:
+    """Add up what replicas reached, by destination."""
+    by_destination: dict[str, EgressCount] = {}
+    for counts in counted:
+        for to, count in counts.items():
+            none = EgressCount(to=to, connections=0, refused=0, bytes_in=0, bytes_out=0)
+            row = by_destination.setdefault(to, none)
+            row["connections"] += count.connections
+            row["refused"] += count.refused
+            row["bytes_in"] += count.bytes_in
+            row["bytes_out"] += count.bytes_out
+    return [by_destination[to] for to in sorted(by_destination)]
 
 
 def leaving_reports(

@@ -84,6 +84,8 @@ class ReplicaRecord:
     def captured_as(self) -> str:
         """The folder of what it captures, which names its revision."""
         return f"{self.revision}-{self.id.rpartition('-')[2]}"
+
+    @property
     def places(self) -> dict[str, SecretPlace]:
         """Where its secrets are, by their files."""
         return {file: SecretPlace(*parts) for file, parts in self.secrets.items()}

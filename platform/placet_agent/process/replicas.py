@@ -19,6 +19,7 @@ from placet_agent.downloads.bentos import BentoFolder
 from placet_agent.downloads.runtimes import RuntimeFolder
 from placet_agent.faults import crash_point
 from placet_agent.inside import NOT_ON_A_SOCKET
+from placet_agent.observed import egress_counts
 from placet_agent.process import limits, outputs, owners, procs, sandbox, strays
 from placet_agent.process.procs import ProcessRef
 from placet_agent.process.replica import (
@@ -196,9 +197,7 @@ class Replicas:
         return OWN_PORT if network == "own" else free_port({other.port for other in others})
 
     def _thread(self, work: Callable[[Replica], None], replica: Replica) -> None:
-        threading.Thread(
-            target=work, args=(replica,), name=f"replica-{replica.id}", daemon=True
-        ).start()
+        threading.Thread(target=work, args=(replica,), name=replica.id, daemon=True).start()
 
     def _launch(self, replica: Replica) -> None:
         try:
@@ -235,7 +234,7 @@ class Replicas:
                 return
             answer = ask(replica, "/livez", CHECK_TIMEOUT)
             silent = silent + 1 if answer is None or answer >= 500 else 0
-            self._renew_egress(replica)
+            self._renew(replica, replica.record.relay, self.starter.open_egress)
         self._give_up(replica, f"it hung: {CHECKS} times in a row /livez did not answer")
 
     def _give_up(self, replica: Replica, why: str) -> None:
@@ -251,7 +250,7 @@ class Replicas:
         for _ in range(looks):
             if self._ended_within(replica, seconds / looks):
                 return True
-            self._renew_link(replica)
+            self._renew(replica, replica.record.link, self.starter.renew_link)
         return False
 
     def _ended_within(self, replica: Replica, seconds: float) -> bool:
@@ -264,29 +263,21 @@ class Replicas:
             self.wake()
         return gone or self._closed.is_set() or not replica.alive or replica.stopping
 
-    def _renew_link(self, replica: Replica) -> None:
-        """A link that ended leads nobody to its replica: start another on the socket it had."""
-        link, inner = replica.record.link, replica.record.inner
-        if link is None or inner is None or ProcessRef(*link).alive or not replica.alive:
+    def _renew(
+        self,
+        replica: Replica,
+        beside: tuple[int, int] | None,
+        start: Callable[[ReplicaRecord, ProcessRef], None],
+    ) -> None:
+        """Have another ``start`` where what stood ``beside`` a replica ended, a link or a relay."""
+        inner = replica.record.inner
+        if beside is None or inner is None or ProcessRef(*beside).alive or not replica.alive:
             return
         try:
-            self.starter.renew_link(replica.record, ProcessRef(*inner))
+            start(replica.record, ProcessRef(*inner))
+            replica.save()
         except Exception as error:
-            log.warning("nothing leads to replica %s: %s", replica.id, error)
-            return
-        replica.save()
-
-    def _renew_egress(self, replica: Replica) -> None:
-        """A relay that ended leaves its replica without what it may reach: start another."""
-        relay, inner = replica.record.relay, replica.record.inner
-        if relay is None or inner is None or ProcessRef(*relay).alive or not replica.alive:
-            return
-        try:
-            self.starter.open_egress(replica.record, ProcessRef(*inner))
-        except Exception as error:
-            log.warning("replica %s reaches nothing: %s", replica.id, error)
-            return
-        replica.save()
+            log.warning("what stands beside replica %s is not there: %s", replica.id, error)
 
     def _probe(self, replica: Replica) -> None:
         """Ask ``/readyz`` until it answers 200, the process ends or it is to stop; not for ever."""
@@ -304,8 +295,8 @@ class Replicas:
                 self._give_up(replica, f"it was not ready within {START_SECONDS:.0f} s")
                 return
             if now - renewed_at > LINKS_EVERY:  # without them it might never be
-                self._renew_link(replica)
-                self._renew_egress(replica)
+                self._renew(replica, replica.record.link, self.starter.renew_link)
+                self._renew(replica, replica.record.relay, self.starter.open_egress)
                 renewed_at = now
             time.sleep(PROBE_EVERY)
         self.wake()
@@ -382,17 +373,7 @@ class Replicas:
         at, rows = self._reached.get(revision, (0.0, []))
         if time.monotonic() - at < EGRESS_EVERY:
             return rows
-        by_destination: dict[str, EgressCount] = {}
-        for replica in mine:
-            for to, count in self.starter.reached(replica.record).items():
-                row = by_destination.setdefault(
-                    to, EgressCount(to=to, connections=0, refused=0, bytes_in=0, bytes_out=0)
-                )
-                row["connections"] += count.connections
-                row["refused"] += count.refused
-                row["bytes_in"] += count.bytes_in
-                row["bytes_out"] += count.bytes_out
-        rows = [by_destination[to] for to in sorted(by_destination)]
+        rows = egress_counts(self.starter.reached(replica.record) for replica in mine)
         self._reached[revision] = (time.monotonic(), rows)
         return rows
 

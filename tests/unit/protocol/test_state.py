@@ -151,7 +151,7 @@ FAULTS_OF_A_REVISION: list[tuple[str, Any]] = [
     ("guard", {"error_rate": {"at_most": 2}}),
     ("guard", {"latency": None, "error_rate": 1}),
     ("salt", "a b"),
-    ("needs", ["zero"]),
+    ("needs", ["dreams"]),
     ("needs", "guard"),
     ("needs", [1]),
 ]
@@ -182,8 +182,8 @@ def test_what_is_no_revision_at_all_is_named_as_an_error(what: Any) -> None:
 def test_a_revision_may_need_only_what_this_agent_knows() -> None:
     desired = read_state(spoilt(("endpoints", 0, "revisions", 0, "needs"), list(FEATURES)))
     assert read(desired) == WHOLE
-    desired = read_state(spoilt(("endpoints", 0, "revisions", 0, "needs"), ["unit", "zero"]))
-    assert "it needs 'zero'" in desired.refused[0].reason
+    desired = read_state(spoilt(("endpoints", 0, "revisions", 0, "needs"), ["unit", "dreams"]))
+    assert "it needs 'dreams'" in desired.refused[0].reason
     desired = read_state(spoilt(("endpoints", 0, "revisions", 0, "colour"), "blue"))
     assert read(desired) == WHOLE, "a member that is only not known is passed over"
 
