@@ -61,10 +61,14 @@ class SmokeReport:
     seconds: float
     detail: str
     slim: bool = False  # whether it answered the same without BentoML
+    cold_start_seconds: float | None = None  # from its start until it was ready
+    slim_cold_start_seconds: float | None = None  # the same without BentoML
 
     def data(self) -> dict[str, Any]:
         """Return the evidence."""
-        return {
+        names = ("cold_start_seconds", "slim_cold_start_seconds")
+        measured = {name: took for name in names if (took := getattr(self, name)) is not None}
+        return measured | {
             "result": self.result,
             "rows": self.rows,
             "equal": self.equal,

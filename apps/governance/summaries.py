@@ -13,7 +13,14 @@ LETTERS = 200  # of a text; a line has fewer
 _WHOLE = 2**53  # larger ones have no place in canonical JSON
 TAKEN: dict[str, tuple[str, ...]] = {  # members that are taken as they are
     "scan": ("verdict", "what_loads_them"),
-    "smoke_test": ("result", "equal", "rows", "isolation"),
+    "smoke_test": (
+        "result",
+        "equal",
+        "rows",
+        "isolation",
+        "cold_start_seconds",
+        "slim_cold_start_seconds",
+    ),
     "sbom": ("components",),
     "model_signature": ("result", "key"),
     "acceleration": ("verdict", "equal", "rows"),

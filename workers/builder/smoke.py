@@ -1,6 +1,7 @@
 """The smoke test: does the built service start, refuse a bad row, and answer as expected?"""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,6 +79,7 @@ def run(
     log(f"Ready after {report.seconds:.1f} s")
     tolerance = ACCELERATED if accelerated else EXACT
     found = judge(spec, report.answers, isolation, seconds, tolerance, cause(result.tail))
+    found = replace(found, cold_start_seconds=round(report.seconds, 3))
     return found if spec.own else _with_slim(found, report, log)
 
 
@@ -137,7 +139,9 @@ class Found:
 
 def _with_slim(found: Smoke, report: Found, log: Callable[[str], None]) -> Smoke:
     log(report.says_of_slim)
-    return replace(found, slim=report.answers_slim)
+    slim = report.slim if report.answers_slim else None
+    took = round(slim.seconds, 3) if slim else None
+    return replace(found, slim=slim is not None, slim_cold_start_seconds=took)
 
 
 def read(path: Path) -> Found | None:
@@ -152,7 +156,9 @@ def read(path: Path) -> Found | None:
 
 def _found(report: Any) -> Found | None:
     match report:
-        case {"ready": bool(ready), "seconds": float(seconds), "answers": list(answers)}:
+        case {"ready": bool(ready), "seconds": float(seconds), "answers": list(answers)} if (
+            0 <= seconds < math.inf
+        ):
             pairs = [(int(status), str(body)) for status, body in answers]
             return Found(ready, seconds, pairs)
     return None

@@ -112,6 +112,8 @@ class Smoke:
     seconds: float
     detail: str = ""
     slim: bool = False  # whether it answered the same, byte for byte, without BentoML
+    cold_start_seconds: float | None = None  # from its start until it was ready
+    slim_cold_start_seconds: float | None = None  # the same without BentoML
 
 
 @dataclass(frozen=True, slots=True)

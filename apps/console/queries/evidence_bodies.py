@@ -267,12 +267,15 @@ def _smoke_test(data: Data, fact: EvidenceFact, beside: Beside) -> Iterator[Bloc
     result, rows = taken(data, "result", str), taken(data, "rows", int, float)
     taken(data, "equal", int, float)  # which is said above
     where, took = taken(data, "isolation", str), taken(data, "seconds", int, float)
+    cold, slim = (taken(data, f"{of}cold_start_seconds", int, float) for of in ("", "slim_"))
     yield given(
         {
             "Found": taken(data, "detail", str),
             "Worth": WEAKER if result == "starts" else None,
             "Ran": where and ("in a sandbox" if where == "bwrap" else "as an unprivileged user"),
             "Took": span(took) if is_figure(took) else None,
+            "Cold start": span(cold) if is_figure(cold) else None,
+            "Cold start, slim": span(slim) if is_figure(slim) else None,
         }
     )
     if beside.version is not None:

@@ -190,7 +190,7 @@ class ReleasePage:
     @property
     def replicas(self) -> str:
         """How many replicas of what size."""
-        return replicas(self.release.serving)
+        return replicas(self.release.serving, self.view.record.evidence)
 
     @property
     def against(self) -> str:

@@ -1,6 +1,6 @@
 """What the page of a release is made of: sentences of its own, dialogs, documents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,17 +17,20 @@ from apps.console.queries.release_review import asking_sign
 from apps.console.queries.rollout_steps import state_of
 from apps.console.queries.stops import is_stopped_beside
 from apps.console.queries.under_way import rollout_before, rollout_named
-from apps.console.templatetags.placet import capture, number, reaches, unit
+from apps.console.templatetags.placet import capture, number, reaches, span, unit
 from apps.governance.events import RELEASE_DECIDED, RELEASE_REVOKED
 from apps.governance.models import Release
 from apps.governance.plan import Plan
 from apps.governance.queries.compared import ComparedRelease
+from apps.governance.queries.records import PinnedThen
 from apps.governance.queries.release_detail import ReleaseView
 from apps.governance.rules import RETRIABLE, ReleaseState, missing_people
+from apps.registry.models import EvidenceSource
 from apps.rollouts.models import Rollout
 from apps.serving.rules import EndpointState
 from placet.kernel.actor import Actor
 from placet_verify.permit.scaling import scaling_of
+from placet_verify.permit.serving import is_slim
 
 
 def signs(view: ReleaseView) -> list[Sign]:
@@ -74,11 +77,23 @@ def _revoked(view: ReleaseView, actor: Actor) -> str:
     return f"{said} by {told['name']}, “{unseal(told['reason'])}”"
 
 
-def replicas(serving: Mapping[str, Any]) -> str:
-    """Return how many replicas of what size a release asks for, and whether a node scales them."""
+def replicas(serving: Mapping[str, Any], evidence: Sequence[PinnedThen] = ()) -> str:
+    """Return how many replicas of what size a release asks for, whether a node scales them, and
+    by what was measured how long it takes to wake what sleeps."""
     scaling = scaling_of(serving)
     scaled = f", scaled by load: {scaling.least} to {scaling.most}" if scaling else ""
-    return f"{_replicas(serving, ' of ')}{scaled}"
+    wakes = f"; {waking(serving, evidence)}" if scaling and scaling.sleeps else ""
+    return f"{_replicas(serving, ' of ')}{scaled}{wakes}"
+
+
+def waking(serving: Mapping[str, Any], evidence: Sequence[PinnedThen]) -> str:
+    """Say that it sleeps, and how long its first request waits by the smoke test of its build."""
+    member = f"{'slim_' if is_slim(serving) else ''}cold_start_seconds"
+    measured = (one.summary for one in evidence if one.source == EvidenceSource.MEASURED)
+    took = next((found[member] for found in measured if member in found), None)
+    if not isinstance(took, int | float):
+        return "it sleeps when nobody calls, and how long it takes to wake was not measured"
+    return f"it sleeps when nobody calls; the smoke test's start took {span(took)}"
 
 
 def _replicas(serving: Mapping[str, Any], between: str) -> str:

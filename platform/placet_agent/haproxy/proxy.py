@@ -16,13 +16,15 @@ from placet_agent.haproxy.checking import ConfigurationRefused, Judge
 from placet_agent.haproxy.entry import BackendServer, EndpointRoute
 from placet_agent.haproxy.names import linked_server
 from placet_agent.haproxy.process import HaproxyProcess, PortTaken
-from placet_agent.haproxy.table import RoutingTable
+from placet_agent.haproxy.table import REVISIONS, RoutingTable
 from placet_agent.process import owners
 from placet_agent.state import files
 
 log = logging.getLogger(__name__)
 
 VACATED_SECONDS = 1.0
+# HAProxy writes so many rows of one table in the time that it takes to look for one backend.
+ROWS_FOR_ONE = 30
 
 Maps = dict[str, dict[str, str]]  # what each holds, by its name
 Version = tuple[object, ...]  # the settings and all of the table, as they were wanted at one time
@@ -346,7 +348,9 @@ class Proxy:
             for index, revision in entry.backends.items()
             if revision in revisions
         }
-        return {named[name]: seen for name, seen in self.admin.backends(named).items()}
+        many = len(named) * ROWS_FOR_ONE > self._effective.groups * REVISIONS
+        counters = self.admin.backends(None if many else named)
+        return {named[name]: seen for name, seen in counters.items() if name in named}
 
     def sessions(self, replica: str) -> int:
         """Return the requests under way on a replica; 0 when it has no server."""

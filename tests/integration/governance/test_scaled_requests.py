@@ -76,3 +76,24 @@ def test_an_agent_of_before_is_not_given_what_it_would_not_scale(
     node.upgraded()
     revision = start_rollout(release, actor=SYSTEM).to_revision
     assert "scaling" in needs_of(revision)
+
+
+def test_an_agent_that_could_not_wake_it_is_not_given_what_sleeps(
+    world: World, node: SimulatedNode
+) -> None:
+    asked = SCALED | {"min_replicas": 0, "limits": {"queue": 20, "queue_seconds": 10}}
+    assert ask(world, asked) == (201, "")
+    release = Release.objects.get()
+    assert release.serving["min_replicas"] == 0
+    node.upgraded(features=[name for name in PLATFORM["features"] if name != "zero"])
+    with pytest.raises(DoesNotFit, match="The node's agent cannot wake what sleeps: upgrade it"):
+        start_rollout(release, actor=SYSTEM)
+    node.upgraded()
+    revision = start_rollout(release, actor=SYSTEM).to_revision
+    assert {"scaling", "zero"} <= set(needs_of(revision))
+
+
+def test_requests_wait_for_a_replica_only_where_there_may_be_none(world: World) -> None:
+    status, said = ask(world, SCALED | {"limits": {"queue": 20}})
+    assert status == 400
+    assert said == "/serving/limits/queue needs in_flight: without it no request waits"

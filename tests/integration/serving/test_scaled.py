@@ -148,6 +148,29 @@ def found(endpoint: Endpoint) -> list[Any]:
     return sweep.findings
 
 
+@pytest.mark.parametrize("detail", ["", "it wakes: not listening yet"])
+def test_what_sleeps_is_healthy_and_everybody_is_told_since_when(
+    live: Release, story: Story, otto: ApiClient, detail: str
+) -> None:
+    row = scaled(story, 1, min_replicas=0)
+    story.node.phase[row.pk] = ("asleep", detail)
+    story.node.step()
+    body = otto.get(f"/endpoints/{live.endpoint_id}").json()
+    assert (body["health"], body["troubles"]) == ("healthy", [])
+    assert body["replicas_ready"].startswith("asleep since 20")
+    (revision,) = body["revisions"]
+    assert (revision["phase"], revision["ready_replicas"]) == ("asleep", 0)
+    assert revision["asleep_since"].startswith("20")
+    assert found(Endpoint.objects.get(pk=live.endpoint_id)) == []
+    page = browser(story.people["Otto"]).get(f"/endpoints/{live.endpoint_id}/").content.decode()
+    assert "Asleep" in page and "☾" in page and "the next request wakes it" in page
+    assert "Not ready" not in page and "Healthy" in page
+    scaled(story, 1, min_replicas=0)
+    story.node.phase[row.pk] = ("failed", "no such column")
+    story.node.step()
+    assert otto.get(f"/endpoints/{live.endpoint_id}").json()["health"] == "down"
+
+
 def test_what_is_not_scaled_is_as_before(live: Release, story: Story, otto: ApiClient) -> None:
     story.node.ready[Revision.objects.get().pk] = 1
     story.node.step()
@@ -177,3 +200,11 @@ def test_the_command_line_says_how_many_are_ready_and_that_nobody_scales_it(
     assert "3 (1 to 8)" in capsys.readouterr().out
     assert main(["endpoint", "scale", place, "2"]) == 6  # a conflict
     assert "Its node scales it by load between 1 and 8 replicas" in capsys.readouterr().err
+    row = scaled(story, 1, min_replicas=0)
+    story.node.phase[row.pk] = ("asleep", "")
+    story.node.step()
+    assert main(["endpoint", "show", place]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "replicas ready asleep since" in said
+    assert main(["endpoint", "revisions", place]) == 0
+    assert "asleep" in capsys.readouterr().out

@@ -163,15 +163,31 @@ def test_notes_of_a_revision_are_what_was_counted_apart() -> None:
 @pytest.mark.parametrize("state", ["live", "ready"])
 def test_what_has_no_replica_that_answers_is_not_said_to_be_ready(state: str) -> None:
     revision = row(state=state, replicas=1, serving={})
-    status = row(revision=revision, detail="", ready_replicas=0, phase="starting")
+    status = row(
+        revision=revision,
+        detail="",
+        ready_replicas=0,
+        answers=False,
+        is_asleep=False,
+        phase="starting",
+    )
     found = Running(status, None, is_split=False)
     assert (found.state, found.ready) == ("not_ready", "0 of 1")
-    status = row(revision=revision, detail="", ready_replicas=1, phase="ready")
+    status = row(
+        revision=revision, detail="", ready_replicas=1, answers=True, is_asleep=False, phase="ready"
+    )
     assert Running(status, None, is_split=False).state == state
 
 
 def test_what_is_live_behind_a_stopped_endpoint_is_stopped() -> None:
-    status = row(revision=row(state="live"), detail="", ready_replicas=0, phase="")
+    status = row(
+        revision=row(state="live"),
+        detail="",
+        ready_replicas=0,
+        answers=False,
+        is_asleep=False,
+        phase="",
+    )
     assert Running(status, None, is_split=False).state == "live"
     assert Running(status, None, is_split=False, is_stopped=True).state == "stopped"
     past = row(state="live", approvers=[])

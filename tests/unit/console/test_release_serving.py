@@ -6,6 +6,7 @@ import pytest
 
 from apps.console.queries.release_changes import ServingRow
 from apps.console.queries.release_parts import replicas, serving_words
+from apps.governance.queries.records import PinnedThen
 
 
 def test_replicas_are_counted() -> None:
@@ -19,6 +20,28 @@ def test_an_approver_reads_between_how_many_replicas_it_is_scaled_and_for_what_l
     assert replicas(serving) == "2 replicas of 512 MB, scaled by load: 1 to 8"
     said = " · ".join(serving_words(serving))
     assert said.endswith("scaled by load: 1 to 8 replicas, for 4 requests in flight each")
+
+
+@pytest.mark.parametrize(
+    ("server", "summary", "says"),
+    [
+        (None, {"cold_start_seconds": 2.14}, "the smoke test's start took 2.1 s"),
+        ("slim", {"cold_start_seconds": 9.0, "slim_cold_start_seconds": 0.8}, "took 0.8 s"),
+        (None, {"result": "equal"}, "how long it takes to wake was not measured"),
+        ("slim", {"cold_start_seconds": 9.0}, "how long it takes to wake was not measured"),
+    ],
+)
+def test_an_approver_reads_that_it_sleeps_and_how_long_it_takes_to_wake(
+    server: str | None, summary: dict[str, Any], says: str
+) -> None:
+    serving = {"replicas": 1, "max_replicas": 3, "memory_mb": 512, "egress": []}
+    serving |= {"target_inflight": 4, "min_replicas": 0} | ({"server": server} if server else {})
+    pinned = PinnedThen("smoke_test", "measured", "sha256:0", summary)
+    reported = PinnedThen("smoke_test", "reported", "sha256:1", {"cold_start_seconds": 0.001})
+    said = replicas(serving, [reported, pinned])
+    assert "scaled by load: 0 to 3; it sleeps when nobody calls" in said
+    assert said.endswith(says)
+    assert "it sleeps when nobody calls" in " · ".join(serving_words(serving))
 
 
 def test_what_is_not_said_of_serving_is_not_there() -> None:
@@ -53,6 +76,7 @@ def test_what_is_not_said_of_serving_is_not_there() -> None:
             ["to 4 requests in flight per replica", "to 1,000 requests in flight per replica"],
         ),
         ("min_replicas", None, 1, "Min replicas", ["not set", "1"]),
+        ("min_replicas", 1, 0, "Min replicas", ["1", "0: it sleeps when nobody calls"]),
         ("variables", None, {"A": "1"}, "Variables", [None, {"A": "1"}]),
     ],
 )
