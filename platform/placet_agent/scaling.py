@@ -99,6 +99,12 @@ class ScaledRevision:
     count: int
     least: int = 0
     memory: LoadMemory = field(default_factory=LoadMemory)
+    live: bool = False
+
+    def turn(self, *, live: bool) -> None:
+        """Be live, or not any more: what was remembered was of other requests."""
+        if live != self.live:
+            self.memory, self.live = LoadMemory(), live
 
 
 class Scaler:
@@ -159,6 +165,7 @@ class Scaler:
                     beside = revision.replicas if live else beside
                     continue
                 one = self._scaled.get(revision.id) or _begun(revision, running(revision.id))
+                one.turn(live=live)
                 if seen is not None and one.count:
                     counted = endpoint.revisions if live else (revision,)
                     found = [seen[r.id] for r in counted if r.id in seen]

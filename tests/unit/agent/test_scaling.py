@@ -179,6 +179,16 @@ class TestWhoIsScaled:
         node.passes(60, LIVE, NEW, stable="new", live=ONE_TO_EIGHT, new=ONE_TO_EIGHT)
         assert (node.scaler.count(LIVE), node.scaler.count(NEW)) == (8, 8)
 
+    def test_what_goes_live_or_back_loses_no_replica_for_what_it_had_to_do_before(self) -> None:
+        node = Node(running={"live": 8, "new": 8})
+        node.seen = {"live": 32}
+        node.passes(60, LIVE, NEW, stable="live", live=ONE_TO_EIGHT, new=ONE_TO_EIGHT)
+        for stable in ("new", "live"):
+            node.seen = {stable: 32}
+            for _ in range(300):
+                node.passes(0.1, LIVE, NEW, stable=stable, live=ONE_TO_EIGHT, new=ONE_TO_EIGHT)
+                assert (node.scaler.count(LIVE), node.scaler.count(NEW)) == (8, 8)
+
     def test_an_agent_that_begins_goes_on_with_what_runs(self) -> None:
         node = Node(running={"live": 6})
         node.passes(QUIET_SECONDS - 1, LIVE, stable="live", live=ONE_TO_EIGHT)
