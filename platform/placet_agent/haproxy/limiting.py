@@ -69,10 +69,10 @@ def rules(backend: str, bounds: Bounds) -> Iterator[str]:
         yield f"{traffic.MARK}{backend} limits {said}"
     if bounds.sleeps:
         yield f"{traffic.MARK}{backend} sleeps"
-        yield "  option abortonclose"
     if limits.queue_seconds is not None:
         yield f"  timeout queue {limits.queue_seconds}s"
     if limits.in_flight is not None or bounds.sleeps:
+        yield "  option abortonclose"  # who waits and leaves gives up the place
         # what waited too long; the log tells it from what found no replica by its last field
         yield f"  errorfile 503 {BUSY_FILE}"
     if limits.rate is not None:

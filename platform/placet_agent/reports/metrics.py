@@ -33,7 +33,7 @@ _F_SETPIPE_SZ = 1031
 
 # As HAProxy writes them; others are requests that the split decided on.
 COHORTS: dict[str, Cohort] = {name: name for name in get_args(Cohort)}
-WAITED = "sQ"  # how HAProxy says that a request's time in the queue is over
+WAITED = {"sQ", "CQ"}  # in HAProxy's words: its time in the queue is over, its client left that
 
 
 @dataclass
@@ -75,13 +75,14 @@ def parse_line(text: str) -> RequestLine | None:
     """Read a log line; ``None`` for anything else that HAProxy logs.
 
     ``m1`` and ``m2`` are what a HAProxy writes that an older agent started, until it is reloaded.
-    A request that waited for a replica as long as it may is refused by a limit, as HAProxy says.
+    A request that waited for a replica as long as it may, or as its client would, came to none: it
+    counts with what limits refuse.
     """
     kind, *parts = text.split() or [""]
     if (kind, len(parts)) not in (("m1", 5), ("m2", 8), ("m3", 9)):
         return None
     how, split, mark = parts[5:8] or ("", "", "")
-    if parts[8:] == [WAITED]:
+    if WAITED.issuperset(parts[8:]) and parts[8:]:
         how = LIMITED
     try:
         return RequestLine(

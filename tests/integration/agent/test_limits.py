@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import socket
 import statistics
 import threading
 import time
@@ -86,6 +87,24 @@ def test_who_waited_too_long_is_refused_and_is_no_error(
     assert refused.headers["retry-after"] == "1"
     assert 0.9 <= refused.elapsed.total_seconds() < 2.4
     platform.wait(lambda: counted(platform, "status_5xx") == (0, 1))
+
+
+def test_who_leaves_while_they_wait_gives_up_their_place(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    serve(platform, in_flight=1, queue=1)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(node.get, "/who?ms=2000")
+        platform.wait(lambda: node.agent.proxy.loads({"rev_1"})["rev_1"].current == 1)
+        leaving = socket.create_connection(("127.0.0.1", node.port))
+        leaving.sendall(f"GET {PATH}/who?ms=2000 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        platform.wait(lambda: node.agent.proxy.loads({"rev_1"})["rev_1"].current == 2)
+        leaving.close()
+        platform.wait(lambda: node.agent.proxy.loads({"rev_1"})["rev_1"].current == 1)
+        last = pool.submit(node.get, "/who?ms=10")
+        assert (first.result().status_code, last.result().status_code) == (200, 200)
+    platform.wait(lambda: counted(platform, "status_2xx")[0] == 2)
+    assert [counted(platform, f"status_{n}xx")[0] for n in (4, 5)] == [0, 0]
 
 
 def test_a_slow_answer_is_ended_and_is_an_error(platform: Platform, node: NodeUnderTest) -> None:

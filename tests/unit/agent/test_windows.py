@@ -98,7 +98,14 @@ def test_the_first_window_is_as_short_as_it_must_be_for_no_other_to_lie_in_two_s
     assert datetime.fromisoformat(second["started_at"]) >= NOON + timedelta(seconds=600)
 
 
-@pytest.mark.parametrize("line", ["200 3 limited - - --", "503 3 - 5a17-500 0123456789abcdef sQ"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "200 3 limited - - --",
+        "503 3 - 5a17-500 0123456789abcdef sQ",
+        "503 3 - 5a17-500 0123456789abcdef CQ",
+    ],
+)
 def test_what_a_limit_refused_counts_apart_and_for_no_unit(tmp_path: Path, line: str) -> None:
     heard: list[str | None] = []
     meter = RequestMeter(
