@@ -86,6 +86,7 @@ from apps.governance.actions import (
     lift_freeze,
     open_break_glass,
     publish_policy,
+    request_release,
     review_break_glass,
     update_environment,
     withdraw_changes,
@@ -169,6 +170,7 @@ from apps.serving.actions import (
     issue_endpoint_key,
     issue_join_token,
     require_api_key,
+    set_secret,
     update_target,
 )
 from apps.serving.api.targets import target_body
@@ -496,6 +498,17 @@ class Things:
         """Return who holds these in one environment of the project alone, or in all of it."""
         scope = Scope(self.project.pk, where or None)
         return replace(who, grants=frozenset(Grant(one, scope) for one in permissions))
+
+    def asked_with_secret(self, who: Actor) -> Release:
+        """Request a release that is to have a secret of its environment."""
+        return request_release(
+            version=self.version,
+            endpoint="fresh",
+            environment=self.staging,
+            target=self.target,
+            serving={"secrets": {"DB": "db"}},
+            actor=who,
+        )
 
     def streams_seen(self, who: Actor) -> list[Any]:
         """Return the streams and webhooks of the project that somebody sees."""
@@ -1348,6 +1361,21 @@ QUESTIONS = [
         Reauthenticate,
         lambda t, who: shown_again(who, StoredResponse(201, {RIGHTS: rights(who)}, b"")),
         stale=True,
+    ),
+    Direct(
+        "set a secret in an old session",
+        "operator",
+        Reauthenticate,
+        lambda t, who: set_secret(
+            t.project, environment="staging", name="other", value="x", actor=who
+        ),
+        stale=True,
+    ),
+    Direct(
+        "have a release use a secret without a right to use one",
+        "contributor",
+        Forbidden,
+        lambda t, who: t.asked_with_secret(t.partly(who, "release.request", "release.view")),
     ),
     Direct("have the log sent", "viewer", Forbidden, lambda t, who: t.streamed(who)),
     Direct(
