@@ -9,6 +9,7 @@ from urllib.parse import quote
 PATHS = {
     "project": "/projects/{}/",
     "environment": "/projects/{}/environments/{}/",
+    "secrets": "/projects/{}/environments/{}/secrets/",
     "inbox": "/inbox/",
     "absence": "/absence/",
     "notifications": "/notifications/",

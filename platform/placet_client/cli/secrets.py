@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet_client.cli.command import OutputOption, connected
+from placet_client.cli.command import OutputOption, connected, go_on
 from placet_client.cli.logging_in import is_piped
 from placet_client.client import Client
 from placet_client.output import Form, show_list, show_one
@@ -50,7 +50,7 @@ def secret_set(
     project, environment, name = _parts(named, 3)
     value = _value(file)
     with connected() as client:
-        show_one(client.secrets.set(project, environment, name, value), output, COLUMNS)
+        _show(client, client.secrets.set(project, environment, name, value), output)
 
 
 @secret.command("rotate")
@@ -60,14 +60,19 @@ def secret_rotate(
     """Set the next version of a secret that is there: replicas are started anew with it."""
     with connected() as client:
         row = _found(client, named)
-        show_one(client.secrets.rotate(row.id, _value(file)), output, COLUMNS)
+        _show(client, client.secrets.rotate(row.id, _value(file)), output)
 
 
 @secret.command("revoke")
 def secret_revoke(named: SecretArgument, output: OutputOption = Form.TABLE) -> None:
     """Revoke a secret that nothing uses: its value is forgotten, its name stays."""
     with connected() as client:
-        show_one(client.secrets.revoke(_found(client, named).id), output, COLUMNS)
+        _show(client, client.secrets.revoke(_found(client, named).id), output)
+
+
+def _show(client: Client, row: Secret, output: Form) -> None:
+    show_one(row, output, COLUMNS)
+    go_on(client, "secrets", row.project, row.environment)
 
 
 def _found(client: Client, named: str) -> Secret:
