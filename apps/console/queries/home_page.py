@@ -258,6 +258,7 @@ class HomePage:
             (self.glasses, "emergency release", "for your co-signature or review"),
             (self.inbox.needed, "release", "for your decision"),
             (self.changes, "release", "for changes of yours"),
+            (self.holding, "release", "for you, who requested changes, to decide again"),
             (self.startable, "approved release", "to be rolled out"),
             (held, "rollout", "for a person to go on"),
             (asked, "rollout request", "for a second person"),

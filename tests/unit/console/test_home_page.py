@@ -27,6 +27,7 @@ def page(
         "drafts": [],
         "mentions": [],
         "changes": [],
+        "holding": [],
         "glasses": [],
         "stuck": [],
         "stuck_drafts": [],
@@ -70,6 +71,8 @@ def test_a_rollout_that_goes_on_by_itself_is_not_said_to_wait_for_a_person() -> 
 
 def test_changes_that_were_requested_wait_too() -> None:
     assert page(changes=[None]).lead == "1 release waits for changes of yours"
+    held_by = "2 releases wait for you, who requested changes, to decide again"
+    assert page(holding=[None] * 2).lead == held_by
 
 
 def test_a_policy_draft_to_publish_waits_too() -> None:
