@@ -154,8 +154,7 @@ class Scaler:
         and one that was live may have to take all requests again. A candidate has of what is live
         at least its share of the requests. While another has requests or is tried nothing sleeps.
         """
-        endpoints = list(endpoints)
-        now, scaled = self._clock(), dict[str, ScaledRevision]()
+        now, scaled, endpoints = self._clock(), dict[str, ScaledRevision](), list(endpoints)
         seen = self._look(now, self._counted(endpoints, scalings))
         for endpoint in endpoints:
             beside = 0  # replicas of what is live, which comes first
