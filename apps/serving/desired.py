@@ -92,12 +92,12 @@ def compose(target: Target) -> StateContent:
     )
     present = Revision.objects.filter(state__in=rules.PRESENT).select_related("bento__runtime")
     keys = EndpointKey.objects.filter(revoked_at=None).order_by("pk")
-    fetched = endpoints.prefetch_related(
+    fetched: Any = endpoints.prefetch_related(
         Fetch("revisions", present.order_by("number"), to_attr="present_revisions"),
         Fetch("keys", keys, to_attr="valid_keys"),
     )
-    named = secret_values.named_by(secret_values.present_on(target.pk))
-    values = secret_values.current(named) if named else {}
+    named = secret_values.named_by(row for one in fetched for row in one.present_revisions)
+    values = secret_values.current(named) if named else NO_VALUES
     recalls = hooks.keeper().told(target)
     return StateContent(
         v=1,

@@ -4,6 +4,7 @@ each for the nodes whose revisions name it."""
 import logging
 from collections.abc import Iterable, Mapping
 
+from django.db import transaction
 from django.db.models import Q
 
 from apps.serving.models import Node, Revision, SealedSecret, Secret, SecretVersion
@@ -65,21 +66,16 @@ def entries(revision: Revision, environment: str, values: Values) -> dict[str, S
     }
 
 
-def present_on(target_id: str) -> list[Revision]:
-    """Return what a target has of revisions that name secrets, each with its endpoint."""
-    rows = Revision.objects.filter(
-        endpoint__target=target_id, state__in=PRESENT, serving__has_key="secrets"
-    )
-    return list(rows.select_related("endpoint"))
-
-
 def seal_for(target_id: str) -> list[str]:
     """Seal what the revisions of a target name for its nodes, where that is not done yet.
 
     Returns, in sentences, which values cannot be opened. Needs the ``secret`` key where there is
     something to seal. Repeating it is harmless, and of two at once the later one counts.
     """
-    names = named_by(present_on(target_id))
+    rows = Revision.objects.filter(
+        endpoint__target=target_id, state__in=PRESENT, serving__has_key="secrets"
+    )
+    names = named_by(rows.select_related("endpoint"))
     if not names:
         return []
     versions = list(current(names).values())
@@ -116,5 +112,9 @@ def _seal(node: Node, version: SecretVersion, keys: OpeningKeys) -> str:
         return said
     sealed = SealingKey.read(public).seal(value, place=place.on(node.pk))
     copy = {"public_key": public, "sealed": sealed}
-    SealedSecret.objects.update_or_create(node=node, version=version, defaults=copy)
+    with transaction.atomic():
+        # whoever forgets a value holds its secret: what was forgotten meanwhile stays forgotten
+        Secret.objects.select_for_update(of=("self",), no_key=True).get(pk=secret.pk)
+        if SecretVersion.objects.filter(pk=version.pk).exclude(sealed="").exists():
+            SealedSecret.objects.update_or_create(node=node, version=version, defaults=copy)
     return ""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from apps.console.queries.actor_names import actor_names
 from apps.governance.models import Environment
@@ -42,6 +43,11 @@ class SecretList:
     may_set: bool
 
     @property
+    def cut(self) -> str:
+        """What is said where there may be more than are listed; '' else."""
+        return f"These are the first {SHOWN} by name." if len(self.rows) == SHOWN else ""
+
+    @property
     def none(self) -> str:
         """What to do first where there is none."""
         first = "Set one, then name it in a release" if self.may_set else "An operator sets them"
@@ -57,7 +63,7 @@ def secret_list(project: str, name: str, actor: Actor) -> SecretList:
     here = visible_secrets(actor).filter(
         project=environment.project_id, environment=environment.name
     )
-    found = list(here.order_by("name")[:SHOWN])
+    found: list[Any] = list(here.order_by("name")[:SHOWN])
     may_set = actor.can("secret.set", scope_of(environment))
     if not found:
         return SecretList(environment, (), may_set)
@@ -66,20 +72,20 @@ def secret_list(project: str, name: str, actor: Actor) -> SecretList:
         name: list({row.endpoint_id: row.endpoint for row in rows}.values())
         for name, rows in uses.items()
     }
-    names = actor_names({row.set_versions[0].created_by for row in found})  # type: ignore[attr-defined]
+    names = actor_names({row.set_versions[0].created_by for row in found})
     return SecretList(environment, [_row(row, endpoints, names) for row in found], may_set)
 
 
 def _row(
-    secret: object, endpoints: Mapping[str, Sequence[Endpoint]], names: Mapping[str, str]
+    secret: Any, endpoints: Mapping[str, Sequence[Endpoint]], names: Mapping[str, str]
 ) -> SecretRow:
-    newest = secret.set_versions[0]  # type: ignore[attr-defined]
+    newest = secret.set_versions[0]
     return SecretRow(
-        id=secret.pk,  # type: ignore[attr-defined]
-        name=secret.name,  # type: ignore[attr-defined]
+        id=secret.pk,
+        name=secret.name,
         version=newest.number,
         is_revoked=newest.revoked_at is not None,
         set_by=names.get(newest.created_by, newest.created_by),
         set_at=newest.created_at,
-        endpoints=endpoints.get(secret.name, ()),  # type: ignore[attr-defined]
+        endpoints=endpoints.get(secret.name, ()),
     )

@@ -82,7 +82,7 @@ def parse_line(text: str) -> RequestLine | None:
     if (kind, len(parts)) not in (("m1", 5), ("m2", 8), ("m3", 9)):
         return None
     how, split, mark = parts[5:8] or ("", "", "")
-    if WAITED.issuperset(parts[8:]) and parts[8:]:
+    if WAITED.intersection(parts[8:]):
         how = LIMITED
     try:
         return RequestLine(

@@ -13,11 +13,13 @@ from apps.identity.models import IdempotencyRecord
 from apps.rollouts.actions import start_rollout
 from apps.serving.errors import DoesNotFit
 from apps.serving.models import Revision, SealedSecret, SecretVersion
+from apps.serving.secret_values import seal_for
 from placet.kernel.actor import SYSTEM
 from placet.kernel.config import config
 from placet.kernel.keystore import opening_keys
 from placet.kernel.secret_key import rotate_secret
 from placet_protocol.node_secrets import SecretPlace
+from placet_protocol.secret_box import SealingKey
 from tests.support.factories import ApiClient, api
 from tests.support.leaks import leaks
 from tests.support.nodes import PLATFORM, SECRETS
@@ -116,6 +118,25 @@ def test_another_value_reaches_replicas_without_a_release(story: Story, otto: Ap
     former = story.node.call("GET", f"/agent/v1/secrets/{revision.pk}/db/{first.pk}")
     assert former.status_code == 404
     assert SecretVersion.objects.get(number=1).sealed == ""
+
+
+def test_a_value_that_is_forgotten_while_it_is_sealed_for_a_node_stays_forgotten(
+    story: Story, otto: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_(otto)
+    story.live(serving=NAMED)
+    SealedSecret.objects.all().delete()
+    read = SealingKey.read
+
+    def late(public: str) -> SealingKey:
+        monkeypatch.setattr(SealingKey, "read", read)
+        set_(otto, "another")
+        return read(public)
+
+    monkeypatch.setattr(SealingKey, "read", late)
+    seal_for(Revision.objects.get().endpoint.target_id)
+    assert not SealedSecret.objects.exclude(sealed="").exists()
+    assert SecretVersion.objects.exclude(sealed="").get().number == 2
 
 
 def test_what_is_in_use_is_not_revoked_and_what_is_revoked_starts_nothing(

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -352,6 +353,31 @@ def test_an_expression_compares_what_people_wrote_and_never_tells_it(
 def test_an_expression_that_does_not_hold_shows_which_part() -> None:
     result = ask("expression", that="evidence.metrics.auc >= 0.9 && evidence.metrics.f1 >= 0.95")
     assert (result["state"], result["reason"]) == ("failed", "0.993 ≥ 0.9, not 0.9 ≥ 0.95")
+
+
+@pytest.mark.parametrize(
+    ("took", "least", "state"),
+    [
+        (4.2, 0, "passed"),
+        (7.5, 0, "failed"),
+        (7.5, 1, "passed"),
+        (7.5, None, "passed"),
+        (None, 0, "error"),
+    ],
+)
+def test_an_expression_bounds_how_long_what_sleeps_takes_to_wake(
+    took: float | None, least: int | None, state: str
+) -> None:
+    """As the guide writes it; a build that measured none fails it."""
+    guide = (Path(__file__).resolve().parents[3] / "docs/governance.md").read_text()
+    that = "!has(serving.min_replicas) || serving.min_replicas > 0.0"
+    that += " || evidence.smoke_test.cold_start_seconds < 5.0"
+    assert f"`{that}`" in guide
+    measured = {} if took is None else {"cold_start_seconds": took}
+    facts = with_evidence(fact("smoke_test", result="equal", **measured))
+    sleeps = {} if least is None else {"min_replicas": least}
+    found = ask("expression", replace(facts, serving=FACTS.serving | sleeps), that=that)
+    assert found["state"] == state, found
 
 
 def test_an_expression_says_itself_in_words() -> None:
