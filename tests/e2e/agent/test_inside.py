@@ -6,7 +6,6 @@ A Bento that the worker alone cannot serve is found out by its first start, and 
 
 import re
 import time
-from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from placet_agent import inside
-from placet_agent.loop import Options
 from placet_agent.process.holding import connect
-from placet_agent.state.data_dir import Home
-from placet_agent.state.joining import join
 from tests.e2e.agent.test_real_bentos import offer
 from tests.e2e.builds.test_bento_project import FACTS
-from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port
+from tests.integration.agent.conftest import PATH, NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.support.bentos import build
 from tests.support.models import Trained
-from workers.builder.pinned import BENTOML
 
 pytestmark = [pytest.mark.e2e]
 COUNTED = re.compile(
@@ -76,26 +70,9 @@ def project(service: bytes) -> Trained:
 
 
 @pytest.fixture
-def platform() -> Iterator[Platform]:
-    """A platform without endpoints."""
-    made = Platform("3.13")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def port(platform: Platform, tmp_path: Path) -> Iterator[int]:
-    """A node that runs real Bentos; where clients call it."""
-    home, port = Home(tmp_path / "node"), free_port()
-    join(home, platform.url, platform.token, root="", port=port, pythons=[])
-    node = NodeUnderTest(platform, home, port)
-    node.start(Options(bind="127.0.0.1", poll_seconds=1))
-    yield port
-    node.clean()
-
-
-def test_the_version_that_builds_pin_was_tried() -> None:
-    assert {BENTOML.removeprefix("bentoml==")} == inside.TRIED
+def port(node: NodeUnderTest) -> int:
+    """Where clients call the node."""
+    return node.port
 
 
 def test_each_kind_of_bento_is_served_apart(platform: Platform, port: int, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,14 +43,6 @@ def another_model() -> Trained:
     return replace(
         first, files={"model.joblib": file.getvalue()}, facts={**first.facts, "expected": expected}
     )
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    """A platform without endpoints."""
-    made = Platform("3.13")
-    yield made
-    made.close()
 
 
 def offer(platform: Platform, made: BuildResult, folder: Path) -> None:

