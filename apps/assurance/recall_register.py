@@ -43,7 +43,10 @@ class RecallKeeper:
         """Return why a Bento must not run, also one that was built after the recall."""
         rows = standing_recalls().exclude(kind__in=SIGNERS).order_by("pk")
         recall = next((row for row in rows if _is_of(bento, row)), None)
-        return "" if recall is None else _sentence(recall.kind, recall.what, recall.created_at)
+        if recall is None:
+            return ""
+        said = _sentence(recall.kind, recall.what, recall.created_at)
+        return f"{said}: recall {recall.pk} says by whom and why"
 
     def listed(self, bento: str) -> ArraySubquery:
         """Return the standing recalls that name a Bento. What was built later is not named, but

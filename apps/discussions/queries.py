@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 
 from apps.audit.queries import ERASED, key_of, open_bytes, unseal, unseal_many
 from apps.discussions.errors import FileRemoved, FileWaits
@@ -221,6 +221,14 @@ def open_threads(kind: str, column: str = "pk") -> Coalesce:
     rows = Thread.objects.filter(kind=kind, subject=OuterRef(column), resolved_at=None)
     counted = rows.order_by().values("subject").annotate(count=Count("pk"))
     return Coalesce(Subquery(counted.values("count")), 0)
+
+
+def last_said(kind: str, column: str = "pk") -> Subquery:
+    """Return the expression for who said something last about the row with the id in ``column``
+    (``person``, ``name``) and when (``at``); null where nobody did, or nothing of it stands."""
+    rows = Comment.objects.filter(thread__kind=kind, thread__subject=OuterRef(column))
+    told = JSONObject(person="person", name=name_in("person"), at="created_at")
+    return Subquery(rows.filter(deleted_at=None).order_by("-pk").values(json=told)[:1])
 
 
 def awaited_threads(actor: Actor) -> QuerySet[Thread]:

@@ -165,10 +165,12 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         yield row.project_id, _of_release("decision", row, why, row.created_at)
     for change in page.changes:
         row = change.release
-        yield row.project_id, _of_release("changes", row, change.says, change.since)
+        what = ". ".join(filter(None, (change.says, change.said)))
+        yield row.project_id, _of_release("changes", row, what, change.since)
     for held in page.holding:
         row = held.release
-        yield row.project_id, _of_release("held", row, held.says, held.since)
+        what = ". ".join(filter(None, (held.says, held.said)))
+        yield row.project_id, _of_release("held", row, what, held.since)
     for startable in page.startable:
         row = startable.release
         name = row.endpoint.name

@@ -15,6 +15,7 @@ from apps.console.queries.release_rows import with_rejection, with_requester
 from apps.console.queries.release_words import with_words
 from apps.console.queries.rollout_words import paused
 from apps.console.queries.stops import Stop, sealed_reason, stop_of, stopper
+from apps.discussions.queries import last_said
 from apps.governance.models import OPEN_STATES, Decision, Release
 from apps.governance.queries.requested_changes import held_by, held_own, with_answer
 from apps.governance.queries.visible_rows import (
@@ -134,7 +135,8 @@ class OwnRequest:
 class ToChange:
     """A release that waits for changes by its reader, who asked for it or made its version."""
 
-    release: Any  # with ``asking`` and ``answered_by``
+    release: Any  # with ``asking``, ``answered_by`` and ``said``
+    reader: str = ""  # who it is that waits
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -156,14 +158,19 @@ class ToChange:
     def answer(self) -> str:
         """Which release answers it; '' while none does."""
         found = self.release.answered_by
-        return f"Release {found['number']} answers it: withdraw this one" if found else ""
+        return f"Release {found['number']} answers it: withdraw this release" if found else ""
+
+    @property
+    def said(self) -> str:
+        """Who wrote last in the discussion since then; '' for nobody."""
+        return _said(self.release, self.since, self.reader)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldByReader:
     """A release that a request for changes of its reader holds."""
 
-    release: Any  # with ``asking`` and ``answered_by``
+    release: Any  # with ``asking``, ``answered_by`` and ``said``
     own: Mapping[str, Any]  # the request, of those in ``asking``
     texts: Mapping[str, str]
     decides: bool  # whether the reader still holds a role that decides there
@@ -182,13 +189,18 @@ class HeldByReader:
     def until(self) -> str:
         """Until when nothing goes on, in a sentence."""
         then = "decide again or withdraw" if self.decides else "withdraw"
-        return f"You requested changes: it is held until you {then} that"
+        return f"You requested changes: it is held until you {then} your request"
 
     @property
     def answer(self) -> str:
         """Which release answers it; '' while none does."""
         found = self.release.answered_by
         return f"Release {found['number']} answers it" if found else ""
+
+    @property
+    def said(self) -> str:
+        """Who wrote last in the discussion since then; '' for nobody."""
+        return _said(self.release, self.since, self.own["person"])
 
     @property
     def says(self) -> str:
@@ -256,6 +268,7 @@ def followed(actor: Actor) -> Followed:
         approved=approved,
         started=started,
         in_vain=Subquery(unconfirmed_told(vain.filter(rollout__release=OuterRef("pk")))[:1]),
+        said=last_said("release"),
         stopper=stopper("endpoint"),
         revoking=recall_that_revoked(),
     )
@@ -276,7 +289,7 @@ def _sorted_out(found: Sequence[Any], actor: Actor) -> Followed:
     return Followed(
         [Startable(row, texts.get(why, "")) for row, why in startable],
         [OwnRequest(row, texts) for row in own],
-        [ToChange(row, texts) for row in held],
+        [ToChange(row, actor.accountable, texts) for row in held],
         list(_holding(holding, texts, actor)),
     )
 
@@ -286,6 +299,15 @@ def _holding(rows: Sequence[Any], texts: Mapping[str, str], actor: Actor) -> Ite
         for one in row.asking:
             if one["person"] == actor.accountable:
                 yield HeldByReader(row, one, texts, bool(held_roles(actor, scope_of(row))))
+
+
+def _said(release: Any, since: datetime, reader: str) -> str:
+    """Return who wrote last in the discussion of a release after that, as ``reader`` is told."""
+    found = release.said
+    if not found or datetime.fromisoformat(found["at"]) <= since:
+        return ""
+    who = "You" if found["person"] == reader else found["name"]
+    return f"{who} wrote in the discussion since"
 
 
 def _by_recall(since: datetime) -> Q:

@@ -52,6 +52,7 @@ from apps.rollouts.attempts import WorstAttempt, with_attempts, worst_before
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import RolloutKind
 from placet.kernel.actor import Actor, Scope
+from placet_verify.statements import APPROVE, REJECT
 
 PRINTED = 20  # records of decisions
 
@@ -208,7 +209,8 @@ class ReleasePage:
         """What stands above what decisions are bound to."""
         if self.view.can_decide:
             return "What you are signing"
-        if any(not decision.voided_reason for decision in self.view.decisions):
+        standing = (one for one in self.view.decisions if not one.voided_reason)
+        if any(decision.verdict in (APPROVE, REJECT) for decision in standing):
             return "What was signed"
         open_still = self.release.state == ReleaseState.REQUESTED
         return "What will be signed" if open_still else "What was requested"

@@ -20,7 +20,7 @@ from placet.kernel.clock import now
 from placet_verify.statements import APPROVE, REJECT, REQUEST_CHANGES
 
 FIELDS = "verdict statement_digest comment replaces passkey"
-HOLDS = "The release is held: nothing starts it until you decide again or withdraw this."
+HOLDS = "The release is held: nothing starts it until you decide again or withdraw your request."
 HOLDS_ON = "This takes the place of what you asked for. The release stays held."
 
 

@@ -114,6 +114,13 @@ class ReviewersCard:
         ]
 
     @property
+    def nobody(self) -> str:
+        """What stands where nobody was asked by name."""
+        if self.view.requests:
+            return "Nobody was asked by name. Who requested changes holds it."
+        return "Nobody was asked by name: it waits for everybody who can decide."
+
+    @property
     def is_shown(self) -> bool:
         """Whether anybody was asked, or can be by the reader."""
         return bool(self.view.reviewers or self.offered)

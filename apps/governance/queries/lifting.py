@@ -29,6 +29,7 @@ from placet_verify.statements import REQUEST_CHANGES
 # what who asked for changes can still do about it: the third once they have a second factor, the
 # last nothing, unless they get a role again
 DECIDES, WITHDRAWS, NOT_YET, NO_ROLE = "decides", "withdraws", "not_yet", "no_role"
+ONE, ALL = "the request for changes", "their requests for changes"
 GONE = ("", NO_ROLE)  # who lifts it no more: the first was deactivated
 
 
@@ -58,13 +59,15 @@ class Lifting:
 
     @property
     def until(self) -> str:
-        """Until what it is held: ``Ann decides again or withdraws that``; '' where nobody can lift
+        """Until what it is held: ``Ann decides again or
+        withdraws the request for changes``; '' where nobody can lift
         it now, or nobody asked."""
         if self.for_good:
             return ""
         again, back, later = map(self._who, (DECIDES, WITHDRAWS, NOT_YET))
-        said = [_of(again, " decides again or withdraws that", " decide again or withdraw that")]
-        said.append(_of(back, " withdraws that", " withdraw that"))
+        one, each = f" withdraws {ONE}", f" withdraw {ALL}"
+        said = [_of(again, f" decides again or{one}", f" decide again or{each}")]
+        said.append(_of(back, one, each))
         not_yet = f"who needs {SECOND_FACTOR} first"
         said.append(_of(later, f", {not_yet}, lifts that", f", {not_yet}, lift that"))
         return ", and ".join(filter(None, said))

@@ -209,7 +209,7 @@ def endpoint_traffic(
             show_one(traffic, output)
             return
         columns = ["at", "requests", "per_second", "error_rate", "p50_ms", "p95_ms", "p99_ms"]
-        none = "No requests in this time."
+        none = f"No requests in the last {range_name}; --range looks further back."
         show_list(map(measured, traffic.points), columns, output, none=none)
 
 

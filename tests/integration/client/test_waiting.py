@@ -122,7 +122,7 @@ def test_what_is_held_says_by_whom_and_waits_on(
     assert main(["release", "wait", release.pk, "--timeout", "0.2"]) == 4
     said = capsys.readouterr().err
     assert "Waiting for one reviewer, and Rita risk could, who requested changes" in said
-    assert "). Held until Rita risk decides again or withdraws that" in said
+    assert "). Held until Rita risk decides again or withdraws the request for changes" in said
     newer = world.request("staging", world.bento(world.version()))
     capsys.readouterr()
     assert main(["release", "show", newer.pk]) == 0

@@ -2,6 +2,8 @@
 
 import pytest
 
+from apps.discussions.actions import delete_comment, open_thread
+from apps.discussions.queries import get_subject
 from apps.governance.actions import withdraw, withdraw_changes
 from apps.governance.models import Decision, Release
 from apps.identity.actions import deactivate_person, revoke_role
@@ -70,7 +72,7 @@ def test_a_held_release_says_who_asked_for_what_wherever_it_is_told(world: World
     page = shown(world, "Rex", page_of(release))
     assert "Changes requested by Rita risk" in page
     assert f"Rita risk requested changes (as reviewer) (ago) : “{WHY}”" in page
-    assert "held until Rita risk decides again or withdraws that" in page
+    assert "held until Rita risk decides again or withdraws the request for changes" in page
     assert "No changes requested One reviewer requested changes" in page
     assert "Asked for changes and can decide again: Rita risk" in page
     approve = ways(world, "Rex", release)["Approve"]
@@ -89,20 +91,43 @@ def test_who_asked_for_changes_has_what_they_hold_before_them(world: World) -> N
     title, until = "Held by your request for changes", "it is held until you decide again or"
     for path in ("/", "/inbox/"):
         page = shown(world, "Rita", path)
-        assert title in page and f"“{WHY}” You requested changes: {until} withdraw that." in page
+        said = f"“{WHY}” You requested changes: {until} withdraw your request."
+        assert title in page and said in page
         assert title not in shown(world, "Rex", path), "others hold nothing"
     assert "Needs your review" not in shown(world, "Rita", "/inbox/")
     [task] = api(world.people["Rita"]).get("/inbox/tasks").json()["items"]
     assert (task["kind"], task["url"]) == ("held", page_of(release))
-    assert f"You requested changes: {until} withdraw that" in task["detail"]
+    assert f"You requested changes: {until} withdraw your request" in task["detail"]
     newer = world.request("staging")
     page = shown(world, "Rita", "/inbox/")
-    assert f"withdraw that. Release {newer.number} answers it." in page
+    assert f"withdraw your request. Release {newer.number} answers it." in page
     team("Desk", world.people["Rita"], roles={"viewer": (world.project, "staging")})
     revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
-    assert "it is held until you withdraw that." in shown(world, "Rita", "/inbox/")
+    assert "it is held until you withdraw your request." in shown(world, "Rita", "/inbox/")
     withdraw(release, actor=world.ada)
     assert title not in shown(world, "Rita", "/inbox/")
+
+
+def test_who_waits_for_each_other_is_told_who_wrote_in_the_discussion_since(world: World) -> None:
+    release = world.request("staging")
+    about = get_subject("release", release.pk, SYSTEM)
+    open_thread(about, text="It is the third try.", actor=world.ada)
+    world.decide(release, world.rita, ASKS, comment=WHY)
+    wrote = "wrote in the discussion since"
+    for name in ("Rita", "Ada"):
+        assert wrote not in shown(world, name, "/inbox/"), "that was said before"
+    said = open_thread(about, text="The gap is in the card.", actor=world.ada)
+    answers = {"Rita": f"Ada risk {wrote}", "Alan": f"Ada risk {wrote}", "Ada": f"You {wrote}"}
+    for name, answer in answers.items():
+        for path in ("/", "/inbox/"):
+            assert answer in shown(world, name, path), (name, path)
+        assert f'href="{page_of(release)}discussion/"' in raw(world, name, "/inbox/")
+        (task,) = api(world.people[name]).get("/inbox/tasks").json()["items"]
+        assert task["detail"].endswith(f". {answer}"), task
+    dialog = raw(world, "Rita", page_of(release)).split('<dialog id="review"')[1]
+    assert "2 open discussions" in dialog.split("</dialog>")[0]
+    delete_comment(said.comment, actor=world.ada)
+    assert wrote not in shown(world, "Rita", "/inbox/")
 
 
 def test_who_can_do_less_about_it_now_is_not_waited_for_to_decide_again(world: World) -> None:
@@ -112,8 +137,8 @@ def test_who_can_do_less_about_it_now_is_not_waited_for_to_decide_again(world: W
     revoke_role(RoleBinding.objects.get(person=world.people["Rita"]), actor=SYSTEM)
     page = shown(world, "Rex", page_of(release))
     assert (
-        "held until Rita risk withdraws that, it is rejected or withdrawn, or a newer policy is"
-        in page
+        "held until Rita risk withdraws the request for changes, it is rejected or withdrawn, "
+        "or a newer policy is" in page
     )
     assert "decides again" not in page
 
@@ -158,11 +183,14 @@ def test_it_waits_for_who_asked_for_it_and_who_made_its_version(world: World) ->
             assert "Rita risk requested changes" in task["detail"]
     assert WHY not in shown(world, "Otto", "/inbox/")
     assert "waits for changes of yours" not in shown(world, "Rita", "/")
-    assert "Request a release of a newer version behind churn" in shown(
-        world, "Alan", page_of(release)
-    )
+    page = shown(world, "Alan", page_of(release))
+    assert "in the discussion , or request a release of a newer version behind churn" in page
+    page = shown(world, "Ada", page_of(release))
+    assert "Nobody was asked by name. Who requested changes holds it." in page
+    assert "What will be signed" in page
     newer = world.request("staging")
-    assert f"Release {newer.number} answers it: withdraw this one" in shown(world, "Ada", "/inbox/")
+    answered = f"Release {newer.number} answers it: withdraw this release"
+    assert answered in shown(world, "Ada", "/inbox/")
     withdraw_changes(asked, actor=world.rita)
     assert "Changes requested" not in shown(world, "Ada", "/inbox/")
 
@@ -174,9 +202,9 @@ def test_the_newer_release_and_the_former_name_each_other(world: World) -> None:
     newer, former = shown(world, "Ada", page_of(second)), shown(world, "Ada", page_of(first))
     assert "Answers changes requested by Rita risk (as reviewer) on release 1" in newer
     assert f"“{WHY}”" in newer and "Release 1 is still held. Withdraw it there." in newer
-    assert "Release 2 (churn:2) answers it. Withdraw this one" in former
+    assert "Release 2 (churn:2) answers it. Withdraw this release" in former
     assert "Withdraw it" not in shown(world, "Rex", page_of(second))
-    assert "Withdraw this one" not in shown(world, "Rex", page_of(first))
+    assert "Withdraw this release" not in shown(world, "Rex", page_of(first))
     assert "Needs your review" in shown(world, "Rita", "/inbox/")
 
 

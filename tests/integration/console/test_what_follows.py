@@ -225,7 +225,7 @@ def test_what_another_holds_by_requesting_changes_does_not_go_live_by_an_approva
     world.decide(release, world.rita, "request_changes", comment="Show the gap by age")
     shown = dialog(page(world, release))
     assert "After your approval it still waits for:" in shown
-    assert "Held until Rita risk decides again or withdraws that" in shown
+    assert "Held until Rita risk decides again or withdraws the request for changes" in shown
     assert "it goes live" not in shown and "passed" not in shown
 
 

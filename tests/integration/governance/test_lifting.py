@@ -26,7 +26,8 @@ def test_what_starts_nothing_says_who_can_lift_it_now(world: World) -> None:
     factories.grant(world.people["Rita"], {"viewer": world.project})
     revoke_role(RoleBinding.objects.get(person=world.people["Rita"], role="reviewer"), actor=SYSTEM)
     Release.objects.filter(pk=release.pk).update(state="approved")  # by somebody's own hand
-    with pytest.raises(errors.ChangesRequested, match=r"until Rita risk withdraws that$"):
+    lifted = r"until Rita risk withdraws the request for changes$"
+    with pytest.raises(errors.ChangesRequested, match=lifted):
         actions.begin_rollout(release, actor=SYSTEM)
     RoleBinding.objects.get(person=world.people["Rita"]).delete()
     with pytest.raises(errors.ChangesRequested, match="Nobody can lift that"):
@@ -51,11 +52,12 @@ def test_that_a_role_waits_for_a_second_factor_is_said_to_who_may_know_it(world:
     assert [p.name for p in view.may_decide_again] == ["Rita risk"]
     demand_second_factor("reviewer", actor=SYSTEM)
     view = release_view(release.pk, world.ada)
-    again = f"Held until Rita risk decides again or withdraws that{ENDS}"
+    again = f"Held until Rita risk decides again or withdraws the request for changes{ENDS}"
     assert view.lifting.says == again, "as of who has one, to who may not know it"
     assert (view.may_decide_again, view.may_still_decide) == ((), ())
     assert [p.needs for p in view.who_opens[-2]] == ["cannot decide yet"]
-    assert starting(release, world.ada) == "until Rita risk decides again or withdraws that"
+    until = "until Rita risk decides again or withdraws the request for changes"
+    assert starting(release, world.ada) == until
     auditor = factories.actor_of(factories.person("Eve", {"auditor": None}))
     needs = "Rita risk, who needs a second factor first, lifts that"
     assert release_view(release.pk, auditor).lifting.says.startswith(f"Held until {needs}, it is")
@@ -71,10 +73,10 @@ def test_who_was_recalled_or_is_not_asked_only_withdraws_it(world: World) -> Non
     operator = factories.actor_of(factories.person("Oda", {"operator": None}))
     recall(kind="person", what=world.rita.id, reason="coerced", actor=operator)
     Decision.objects.filter(pk=made.pk).update(voided_reason="")  # by somebody's own hand
-    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
+    assert held(release, world) == f"Held until Rita risk withdraws the request for changes{ENDS}"
     other = world.request("staging", endpoint="other")
     world.decide(other, world.vera, ASKS)  # as approver, of whom no approval is asked
-    assert held(other, world) == f"Held until Vera risk withdraws that{ENDS}"
+    assert held(other, world) == f"Held until Vera risk withdraws the request for changes{ENDS}"
 
 
 def test_it_says_of_ends_only_what_somebody_can_bring_about(world: World) -> None:
@@ -83,11 +85,11 @@ def test_it_says_of_ends_only_what_somebody_can_bring_about(world: World) -> Non
     world.decide(release, world.rita, ASKS)
     factories.grant(world.people["Rita"], {"viewer": world.project})
     RoleBinding.objects.filter(role="reviewer").delete()
-    assert held(release, world) == f"Held until Rita risk withdraws that{ENDS}"
+    assert held(release, world) == f"Held until Rita risk withdraws the request for changes{ENDS}"
     made = world.decide(world.request("staging", endpoint="other"), world.vera, verdict="reject")
     assert made.release.state == "rejected"
     RoleBinding.objects.filter(role="approver").delete()
-    lifted = "Held until Rita risk withdraws that"
+    lifted = "Held until Rita risk withdraws the request for changes"
     newer = "or a newer policy is published"
     assert held(release, world) == f"{lifted}, it is withdrawn, {newer}"
     deactivate_person(world.people["Ada"], actor=SYSTEM)
@@ -151,8 +153,8 @@ def test_who_reads_why_it_is_held_reads_no_address(world: World) -> None:
     release = world.request("staging")
     world.decide(release, world.rita, ASKS)
     User.objects.filter(pk__in=[world.rita.id, world.ada.id]).update(name="")
-    again = f"Held until somebody without a name decides again or withdraws that{ENDS}"
-    assert held(release, world) == again
+    again = "Held until somebody without a name decides again or withdraws the request for changes"
+    assert held(release, world) == f"{again}{ENDS}"
     view = release_view(release.pk, world.otto)
     named = [view.requester_name, *(one.name for one in view.decisions)]
     named += [one.name for one in view.story]

@@ -1,4 +1,4 @@
-"""Changes are requested: the release is held until who asked decides again or withdraws that."""
+"""Changes are requested: the release is held until who asked decides again or withdraws it."""
 
 import json
 
