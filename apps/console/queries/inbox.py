@@ -163,14 +163,10 @@ def _tasks(page: InboxPage) -> Iterator[tuple[str, Task]]:
         yield row.project_id, _of_release("decision", row, what, row.created_at)
     for row, why in page.inbox.barred:
         yield row.project_id, _of_release("decision", row, why, row.created_at)
-    for change in page.changes:
-        row = change.release
-        what = ". ".join(filter(None, (change.says, change.said)))
-        yield row.project_id, _of_release("changes", row, what, change.since)
-    for held in page.holding:
-        row = held.release
-        what = ". ".join(filter(None, (held.says, held.said)))
-        yield row.project_id, _of_release("held", row, what, held.since)
+    for kind, held_up in (("changes", page.changes), ("held", page.holding)):
+        for one in held_up:
+            what = ". ".join(filter(None, (one.says, one.said)))
+            yield one.release.project_id, _of_release(kind, one.release, what, one.since)
     for startable in page.startable:
         row = startable.release
         name = row.endpoint.name

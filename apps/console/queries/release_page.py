@@ -209,8 +209,7 @@ class ReleasePage:
         """What stands above what decisions are bound to."""
         if self.view.can_decide:
             return "What you are signing"
-        standing = (one for one in self.view.decisions if not one.voided_reason)
-        if any(decision.verdict in (APPROVE, REJECT) for decision in standing):
+        if {APPROVE, REJECT} & {d.verdict for d in self.view.decisions if not d.voided_reason}:
             return "What was signed"
         open_still = self.release.state == ReleaseState.REQUESTED
         return "What will be signed" if open_still else "What was requested"
