@@ -15,6 +15,7 @@ ALL = (
     "split",
     "capture",
     "scaling",
+    "waking",
 )
 
 

@@ -4,6 +4,7 @@ Run: ``python benchmarks/builds.py`` (needs an index for the cold build; takes a
 """
 
 import io
+import os
 import sys
 import tempfile
 import time
@@ -11,6 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "placet.settings")
+import django  # noqa: E402
+
+django.setup()  # for the store: it reads settings and no database
 
 import joblib  # noqa: E402
 import sklearn  # noqa: E402
