@@ -1,6 +1,6 @@
 """Rollouts: moving an endpoint from one revision to the next."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -55,7 +55,7 @@ class Rollout(Audited):
     promoted_by = models.CharField(max_length=40, blank=True, default="", db_default="")
     step = models.IntegerField(default=-1, db_default=-1)  # of its plan; -1 before the first
     step_times = models.JSONField(default=dict, db_default={})  # index → RFC 3339 time of entry
-    deadline = models.DateTimeField()
+    deadline = models.DateTimeField()  # by when replicas that are waited for are to be ready
     # state → RFC 3339 time of entry; PAUSED_AT → that of the last pause by a person
     phase_times = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -89,9 +89,14 @@ class Rollout(Audited):
             text = self.step_times.get(str(self.judged_step))
         return datetime.fromisoformat(text) if text else self.created_at
 
+    def ready_by(self, since: datetime) -> datetime:
+        """By when replicas are to be ready that are waited for ``since`` that time."""
+        seconds = Plan.stored(self.release.plan).ready_timeout_seconds
+        return since + timedelta(seconds=seconds)
+
     @property
     def stands_since(self) -> datetime:
-        """Since when somebody has paused it, or else it is in its present state."""
+        """Since when it is paused, or else it is in its present state."""
         text = self.phase_times.get(PAUSED_AT) if self.paused_by else None
         return datetime.fromisoformat(text) if text else self.entered_at
 

@@ -14,6 +14,7 @@ from apps.governance.rules import ReleaseState
 from apps.identity.queries import name_in
 from apps.rollouts.models import Rollout
 from apps.rollouts.states import ENDED_STATES, RolloutKind, RolloutState
+from placet.kernel.actor import SYSTEM
 
 PAUSED = "paused"  # what is rolling out, and goes no further until a person lets it
 # what is read along of a rollout, besides its beginning, to say how it stands
@@ -23,6 +24,8 @@ GOING = ("kind", "state", "step", "step_times", "phase_times", "paused_by", "fro
 def paused(row: Rollout, pauser: str) -> str:
     """Say who (``pauser``, the name of who did) or what has paused a rollout; '' where it goes on
     by itself, or has ended."""
+    if row.paused_by == SYSTEM.id:
+        return f"Paused by Placet: step {row.step + 1} did not get its replicas in time"
     if row.paused_by:
         return f"Paused by {pauser}"
     if row.state in ENDED_STATES or not row.waits_for_person:

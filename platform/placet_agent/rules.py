@@ -133,8 +133,7 @@ def phase_of(seen: PhaseFacts) -> tuple[Phase, str]:
         note = "" if idle else f"{waiting} still under way"
         return ("drained", "") if idle else ("serving" if seen.weight else "ready", note)
     if seen.ready and seen.weight:
-        short = seen.ready < seen.replicas
-        return "serving", f"{seen.ready} of {seen.replicas} replicas are ready" if short else ""
+        return "serving", _shortage(seen)
     if seen.failed:
         return "failed", seen.failed
     if seen.asleep:
@@ -144,6 +143,15 @@ def phase_of(seen: PhaseFacts) -> tuple[Phase, str]:
     if not seen.prepared:
         return "preparing", seen.note
     return "starting", seen.note or f"{seen.ready} of {seen.replicas} replicas are ready"
+
+
+def _shortage(seen: PhaseFacts) -> str:
+    """Say how many replicas are ready of what serves, and what keeps the others; '' where all
+    are."""
+    if seen.ready >= seen.replicas:
+        return ""
+    why = seen.failed or seen.note
+    return f"{seen.ready} of {seen.replicas} replicas are ready{why and f': {why}'}"
 
 
 @dataclass

@@ -14,11 +14,11 @@ from apps.registry.actions.locking import lock_versions
 from apps.registry.models import Hold, HoldReason
 from apps.rollouts.actions.aliases import follow_live
 from apps.rollouts.analysis import KeptVerdict
-from apps.rollouts.events import ANALYSED, entered, scaling_up
+from apps.rollouts.events import ANALYSED, ROLLOUT_PAUSED, entered, scaling_up
 from apps.rollouts.models import Look, Rollout
 from apps.rollouts.queries import ROLLBACK_KEPT
 from apps.rollouts.rules import OPEN_STATES, STEPPING, TRANSITIONS, Intent, RevisionChange
-from apps.rollouts.states import ENDED_BADLY, RolloutKind, RolloutState
+from apps.rollouts.states import ENDED_BADLY, PAUSED_AT, RolloutKind, RolloutState
 from apps.serving import actions as serving
 from apps.serving.actions.locking import lock_endpoint
 from apps.serving.drivers.base import StateGeneration
@@ -104,27 +104,39 @@ def carry_out(
 
 def _changes(rollout: Rollout, intent: Intent) -> dict[str, Any]:
     assert intent.to is not None
-    at = rfc3339(now())
+    moment = now()
+    at = rfc3339(moment)
+    if intent.pauses:
+        times = {**rollout.phase_times, PAUSED_AT: at}
+        return {"paused_by": SYSTEM.id, "phase_times": times, "reason": intent.reason}
     changes: dict[str, Any] = {
         "phase_times": {**rollout.phase_times, intent.to: at},
         "reason": intent.reason or rollout.reason,
-        "finished_at": None if intent.to in OPEN_STATES else now(),
+        "finished_at": None if intent.to in OPEN_STATES else moment,
     }
     if intent.to not in STEPPING:
         changes["paused_by"] = ""
     if intent.step is not None:
         changes["step"] = intent.step
         changes["step_times"] = {**rollout.step_times, str(intent.step): at}
+        begins = intent.step != rollout.step
+        if begins and isinstance(rollout.steps[intent.step], SetWeight) and not _gives(intent):
+            changes["deadline"] = rollout.ready_by(moment)  # the replicas that it waits for
     return changes
 
 
 def _entered(rollout: Rollout, intent: Intent) -> Asked:
     assert intent.to is not None
+    if intent.pauses:
+        return ROLLOUT_PAUSED, {}
     step = rollout.steps[rollout.step] if rollout.step >= 0 else None
-    gives = any(change.weight is not None for change in intent.changes)
-    if intent.to == RolloutState.SHIFTING and isinstance(step, SetWeight) and not gives:
+    if intent.to == RolloutState.SHIFTING and isinstance(step, SetWeight) and not _gives(intent):
         return scaling_up(rollout.step, step, rollout.to_revision.replicas)
     return entered(intent.to, step, rollout.to_revision.weight)
+
+
+def _gives(intent: Intent) -> bool:
+    return any(change.weight is not None for change in intent.changes)
 
 
 def _change_revisions(rollout: Rollout, intent: Intent, actor: Actor) -> None:

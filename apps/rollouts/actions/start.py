@@ -1,7 +1,5 @@
 """Starting a rollout: the moment at which every gate counts once more."""
 
-from datetime import timedelta
-
 from django.db import IntegrityError, transaction
 
 from apps.audit.actions import Recorder, record
@@ -156,8 +154,7 @@ def refuse_open(endpoint: Endpoint, release: Release | None = None) -> None:
 def insert_rollout(rollout: Rollout) -> Rollout:
     """Save a new rollout; the constraint lets one be open for each endpoint."""
     started = now()
-    timeout = Plan.stored(rollout.release.plan).ready_timeout_seconds
-    rollout.deadline = started + timedelta(seconds=timeout)
+    rollout.deadline = rollout.ready_by(started)
     rollout.phase_times = {RolloutState.STARTING: rfc3339(started)}
     try:
         with transaction.atomic():

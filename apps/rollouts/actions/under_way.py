@@ -1,18 +1,17 @@
 """A rollout under way, held for what somebody asks of it, and how that is stored."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from apps.audit.actions import Recorder
 from apps.audit.events import EventKind
 from apps.governance.actions.locking import demand_fresh_at
-from apps.governance.plan import Plan
 from apps.identity.queries import authorize
 from apps.rollouts.actions.locking import lock_rollout
 from apps.rollouts.actions.start import ring_reconciler
 from apps.rollouts.errors import PastSteps, StepMoved
 from apps.rollouts.models import Rollout
-from apps.rollouts.rules import STEPPING, RolloutSnapshot
+from apps.rollouts.rules import STEPPING, RolloutSnapshot, is_held
 from apps.rollouts.snapshots import NOTHING_SEEN, snapshot
 from apps.rollouts.states import RolloutKind, RolloutState
 from placet.kernel.actor import Actor
@@ -69,7 +68,6 @@ def note(log: Recorder, row: Rollout, kind: EventKind, **columns: Any) -> None:
 
 
 def time_left(row: Rollout) -> datetime:
-    """A rollout that was held before its candidate was ready has its whole time again."""
-    if row.state != RolloutState.STARTING or not row.paused_by:
-        return row.deadline
-    return now() + timedelta(seconds=Plan.stored(row.release.plan).ready_timeout_seconds)
+    """A rollout that was held while it waited for replicas has its whole time again."""
+    waits = row.state == RolloutState.STARTING or is_held(facts_of(row))
+    return row.ready_by(now()) if waits and row.paused_by else row.deadline

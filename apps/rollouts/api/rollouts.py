@@ -56,7 +56,7 @@ class RolloutSerializer(serializers.Serializer[Any]):
     )
     paused = serializers.BooleanField(help_text="Somebody holds it: no step begins")
     waits = serializers.CharField(
-        help_text="Who, or what in its plan, has paused it, in words; '' where it goes on by itself"
+        help_text="Who or what has paused it, in words; '' where it goes on by itself"
     )
     promoted = serializers.BooleanField(help_text="Somebody sent it to the end")
     asked = serializers.BooleanField(

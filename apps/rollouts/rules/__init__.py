@@ -23,6 +23,7 @@
 ``aborting``   stable has all the weight again; waits until the target says so
 
 Somebody may hold a rollout in any of the first four states (``paused``): then no step begins.
+So does the rollout itself, where a step did not get the replicas in time that it waits for.
 A rollback, a drill, and a release where nothing is live take all requests at once, whatever the
 plan says.
 """
@@ -38,6 +39,7 @@ from apps.rollouts.rules.facts import (
     RolloutSnapshot,
     steps_for,
 )
+from apps.rollouts.rules.growing import is_held
 from apps.rollouts.rules.passing import PROMOTE, SKIP, PassedStep, PassingVerb, passed_over
 from apps.rollouts.states import OPEN_STATES, STEPPING
 
@@ -56,6 +58,7 @@ __all__ = [
     "RevisionFacts",
     "RolloutSnapshot",
     "go_on",
+    "is_held",
     "next_step",
     "passed_over",
     "promote",

@@ -14,7 +14,7 @@ from apps.rollouts.rules.facts import (
     RolloutSnapshot,
     wait,
 )
-from apps.rollouts.rules.growing import is_held, is_known, sends
+from apps.rollouts.rules.growing import is_held, is_known, lacking, seen, sends, still_lacking
 from apps.rollouts.states import RolloutKind, RolloutState
 from apps.rollouts.steps import AT_ONCE, last_weight, state_of
 from apps.serving.rules import RevisionState
@@ -48,13 +48,8 @@ def _starting(s: RolloutSnapshot) -> Intent:
     if s.paused:
         return wait("an operator to resume it")
     if s.now >= s.deadline:
-        seen = (
-            f" It is {s.candidate.phase}: {s.candidate.detail}"
-            if s.candidate.phase and s.fresh
-            else ""
-        )
         ready = f"{s.candidate.ready_replicas if s.fresh else 0} of {s.candidate.replicas}"
-        text = f"It was not ready in time: {ready} replicas answered.{seen}"
+        text = f"It was not ready in time: {ready} replicas answered.{seen(s)}"
         return Intent(RolloutState.FAILED, give_up(s), text.strip())
     return wait(f"every replica of {s.coming} to be ready")
 
@@ -108,13 +103,16 @@ def _stepping(s: RolloutSnapshot) -> Intent:
 
 
 def _growing(s: RolloutSnapshot) -> Intent:
-    """Give the weight of the present step as soon as there are replicas enough for it."""
+    """Give the weight of the present step as soon as there are replicas enough for it. Those that
+    do not come in time are a matter for people: what is live goes on, and nothing moves."""
     if s.paused:
         return wait("an operator to resume it")
-    if not is_known(s):
-        return wait("news from the node")
     on = enter(s, s.step_index)
-    return on if on.changes else wait(f"every replica of {s.coming} to be ready")
+    if is_known(s) and on.changes:
+        return on
+    if s.now >= s.deadline:
+        return Intent(state_of(s.present), reason=lacking(s), pauses=True)
+    return wait(still_lacking(s) if is_known(s) else "news from the node")
 
 
 def _onward(s: RolloutSnapshot) -> Intent:

@@ -102,7 +102,7 @@ class RolloutSnapshot:
     state: str
     kind: str  # release, rollback, drill
     now: datetime
-    deadline: datetime
+    deadline: datetime  # by when replicas that are waited for are to be ready
     entered_at: datetime  # when the state was entered, or an A/B test that waits to be shipped
     fresh: bool  # what was observed was observed after the last command arrived
     by_operator: bool  # a person asked to abort
@@ -166,6 +166,7 @@ class Intent:
     reason: str = ""
     waiting_for: str = ""
     step: int | None = None  # the step that begins with this
+    pauses: bool = False  # it stays where it is, and goes no further until a person lets it
 
 
 def wait(what: str) -> Intent:

@@ -40,6 +40,29 @@ def is_held(s: RolloutSnapshot) -> bool:
     return waits(s, s.present.weight)
 
 
+def seen(s: RolloutSnapshot) -> str:
+    """Say how the candidate is, as far as that is known; '' or a sentence after a space."""
+    known = s.fresh and s.candidate.phase
+    return f" It is {s.candidate.phase}: {s.candidate.detail}" if known else ""
+
+
+def still_lacking(s: RolloutSnapshot) -> str:
+    """Say what the present step waits for, in a sentence that goes on."""
+    wanted = needed(s, s.present.weight) if isinstance(s.present, SetWeight) else 0
+    ready = f"{s.candidate.ready_replicas} of {wanted} are"
+    why = s.candidate.detail.rstrip(".") or ready
+    return f"every replica of {s.coming} to be ready: {why}"
+
+
+def lacking(s: RolloutSnapshot) -> str:
+    """Say why the present step did not get its replicas in time."""
+    late = f"{s.coming.capitalize()} did not get its replicas in time"
+    if not is_known(s):
+        return f"{late}: nothing is heard of its node"
+    wanted = needed(s, s.present.weight) if isinstance(s.present, SetWeight) else 0
+    return f"{late}: {s.candidate.ready_replicas} of {wanted} were ready.{seen(s)}"
+
+
 def sends(s: RolloutSnapshot, weight: int) -> tuple[RevisionChange, ...]:
     """Return what becomes of the revisions as ``weight`` is due: it is taken and given, or more
     replicas are asked for first; nothing while those that were asked for are not ready."""

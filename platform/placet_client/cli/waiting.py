@@ -193,7 +193,8 @@ def _barred(view: ReleaseDetail) -> list[str]:
 def rollout_stands(row: Rollout) -> str:
     """Return where a rollout is."""
     if row.paused:
-        return f"paused (placet rollout resume {row.id} --reason … goes on), {_share(row)}"
+        held = row.waits[:1].lower() + row.waits[1:] or "paused"
+        return f"{held} (placet rollout resume {row.id} --reason … goes on), {_share(row)}"
     if row.state in PHASES:
         return PHASES[row.state]
     if row.step is None or row.step >= len(row.steps):

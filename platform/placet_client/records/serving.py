@@ -229,7 +229,7 @@ class Rollout(Record):
     step: int | None  # The place of the present step among them, from 0
     step_times: dict[str, str]  # When each step began, by its place from 0
     paused: bool  # Somebody holds it: no step begins
-    waits: str  # Who, or what in its plan, has paused it, in words; '' where it goes on by itself
+    waits: str  # Who or what has paused it, in words; '' where it goes on by itself
     promoted: bool  # Somebody sent it to the end
     asked: bool  # A second person is asked to confirm a skip or a promotion: see passing
     # When it came into each state; `paused`: when somebody paused it last

@@ -2,6 +2,7 @@
 the replicas for it. What goes back waits for none."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from apps.rollouts import actions
 from apps.rollouts.errors import NotSkippable
 from apps.rollouts.models import Rollout
 from apps.serving.models import Endpoint, Revision, Target
+from placet.kernel.clock import now
 from tests.integration.rollouts.test_stepping import let_pass, sentences
-from tests.support.factories import browser
+from tests.support.factories import api, browser
 from tests.support.scaled import ASKED
 from tests.support.story import Story, weights
 
@@ -108,6 +110,71 @@ def test_a_pause_that_ends_by_itself_and_a_hold_wait_with_it(story: Story) -> No
     story.settle()
     rollout.refresh_from_db()
     assert (rollout.state, rollout.step, weights()) == ("waiting", 3, [5_000, 5_000])
+
+
+def test_replicas_that_do_not_come_have_it_paused_until_somebody_decides(story: Story) -> None:
+    rollout, candidate = begun(story, CANARY)
+    story.node.ready[candidate.pk] = 1
+    actions.resume(rollout, step=1, reason="looks well", actor=story.otto)
+    story.settle()
+    rollout.refresh_from_db()
+    assert rollout.deadline > now() + timedelta(seconds=290)  # its plan's time to be ready
+    out_of_time(rollout)
+    story.settle()
+    rollout.refresh_from_db()
+    assert (rollout.state, rollout.step, weights()) == ("shifting", 2, [9_500, 500])
+    reason = "The new revision did not get its replicas in time: 1 of 3 were ready"
+    assert rollout.reason.startswith(reason)
+    assert sentences(rollout)[-2:] == ["scaling_up", "paused"]
+    paused = Event.objects.get(subject=rollout.pk, kind="rollout.paused.v1")
+    assert paused.actor_id == "system"
+    assert rollout.stands_since == datetime.fromisoformat(rollout.phase_times["paused"])
+
+    words = "Paused by Placet: step 3 did not get its replicas in time"
+    page = waits_for(story, rollout)
+    assert words in page
+    assert reason in page
+    shown = api(story.people["Otto"]).get(f"/api/v1/rollouts/{rollout.pk}").json()
+    assert (shown["paused"], shown["waits"]) == (True, words)
+    assert shown["reason"].startswith(reason)
+
+    story.node.ready[candidate.pk] = 3  # too late: people decide
+    story.settle()
+    assert weights() == [9_500, 500]
+    story.node.ready[candidate.pk] = 1
+    story.node.step()
+    actions.resume(rollout, step=2, reason="more memory now", actor=story.otto)
+    story.settle()
+    rollout.refresh_from_db()
+    assert (rollout.paused_by, rollout.state, weights()) == ("", "shifting", [9_500, 500])
+    assert rollout.deadline > now() + timedelta(seconds=290)  # its whole time again
+    story.node.ready[candidate.pk] = 3
+    story.settle()
+    rollout.refresh_from_db()
+    assert (rollout.state, rollout.step, weights()) == ("waiting", 3, [5_000, 5_000])
+
+
+def test_who_aborts_what_is_paused_for_want_of_replicas_has_all_requests_back(
+    story: Story,
+) -> None:
+    rollout, candidate = begun(story, CANARY)
+    story.node.ready[candidate.pk] = 1
+    actions.resume(rollout, step=1, reason="looks well", actor=story.otto)
+    story.settle()
+    rollout.refresh_from_db()
+    out_of_time(rollout)
+    story.settle()
+    rollout.refresh_from_db()
+    assert rollout.paused_by == "system"
+    actions.abort(rollout, reason="no room", actor=story.otto)
+    story.settle()
+    rollout.refresh_from_db()
+    assert (rollout.state, rollout.paused_by, weights()) == ("aborted", "", [10_000, 0])
+
+
+def out_of_time(rollout: Rollout) -> None:
+    """Have the time be over in which its replicas were to be ready."""
+    Rollout.objects.filter(pk=rollout.pk).update(deadline=now() - timedelta(seconds=1))
 
 
 def test_it_may_be_aborted_and_breaks_while_it_waits_for_replicas(story: Story) -> None:

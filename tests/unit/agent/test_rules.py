@@ -142,6 +142,27 @@ def test_a_phase_follows_from_what_is_seen(view: PhaseFacts, phase: str) -> None
     assert phase_of(view)[0] == phase
 
 
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (seen(ready=2, replicas=2, weight=500, note="starting"), ""),
+        (seen(ready=1, replicas=2, weight=500), "1 of 2 replicas are ready"),
+        (
+            seen(ready=1, replicas=2, weight=500, note="starting"),
+            "1 of 2 replicas are ready: starting",
+        ),
+        (
+            seen(ready=1, replicas=2, weight=500, note="starting", failed="no memory"),
+            "1 of 2 replicas are ready: no memory",
+        ),
+    ],
+)
+def test_what_serves_with_too_few_replicas_says_what_keeps_the_others(
+    view: PhaseFacts, words: str
+) -> None:
+    assert phase_of(view) == ("serving", words)
+
+
 def test_crashes_wait_longer_each_time_and_end_in_failure_with_the_reason() -> None:
     crashes, waits = Crashes(), []
     for _ in range(3):

@@ -189,6 +189,8 @@ def test_a_rollout_is_told_by_its_step_and_weight(step: dict[str, Any], words: s
 
 def test_a_rollout_that_is_held_or_at_no_step_says_so() -> None:
     assert "placet rollout resume rol_1 --reason … goes on" in rollout_stands(rollout(paused=True))
+    why = "Paused by Placet: step 3 did not get its replicas in time"
+    assert rollout_stands(rollout(paused=True, waits=why)).startswith(f"p{why[1:]} (placet rollout")
     assert rollout_stands(rollout(state="starting")) == "its replicas start"
     assert rollout_stands(rollout(state="aborting", step=None)).startswith("aborting, 25%")
 

@@ -2,10 +2,13 @@
 alone."""
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.governance.plan import Analysis, Pause, Plan, SetWeight
 from apps.rollouts.rules import (
@@ -58,7 +61,8 @@ def test_half_the_requests_need_half_of_the_replicas_that_answer_them_now() -> N
     grows(next_step(due), 3, 2)
     grown = replace(due, candidate=replace(due.candidate, replicas=3))
     step = next_step(grown)
-    assert (step.to, step.waiting_for) == (None, "every replica of the new revision to be ready")
+    words = "every replica of the new revision to be ready: 2 of 3 are"
+    assert (step.to, step.waiting_for) == (None, words)
     assert next_step(grown) == step
     ready = replace(grown, candidate=replace(grown.candidate, ready_replicas=3))
     step = next_step(ready)
@@ -113,6 +117,69 @@ def test_nothing_is_raised_or_given_while_it_is_held_or_nothing_is_known(
 ) -> None:
     step = next_step(at(2, given=500, **changes))
     assert (step.to, step.waiting_for) == (None, words)
+
+
+def short(ready: int, wanted: int, **changes: Any) -> RolloutSnapshot:
+    """Return a rollout that waits for ``wanted`` replicas, of which so many are ready."""
+    held = at(2, given=500, ready=ready, **changes)
+    why = f"{ready} of {wanted} replicas are ready: it needed more than 512 MB of memory"
+    candidate = replace(held.candidate, replicas=wanted, detail=why)
+    return replace(held, candidate=candidate)
+
+
+def test_what_does_not_get_its_replicas_in_time_is_paused_and_says_why() -> None:
+    due = short(2, 3)
+    waits = next_step(due)
+    words = "2 of 3 replicas are ready: it needed more than 512 MB of memory"
+    assert waits.waiting_for == f"every replica of the new revision to be ready: {words}"
+    step = next_step(replace(due, now=due.deadline))
+    assert (step.to, step.step, step.changes, step.pauses) == ("shifting", None, (), True)
+    assert step.reason == (
+        "The new revision did not get its replicas in time: 2 of 3 were ready. "
+        "It is serving: 2 of 3 replicas are ready: it needed more than 512 MB of memory"
+    )
+    held = next_step(replace(due, now=due.deadline, paused=True))
+    assert (held.to, held.waiting_for) == (None, "an operator to resume it")
+
+
+def test_what_nothing_is_heard_of_is_not_waited_for_either() -> None:
+    for unseen in ({"fresh": False}, {"alive": False}):
+        late = short(2, 3, now=NOON.replace(hour=13), **unseen)
+        step = next_step(late)
+        assert (step.to, step.changes, step.pauses) == ("shifting", (), True)
+        assert step.reason == (
+            "The new revision did not get its replicas in time: nothing is heard of its node"
+        )
+
+
+@given(
+    ready=st.integers(0, 8),
+    wanted=st.integers(2, 8),
+    stable=st.integers(0, 20),
+    late=st.integers(-600, 600),
+    fresh=st.booleans(),
+    alive=st.booleans(),
+    paused=st.booleans(),
+)
+def test_no_weight_waits_for_ever_and_none_moves_as_it_is_paused(
+    ready: int, wanted: int, stable: int, late: int, fresh: bool, alive: bool, paused: bool
+) -> None:
+    facts = short(ready, wanted, fresh=fresh, alive=alive, paused=paused)
+    assert facts.stable is not None
+    beside = replace(facts.stable, ready_replicas=stable)
+    facts = replace(facts, now=facts.deadline + timedelta(seconds=late), stable=beside)
+    step = next_step(facts)
+    if step.pauses:
+        assert late >= 0
+        assert not paused
+        assert (step.to, step.changes, step.step) == (facts.state, (), None)
+        assert step.reason
+    elif step.to is None:
+        assert paused or late < 0
+    else:  # its replicas are there, or it is told of more
+        assert fresh
+        assert alive
+        assert not paused
 
 
 def test_who_goes_on_or_promotes_begins_the_step_and_waits_with_it() -> None:
