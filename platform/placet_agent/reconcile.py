@@ -6,6 +6,7 @@ any point. Only the loop's thread comes here, but for ``take`` and ``newest``.
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -204,7 +205,9 @@ class Reconciler:
         )
 
     def _running(self, revision: str) -> int | None:
-        running = sum(not r.stopping for r in self.replicas.of(revision))
+        """Return how many run: amid a restart of all, those that come or those that go."""
+        kinds = Counter(settings_of(r.record) for r in self.replicas.of(revision) if not r.stopping)
+        running = max(kinds.values(), default=0)
         return None if not running and self._sleepers.doors.asleep(revision) else running
 
     def _wake(self, state: DesiredState) -> None:
@@ -288,6 +291,8 @@ class Reconciler:
                 secrets=places_of(endpoint, revision, verdict.secrets),
             )
             started.wave = wave
+            if verdict.limits:  # it is written with what its start finds out
+                started.record.request_seconds = verdict.limits.request_seconds or 0
 
     def ready(self, revision: str) -> bool:
         """Whether requests may be led to a revision: they are answered, or wake it."""

@@ -12,7 +12,8 @@ from placet_agent.reports.receipts import Receipts
 from placet_agent.state.trust import PermitVerdict
 from placet_protocol.state import DesiredState
 
-DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 30.0  # the least that what is under way has
+MARGIN_SECONDS = 5.0  # beside what a request may take: it may have been under way to its replica
 RECALL_DRAIN_SECONDS = 1.0
 
 
@@ -50,10 +51,19 @@ class Stopper:
         """Whether no request is under way on a replica, or it has had its time."""
         allowed = verdicts.get(replica.record.revision, PermitVerdict(True)).allowed
         recalled = not allowed or self._receipts.forbidden(replica.record)
-        limit = RECALL_DRAIN_SECONDS if recalled else DRAIN_SECONDS
+        limit = RECALL_DRAIN_SECONDS if recalled else self._patience(replica)
         if not self._front.up or time.monotonic() - replica.stopping_since > limit:
             return True
-        return self._front.followed and self.sessions(replica) == 0
+        if not self._front.followed or self.sessions(replica):
+            return False
+        # What a HAProxy before this one has still to answer, nobody counts.
+        return recalled or not self._front.proxy.process.is_leaving(limit)
+
+    def _patience(self, replica: Replica) -> float:
+        """Return for how many seconds what is under way is waited for: as long as it may take."""
+        longest = self._front.proxy.settings.server_timeout_seconds
+        allowed = min(replica.record.request_seconds or longest, longest)
+        return max(DRAIN_SECONDS, allowed + MARGIN_SECONDS)
 
     def sessions(self, replica: Replica) -> int:
         """Return how many requests are under way on a replica; 1 where nobody can tell."""

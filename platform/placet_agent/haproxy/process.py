@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -72,6 +72,8 @@ class HaproxyProcess:
         self.silences = 0  # in a row, since it last answered
         self._asked = 0.0
         self._children: list[subprocess.Popen[bytes]] = []
+        # Those before it that may still answer what they had, and when they were told to leave.
+        self._leaving: list[tuple[ProcessRef, float]] = []
         self._ended: ProcessRef | None = None  # the last that was found ended by itself
         self._ends: deque[float] = deque(maxlen=ENDS)  # when the last ones were, each once
 
@@ -93,6 +95,7 @@ class HaproxyProcess:
             return False
         self.ref = ref
         self.fixed = record.get("listening", []) if ref == recorded else []
+        self._leave(other for other in self.ours() if other != ref)
         return True
 
     def _record(self) -> dict[str, Any]:
@@ -173,9 +176,21 @@ class HaproxyProcess:
         One that nobody knows any more must not go on listening beside it: it would answer some of
         the requests by an old table. Told to leave, it ends its own ones first.
         """
-        for ref in self.ours():
+        former = self.ours()
+        for ref in former:
             ref.signal(signal.SIGUSR1)
+        self._leave(former)
         self._launch([])
+
+    def _leave(self, former: Iterable[ProcessRef]) -> None:
+        known, now = {ref for ref, _ in self._leaving}, time.monotonic()
+        self._leaving += [(ref, now) for ref in former if ref not in known]
+
+    def is_leaving(self, seconds: float) -> bool:
+        """Tell whether one before this may still answer requests that it got within so many
+        seconds. It is not asked: its socket is the new one's."""
+        self._leaving = [(ref, since) for ref, since in self._leaving if ref.alive]
+        return any(time.monotonic() - since <= seconds for _, since in self._leaving)
 
     def reload(self) -> None:
         """Start a new HAProxy that takes the old one's sockets over; no connection is refused.
@@ -186,8 +201,10 @@ class HaproxyProcess:
         if self.ref is None or not self.ref.alive:
             self.start()
             return
+        former = self.ref
         try:
-            self._launch(["-x", "admin.sock", "-sf", str(self.ref.pid)])
+            self._launch(["-x", "admin.sock", "-sf", str(former.pid)])
+            self._leave([former])
         except HaproxyError as error:
             if not self._deserted():
                 raise

@@ -71,6 +71,7 @@ class ReplicaRecord:
     secrets: dict[str, list[str]] = field(default_factory=dict)  # places of values, by their files
     threads: int = 0  # that libraries take for one computation; 0: as many as the host has cores
     taken: bool = False  # whether it was a warm process before
+    request_seconds: int = 0  # that a request may take; 0: as long as any may
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ReplicaRecord":

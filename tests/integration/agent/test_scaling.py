@@ -84,3 +84,34 @@ def test_a_node_refuses_bounds_that_nobody_approved(
     platform.serve(platform.revision(1, bento, min_replicas=1), stable="rev_1")
     refused = platform.wait_phase("rev_1", "refused")
     assert "min_replicas: needs target_inflight" in refused["detail"]
+
+
+def test_an_agent_that_comes_amid_a_restart_counts_old_and_new_once(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    slow = {"READY_AFTER": "3"}
+    bounds = {"min_replicas": 1, "max_replicas": 8, "target_inflight": 2}
+    only = platform.revision(
+        1, platform.build("waits"), weight=10_000, replicas=2, variables=slow, **bounds
+    )
+    platform.serve(only, stable="rev_1")
+    platform.wait(lambda: ready(platform, "rev_1") == 2)
+    platform.serve({**only, "restart_nonce": 1}, stable="rev_1")
+    platform.wait(lambda: begun_anew(node) == 2)
+    node.stop()
+    node.start()
+    platform.wait(lambda: node.agent.replicas.all)
+    most = 0
+
+    def replaced() -> bool:
+        nonlocal most
+        most = max(most, begun_anew(node))
+        return all(r.record.nonce for r in list(node.agent.replicas.all.values()))
+
+    platform.wait(replaced)
+    assert most == 2
+
+
+def begun_anew(node: NodeUnderTest) -> int:
+    """Return how many replicas there are of those that a restart begins."""
+    return sum(r.record.nonce == 1 for r in list(node.agent.replicas.all.values()))
