@@ -72,6 +72,15 @@ def needed_mb(serving: Mapping[str, Any]) -> int:
     return most_replicas(serving, config.replicas) * config.memory_mb
 
 
+def needed_back_mb(former: Revision, leaving: Revision | None) -> int:
+    """Return the memory that a way back to ``former``, which is stopped, needs beside what runs:
+    for what it begins with, and for all that its node may give it once ``leaving`` has gone."""
+    begins = serving_config(former.serving).replicas * former.memory_mb
+    freed = Revision.objects.filter(HAS_MEMORY, pk=leaving.pk if leaving else None)
+    taken: int = freed.aggregate(taken=Coalesce(Sum(MOST_MB), 0))["taken"]
+    return max(begins, needed_mb(former.serving) - taken)
+
+
 def running_mb(endpoint: Endpoint) -> int:
     """Return the memory that what runs behind ``endpoint`` may take while it is active."""
     rows = endpoint.revisions.filter(state__in=RUNNING)

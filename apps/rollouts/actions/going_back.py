@@ -6,7 +6,7 @@ from apps.rollouts.actions.start import insert_rollout
 from apps.rollouts.events import ROLLBACK_STARTED
 from apps.rollouts.models import Rollout
 from apps.serving import actions as serving
-from apps.serving.capacity import needed_mb
+from apps.serving.capacity import needed_back_mb
 from apps.serving.models import Endpoint, Revision
 from apps.serving.rules import RevisionState, serving_config
 from placet.kernel.actor import Actor
@@ -53,7 +53,8 @@ def begin_return(rollout: Rollout, endpoint: Endpoint, log: Recorder) -> None:
     """
     former = rollout.to_revision
     if former.state == RevisionState.STOPPED:
-        serving.make_room(endpoint, needed_mb(former.serving), actor=log.actor)
+        needed = needed_back_mb(former, rollout.from_revision)
+        serving.make_room(endpoint, needed, actor=log.actor)
         serving.set_revision(
             former,
             state=RevisionState.STARTING,

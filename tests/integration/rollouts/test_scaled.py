@@ -11,6 +11,8 @@ from apps.audit.models import Event
 from apps.rollouts import actions
 from apps.rollouts.errors import NotSkippable
 from apps.rollouts.models import Rollout
+from apps.serving.capacity import running_mb
+from apps.serving.errors import NoRoom
 from apps.serving.models import Endpoint, Revision, Target
 from placet.kernel.clock import now
 from tests.integration.rollouts.test_stepping import let_pass, sentences
@@ -223,6 +225,26 @@ def test_a_rollback_gives_all_requests_at_once_and_asks_for_the_replicas_with_th
     story.settle()
     rollout.refresh_from_db()
     assert (rollout.state, weights()) == ("done", [0, 10_000, 0])
+
+
+def test_a_way_back_needs_room_for_what_begins_and_for_all_once_the_newer_one_has_left(
+    story: Story,
+) -> None:
+    """It may have eight where one serves: eight do not fit beside that, but instead of it."""
+    _, former = begun(story, {})
+    story.live(plan={"keep_warm_seconds": 0})
+    memory = former.memory_mb
+    endpoint = Endpoint.objects.get()
+    most = former.serving["max_replicas"]
+    taken = running_mb(endpoint)
+    Target.objects.update(capacity_mb=most * memory - 1)
+    with pytest.raises(NoRoom):  # it would have no room where it is live
+        actions.rollback(endpoint, reason="worse", actor=story.otto)
+    Target.objects.update(capacity_mb=max(most * memory, taken + memory))
+    assert most * memory < taken + most * memory
+    actions.rollback(endpoint, reason="worse", actor=story.otto)
+    story.settle()
+    assert (replicas(former), former.state) == (1, "live")
 
 
 def test_a_stopped_one_begins_again_with_what_its_release_says(story: Story) -> None:
