@@ -70,6 +70,7 @@ class Machine(People, Workers, Surroundings, Promises):
         self.fuse, self.doom = None, ""
         self.driver.down, self.driver.alive, self.driver.stubborn = False, True, {}
         self.driver.other_bytes.clear()
+        self.driver.room = 64
         self.operate(start_endpoint)
         self.driver.apply(self.target)
         self.claims_run_out()
@@ -150,6 +151,32 @@ def test_rollouts_keep_their_promises_in_any_order(prepared: None) -> None:
     print(f"drills: {dict(Machine.drills)}")
     if PROVING:
         assert set(Machine.drills) == {"passed", "failed", "skipped"}
+
+
+def test_what_finds_no_room_pauses_by_itself_and_ends_once_it_does(prepared: None) -> None:
+    """Chance seldom comes there: it takes load, a lack of room, and time."""
+    found = Machine()
+    found.begin(fuse=40, served=2, serving=ASKED)
+    found.fuse, found.driver.room = None, 1
+    moves = [
+        partial(found.release, keep_warm=86_400, how={}, busy="wait", serving=ASKED),
+        partial(found.start_and_go_on, point=""),
+        partial(found.take_turns, turns=2),
+        partial(found.let_pass, 700),
+        partial(found.take_turns, turns=2),
+    ]
+    try:
+        for move in moves:
+            move()
+            for promise in found.invariants:
+                promise.function(found)
+        paused = Rollout.objects.get(paused_by="system")
+        assert (paused.state, paused.to_revision.weight) == ("shifting", 0)
+        found.come_to_rest()
+        paused.refresh_from_db()
+        assert paused.state == "done"
+    finally:
+        found.left.close()
 
 
 @pytest.mark.parametrize("point", [*STARTING, *DRILLING])

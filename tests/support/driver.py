@@ -37,6 +37,7 @@ class FakeDriver:
     stubborn: dict[str, str] = field(default_factory=dict)  # revision id → the phase it stays in
     other_bytes: set[str] = field(default_factory=set)
     load: int = 6  # replicas that all requests of what is live and scaled need
+    room: int = 64  # replicas of what is scaled and not live that find memory
     alive: bool = True
     bare: bool = False  # nothing can be kept apart there
     down: bool = False
@@ -121,8 +122,10 @@ class FakeDriver:
     def _replicas(self, wish: dict[str, Any]) -> int:
         """Return how many there are: of what is live and scaled as many as its load needs."""
         scaling = scaling_of(wish["serving"])
-        if scaling is None or wish["id"] not in self.stable:
+        if scaling is None:
             return int(wish["replicas"])
+        if wish["id"] not in self.stable:
+            return min(self.room, int(wish["replicas"]))
         return min(scaling.most, max(scaling.least, self.load))
 
 

@@ -170,6 +170,14 @@ class Promises(Parts):
             assert rollout.to_revision.weight <= allowed, (rollout.step, rollout.steps)
 
     @invariant()
+    def what_pauses_by_itself_waits_for_replicas(self) -> None:
+        for rollout in Rollout.objects.filter(paused_by="system").select_related("to_revision"):
+            step = rollout.steps[rollout.step]
+            assert rollout.state == "shifting"
+            assert isinstance(step, SetWeight)
+            assert rollout.to_revision.weight < step.weight
+
+    @invariant()
     def what_is_scaled_is_told_no_more_and_no_fewer_than_was_approved(self) -> None:
         for revision in Revision.objects.all():
             scaling = scaling_of(revision.serving)

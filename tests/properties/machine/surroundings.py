@@ -64,6 +64,11 @@ class Surroundings(Parts):
         """More or fewer requests come to what is live."""
         self.driver.load = load
 
+    @rule(room=st.sampled_from([1, 2, 64]))
+    def have_room(self, room: int) -> None:
+        """No more replicas of what goes out find memory, or all do."""
+        self.driver.room = room
+
     @rule(weight=st.sampled_from([0, 1, 500, 10_000]))
     def tell_another_weight(self, weight: int) -> None:
         """The target says that it has seen the last wish, and gives weights that nobody set."""
