@@ -32,11 +32,14 @@ MAPS = (
     "paths.map",
 )
 ONCE, PATHS = MAPS[0], MAPS[-1]
+CONNECTIONS = 4_000  # of clients at once
+MOST_OF_ONE = 3_000  # of them from one address: of IPv6 the network that one host has for itself
+ADDRESSES = "addresses"
 NOBODY = "nobody"
 CERTIFICATE = "tls.pem"
 BROKEN = "broken.lua"
 # Raised when a running HAProxy of an older agent must take up rules that it does not have.
-LAYOUT = 11
+LAYOUT = 12
 _OLDER = "  # older "
 _FIXED = ("  # layout ", "  # certificate ", "  bind ", traffic.MARK, _OLDER)
 
@@ -114,7 +117,7 @@ def _answer(status: int, words: tuple[str, str, str], also: str = "") -> bytes:
 def render(table: RoutingTable, settings: Settings) -> str:
     """Return the whole configuration file."""
     lines = [*_head(table, settings), "", *_frontend(table, settings), ""]
-    lines += [*traffic.accumulators(), "", *limiting.tables(table)]
+    lines += [*_addresses(), *traffic.accumulators(), "", *limiting.tables(table)]
     taken, limits, sleepers = table.backends(), table.limits(), table.sleepers()
     for group in range(table.groups):
         for index in range(REVISIONS):
@@ -152,7 +155,7 @@ def _head(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "# Written by the node agent. Changes here are lost."
     yield "global"
     yield "  nbthread 1"
-    yield "  maxconn 4000"
+    yield f"  maxconn {CONNECTIONS}"
     yield "  stats socket unix@admin.sock mode 600 level admin expose-fd listeners"
     yield "  stats timeout 10s"
     # after a reload the old process lives as long as a request may take
@@ -191,6 +194,8 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "frontend clients"
     yield f"  # layout {LAYOUT}"
     yield from _bind(settings)
+    yield f"  tcp-request connection track-sc2 src,ipmask(32,64) table {ADDRESSES}"
+    yield f"  tcp-request connection reject if {{ sc2_conn_cur({ADDRESSES}) gt {MOST_OF_ONE} }}"
     yield f"  {traffic.SINK} info"
     yield "  option idle-close-on-response"
     yield "  option forwardfor"
@@ -212,12 +217,15 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield "  acl has_length req.fhdr(content-length) -m found"
     yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
     yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {settings.max_body_bytes} }}")
+    # Who sends slowly waits here, and takes no place of a replica meanwhile. It is HAProxy too that
+    # asks for the body, where one waits to be asked: no replica has a reason for an interim answer.
+    yield f"  {traffic.wait_for_body()} if {{ req.body_size gt 0 }}"
+    yield "  http-request del-header Expect"
     yield from traffic.bound()
     yield from traffic.choose(table)
     yield "  " + refuse(503, NOT_LIVE, f"{{ var(txn.be) -m str {NOBODY} }}")
     yield "  http-request set-var(txn.rev) var(txn.be),map(revisions.map)"
     yield r"  http-request replace-path ^/[^/]+/[^/]+/[^/]+/?(.*)$ /\1"
-    yield from _expected()
     yield from traffic.copy(table)
     yield from traffic.tell()
     yield from traffic.answers()
@@ -234,6 +242,13 @@ def _bind(settings: Settings) -> Iterator[str]:
         yield f"{bind} ssl crt {CERTIFICATE} ssl-min-ver TLSv1.2 alpn http/1.1"
     else:
         yield bind
+
+
+def _addresses() -> Iterator[str]:
+    """Yield the section that counts the connections of each address."""
+    yield f"backend {ADDRESSES}"
+    yield "  stick-table type ipv6 size 100k expire 10s store conn_cur"
+    yield ""
 
 
 def _keys() -> Iterator[str]:
@@ -267,16 +282,6 @@ def _no_tunnels() -> Iterator[str]:
     yield f"  http-request del-header Connection if {asked}"
     yield f"  http-request del-header Upgrade if {asked}"
     yield "  " + refuse(502, SWITCHED, "{ status 101 }", "http-response")
-
-
-def _expected() -> Iterator[str]:
-    """Have who waits to be asked for a body asked by HAProxy, when nothing refuses the request.
-
-    So no replica has a reason for an interim answer. One byte is waited for: the rest need not fit.
-    """
-    asked = "{ req.fhdr(Expect) -m found }"
-    yield f"  http-request wait-for-body time {traffic.BODY_SECONDS}s at-least 1 if {asked}"
-    yield "  http-request del-header Expect"
 
 
 def _backend(

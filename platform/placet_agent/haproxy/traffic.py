@@ -23,8 +23,9 @@ from placet_verify.units import MAX_UNIT, WHOLE, UnitSource
 
 MARK = "  # rule "
 LUA = "mirror.lua"
-# A body up to this is waited for, as long as a slow client may take anyway; a larger one does not
-# fit into HAProxy's buffer of 16 kB with the headers of most requests, and is not looked into.
+# So much of a body is waited for before a replica is chosen, as long as a slow client may take
+# anyway. A larger one does not fit into HAProxy's buffer of 16 kB with the headers of most
+# requests, and is not looked into.
 MAX_BODY = 12_288
 BODY_SECONDS = 60
 # pid, backend, revision, status, milliseconds, how the revision was chosen, by which split, the
@@ -207,7 +208,6 @@ def _read(unit: UnitSource, mine: str) -> Iterator[str]:
         )
     else:
         yield f"  http-request set-var(txn.size) req.body_size if {mine}"
-        yield f"  {WAIT_FOR_BODY} if {mine} {SMALL_BODY}"
         yield (
             "  http-request set-var(txn.unit) "
             f"{quoting.sample('req.body,json_query', json_path(unit.name))} "
@@ -215,10 +215,14 @@ def _read(unit: UnitSource, mine: str) -> Iterator[str]:
         )
 
 
-# Of a body whose size is in ``txn.size``: whether it is waited for, and whether all of it is here.
+# Of a body whose size is in ``txn.size``: whether it is looked into, and whether all of it is here.
 SMALL_BODY = f"{{ var(txn.size) -m int 1:{MAX_BODY} }}"
-WAIT_FOR_BODY = f"http-request wait-for-body time {BODY_SECONDS}s at-least {MAX_BODY}"
 WHOLE_BODY = "{ req.body_len,sub(txn.size) -m int eq 0 }"
+
+
+def wait_for_body() -> str:
+    """Return the rule that has a request wait for its body; who does not send it is told 408."""
+    return f"http-request wait-for-body time {BODY_SECONDS}s at-least {MAX_BODY}"
 
 
 def json_path(pointer: str) -> str:
@@ -264,6 +268,5 @@ def copy(table: RoutingTable) -> Iterator[str]:
         yield "  http-request set-var(txn.copied) var(txn.mirrored),map(revisions.map)"
         copied = "{ var(txn.targets) -m found }"
         yield f"  http-request set-var(txn.size) req.body_size if {copied}"
-        yield f"  {WAIT_FOR_BODY} if {copied} {SMALL_BODY}"
         yield f"  http-request lua.mirror if {copied} {{ var(txn.size) -m int eq 0 }}"
         yield f"  http-request lua.mirror if {copied} {SMALL_BODY} {WHOLE_BODY}"

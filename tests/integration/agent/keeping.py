@@ -14,6 +14,7 @@ from placet_agent.haproxy import sockets
 from placet_agent.reports.metrics import parse_line
 from tests.integration.agent.conftest import PATH
 from tests.integration.agent.sockets import Gateway, listen
+from tests.support.processes import until
 
 
 @dataclass
@@ -106,9 +107,9 @@ class Keeping(Gateway):
         thread.start()
         return thread, answers
 
-    def pipe(self) -> socket.socket:
-        """Return a connection of a client."""
-        made = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+    def pipe(self, address: str = "127.0.0.1") -> socket.socket:
+        """Return a connection of a client at this address."""
+        made = socket.create_connection(("127.0.0.1", self.port), 10, (address, 0))
         self.stack.callback(made.close)
         return made
 
@@ -119,12 +120,17 @@ class Log:
     def __init__(self, gateway: Gateway) -> None:
         self._pipe = os.open(gateway.folder / "log.fifo", os.O_RDWR | os.O_NONBLOCK)
         gateway.stack.callback(os.close, self._pipe)
+        self._seen: list[int] = []
 
-    def statuses(self) -> list[int]:
-        """Return the statuses of the requests since; wait for the first."""
-        assert select.select([self._pipe], [], [], 5)[0], "nothing was logged"
-        lines = os.read(self._pipe, 65536).decode().splitlines()
-        return [line.status for line in map(parse_line, lines) if line]
+    def wait_statuses(self, *wanted: int) -> None:
+        """Wait until these are the statuses of all requests since."""
+        until(lambda: self._read() == [*wanted], 10, f"{wanted}, where {self._seen} were logged,")
+
+    def _read(self) -> list[int]:
+        if select.select([self._pipe], [], [], 0)[0]:
+            lines = os.read(self._pipe, 65536).decode().splitlines()
+            self._seen += [line.status for line in map(parse_line, lines) if line]
+        return self._seen
 
 
 def asking(path: str, *headers: str) -> bytes:

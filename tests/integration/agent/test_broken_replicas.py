@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from placet_agent.haproxy import traffic
+from placet_agent.haproxy import config, traffic
 from tests.integration.agent.keeping import Keeping, KeepingReplica, Log, asking
 from tests.integration.agent.sockets import wait
 from tests.support.processes import until
@@ -50,7 +50,7 @@ def test_a_replica_that_says_an_interim_answer_failed(
     thread.join()
 
     assert [json.loads(answer)["code"] for answer in answers] == ["bad_gateway"]
-    assert log.statuses() == [*[200] * kept, 502]
+    log.wait_statuses(*[200] * kept, 502)
     one.answering.set()
     assert gateway.whos() == ["one"] * 5  # over another connection
     assert len(one.wires) == 2
@@ -63,7 +63,7 @@ def test_an_upload_slower_than_the_timeout_is_answered_when_its_replica_closes(
     gateway.proxy.settings = replace(gateway.proxy.settings, server_timeout_seconds=1)
     one, log = silent(gateway, kept=kept)
     with gateway.pipe() as pipe:
-        pipe.sendall(asking("/slow", "Content-Length: 9"))
+        pipe.sendall(asking("/slow", "Content-Length: 20000") + b"1" * traffic.MAX_BODY)
         for _ in range(5):
             time.sleep(0.3)
             pipe.sendall(b"1")
@@ -71,7 +71,34 @@ def test_an_upload_slower_than_the_timeout_is_answered_when_its_replica_closes(
         answer = pipe.recv(65536)
 
     assert answer.startswith((b"HTTP/1.1 502 ", b"HTTP/1.1 504 ")), answer
-    until(lambda: log.statuses() == [*[200] * kept, int(answer.split()[1])])  # written afterwards
+    log.wait_statuses(*[200] * kept, int(answer.split()[1]))
+
+
+def test_who_sends_slowly_takes_no_place_until_the_body_is_there(gateway: Keeping) -> None:
+    one, log = silent(gateway, kept=True)
+    one.answering.set()
+    with gateway.pipe() as pipe:
+        pipe.sendall(asking("/slow", "Content-Length: 9") + b"1")
+        until(lambda: "wait-for-body" in gateway.proxy.admin.ask("show sess all"))
+        assert gateway.who() == "one"
+        assert [path for path in one.heard if "slow" in path] == []
+        pipe.sendall(b"1" * 8)
+        assert pipe.recv(65536).startswith(b"HTTP/1.1 200 ")
+    log.wait_statuses(200, 200, 200)
+
+
+def test_one_address_leaves_others_a_place(gateway: Keeping) -> None:
+    gateway.keeping("rev_1", "one")
+    gateway.serve()
+    with ExitStack() as stack:
+        held = [stack.enter_context(gateway.pipe()) for _ in range(config.MOST_OF_ONE)]
+        with pytest.raises(ConnectionResetError):
+            stack.enter_context(gateway.pipe()).recv(1)
+        other = stack.enter_context(gateway.pipe("127.0.0.2"))
+        other.sendall(asking("/who"))
+        assert other.recv(65536).startswith(b"HTTP/1.1 200 ")
+        held.pop().close()
+        until(lambda: gateway.who() == "one")
 
 
 def test_who_waits_to_send_a_body_hears_from_haproxy_and_the_replica_is_not_asked(
@@ -100,7 +127,7 @@ def test_who_was_asked_for_a_body_and_sends_none_is_answered_in_the_end(
         pipe.sendall(asking("/none", "Expect: 100-continue", "Content-Length: 9"))
         assert pipe.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         assert pipe.recv(65536).startswith(b"HTTP/1.1 408 ")
-    assert log.statuses() == [408]
+    log.wait_statuses(408)
     assert not one.heard
 
 
