@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
@@ -204,3 +204,46 @@ def test_without_a_rate_the_same_flood_takes_every_place(
 ) -> None:
     """So that what the other one shows is the rate's."""
     assert flooded(platform, node) > 1.5
+
+
+def test_who_is_silent_or_slow_leaves_others_their_place(
+    platform: Platform, node: NodeUnderTest
+) -> None:
+    """A thousand connections on which nothing is asked, and five hundred bodies that trickle; there
+    are four places."""
+    serve(platform, locked=True, in_flight=4)
+    alone = measured(node, 4)
+    head = f"POST {PATH}/who HTTP/1.1\r\nHost: a\r\nX-API-Key: mine\r\nContent-Length: 9000\r\n\r\n"
+    with ExitStack() as stack:
+        held = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", node.port)))
+            for _ in range(1_500)
+        ]
+        slow = held[1_000:]
+        for one in slow:
+            one.sendall(head.encode())
+        with trickling(slow):
+            beside = measured(node, 4)
+    assert -1 not in beside, "each call of the other is answered"
+    print(f"p99 alone {p99(alone):.1f} ms, beside them {p99(beside):.1f} ms")
+    assert statistics.median(beside) <= 1.5 * statistics.median(alone)
+    assert node.agent.proxy.loads({"rev_1"})["rev_1"].current == 0
+
+
+@contextmanager
+def trickling(slow: list[socket.socket]) -> Iterator[None]:
+    """Send a byte of each body a second meanwhile."""
+    stop = threading.Event()
+
+    def send() -> None:
+        while not stop.wait(1):
+            for one in slow:
+                one.sendall(b"1")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
