@@ -214,13 +214,7 @@ def _frontend(table: RoutingTable, settings: Settings) -> Iterator[str]:
     yield from _keys()
     yield from traffic.private()
     yield from _no_tunnels()
-    yield "  acl has_length req.fhdr(content-length) -m found"
-    yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
-    yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {settings.max_body_bytes} }}")
-    # Who sends slowly waits here, and takes no place of a replica meanwhile. It is HAProxy too that
-    # asks for the body, where one waits to be asked: no replica has a reason for an interim answer.
-    yield f"  {traffic.wait_for_body()} if {{ req.body_size gt 0 }}"
-    yield "  http-request del-header Expect"
+    yield from _body(settings.max_body_bytes)
     yield from traffic.bound()
     yield from traffic.choose(table)
     yield "  " + refuse(503, NOT_LIVE, f"{{ var(txn.be) -m str {NOBODY} }}")
@@ -282,6 +276,19 @@ def _no_tunnels() -> Iterator[str]:
     yield f"  http-request del-header Connection if {asked}"
     yield f"  http-request del-header Upgrade if {asked}"
     yield "  " + refuse(502, SWITCHED, "{ status 101 }", "http-response")
+
+
+def _body(most: int) -> Iterator[str]:
+    """Refuse a body of no length or too great a one, and wait for any other.
+
+    Who sends slowly takes no place of a replica meanwhile. It is HAProxy too that asks for the
+    body, where one waits to be asked: so no replica has a reason for an interim answer.
+    """
+    yield "  acl has_length req.fhdr(content-length) -m found"
+    yield "  " + refuse(411, NO_LENGTH, "{ req.fhdr(transfer-encoding) -m found } !has_length")
+    yield "  " + refuse(413, TOO_LARGE, f"{{ req.body_size gt {most} }}")
+    yield f"  {traffic.wait_for_body()} if {{ req.body_size gt 0 }}"
+    yield "  http-request del-header Expect"
 
 
 def _backend(
