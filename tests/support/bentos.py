@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.registry.store import Store
+from placet.embedded.supervisor import free_port
 from placet_verify import canonical
 from placet_verify.archive import extract
 from placet_verify.signing.keys import PrivateKey
@@ -132,9 +133,9 @@ def served(archive: Path, python: Path, folder: Path, **variables: str) -> Itera
     """Unpack a Bento archive and serve it with plain ``bentoml serve`` on a loopback port."""
     shutil.rmtree(folder, ignore_errors=True)
     extract(archive, folder)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    # None of those that the kernel gives away: BentoML takes two of these for its own processes
+    # before it listens on ours, and has taken that one.
+    port = free_port(26_000 + os.getpid() % 500 * 4, 400)
     log = (folder.parent / "serve.log").open("wb")
     environment = {
         "PATH": "/usr/bin:/bin",
