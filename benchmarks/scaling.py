@@ -23,7 +23,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from placet_agent.state.data_dir import Home  # noqa: E402
 from placet_agent.state.joining import join  # noqa: E402
-from proofs.record import commit  # noqa: E402
+from proofs.record import tell  # noqa: E402
 from tests.integration.agent.conftest import (  # noqa: E402
     PATH,
     NodeUnderTest,
@@ -158,20 +157,8 @@ def main() -> int:
     asked = parser.parse_args()
     load = os.getloadavg()
     found = measure(asked.period, asked.periods, asked.top, asked.seed)
-    told = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "seed": asked.seed,
-        "period": asked.period,
-        "periods": asked.periods,
-        "top": asked.top,
-        "load_before": load,
-        **found,
-    }
-    text = json.dumps(told, indent=1)
-    print(text)
-    if asked.to:
-        asked.to.write_text(text + "\n")
+    how = {name: value for name, value in vars(asked).items() if name != "to"}
+    tell({**how, "load_before": load, **found}, asked.to)
     return int(found["ratio"] > GOAL_RATIO or found["p95_ms"] > 1000 * GOAL_SECONDS)
 
 

@@ -2,10 +2,10 @@
 
 A node with a real HAProxy, holder and sandboxes serves a forest with ``min_replicas: 0``, by
 BentoML and slim. Each round waits until it sleeps, then sends 100 one-row predictions at once from
-another process. Every answer must be the model's. The figure is the 95th hundredth of their
-seconds, beside 1.5 × (the cold start that the build's smoke test measured + 100 × the seconds that
-one takes when it is awake, the median of 200 behind one another). Ends with 1 when the median of
-the rounds is above that, or an answer was missing or wrong.
+another process. Every answer must be the one that it gives when it is awake. The figure is the 95th
+hundredth of their seconds, beside 1.5 × (the cold start that the build's smoke test measured + 100
+× the seconds that one takes when it is awake, the median of 200 behind one another). Ends with 1
+when the median of the rounds is above that, or an answer was missing or another.
 
 Usage: python benchmarks/waking.py [--rounds N] [--to FILE]
 """
@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from placet_agent import scaling  # noqa: E402
 from placet_agent.loop import Options  # noqa: E402
 from placet_agent.state.data_dir import Home  # noqa: E402
 from placet_agent.state.joining import join  # noqa: E402
-from proofs.record import commit  # noqa: E402
+from proofs.record import tell  # noqa: E402
 from tests.e2e.agent.test_real_bentos import offer  # noqa: E402
 from tests.integration.agent.conftest import PATH, NodeUnderTest, free_port  # noqa: E402
 from tests.integration.agent.control import Platform  # noqa: E402
@@ -150,17 +149,7 @@ def main() -> int:
     parser.add_argument("--to", type=Path)
     asked = parser.parse_args()
     load, found = os.getloadavg(), measure(asked.rounds)
-    told = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "rounds": asked.rounds,
-        "load_before": load,
-        **found,
-    }
-    text = json.dumps(told, indent=1)
-    print(text)
-    if asked.to:
-        asked.to.write_text(text + "\n")
+    tell({"rounds": asked.rounds, "load_before": load, **found}, asked.to)
     return int(not all(one["holds"] for one in found.values()))
 
 

@@ -228,7 +228,9 @@ def last_said(kind: str, column: str = "pk") -> Subquery:
     (``person``, ``name``) and when (``at``); null where nobody did, or nothing of it stands."""
     rows = Comment.objects.filter(thread__kind=kind, thread__subject=OuterRef(column))
     told = JSONObject(person="person", name=name_in("person"), at="created_at")
-    return Subquery(rows.filter(deleted_at=None).order_by("-pk").values(json=told)[:1])
+    # Not by the key, which has an index: who said nothing would be sought among all comments.
+    last = rows.filter(deleted_at=None).order_by("-created_at", "-pk")
+    return Subquery(last.values(json=told)[:1])
 
 
 def awaited_threads(actor: Actor) -> QuerySet[Thread]:

@@ -136,7 +136,7 @@ class ToChange:
     """A release that waits for changes by its reader, who asked for it or made its version."""
 
     release: Any  # with ``asking``, ``answered_by`` and ``said``
-    reader: str = ""  # who it is that waits
+    reader: str  # for whose changes it waits
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -255,7 +255,8 @@ def followed(actor: Actor) -> Followed:
     mine = asked & lately | _by_recall(since) & (Q(approved) | Q(started))
     vain = _in_vain(actor, since)
     mine |= Q(pk__in=vain.values("rollout__release"))
-    concerning = mine | is_startable(actor) | held_own(actor) | held_by(actor)
+    waiting = held_own(actor) | held_by(actor)
+    concerning = mine | is_startable(actor) | waiting
     first = visible(Release.objects.filter(concerning), actor, view="release.view")
     few = first.order_by("-pk").values("pk")[:INBOX_LIMIT]
     rows = with_rejection(with_requester(releases(actor).filter(one_of(few))))
@@ -268,7 +269,7 @@ def followed(actor: Actor) -> Followed:
         approved=approved,
         started=started,
         in_vain=Subquery(unconfirmed_told(vain.filter(rollout__release=OuterRef("pk")))[:1]),
-        said=last_said("release"),
+        said=Case(When(waiting, then=last_said("release"))),
         stopper=stopper("endpoint"),
         revoking=recall_that_revoked(),
     )

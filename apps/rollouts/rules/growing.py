@@ -48,9 +48,7 @@ def seen(s: RolloutSnapshot) -> str:
 
 def still_lacking(s: RolloutSnapshot) -> str:
     """Say what the present step waits for, in a sentence that goes on."""
-    wanted = needed(s, s.present.weight) if isinstance(s.present, SetWeight) else 0
-    ready = f"{s.candidate.ready_replicas} of {wanted} are"
-    why = s.candidate.detail.rstrip(".") or ready
+    why = s.candidate.detail.rstrip(".") or f"{_ready(s)} are"
     return f"every replica of {s.coming} to be ready: {why}"
 
 
@@ -59,8 +57,12 @@ def lacking(s: RolloutSnapshot) -> str:
     late = f"{s.coming.capitalize()} did not get its replicas in time"
     if not is_known(s):
         return f"{late}: nothing is heard of its node"
+    return f"{late}: {_ready(s)} were ready.{seen(s)}"
+
+
+def _ready(s: RolloutSnapshot) -> str:
     wanted = needed(s, s.present.weight) if isinstance(s.present, SetWeight) else 0
-    return f"{late}: {s.candidate.ready_replicas} of {wanted} were ready.{seen(s)}"
+    return f"{s.candidate.ready_replicas} of {wanted}"
 
 
 def sends(s: RolloutSnapshot, weight: int) -> tuple[RevisionChange, ...]:

@@ -209,7 +209,7 @@ def endpoint_traffic(
             show_one(traffic, output)
             return
         columns = ["at", "requests", "per_second", "error_rate", "p50_ms", "p95_ms", "p99_ms"]
-        none = f"No requests in the last {range_name}; --range looks further back."
+        none = f"No requests in the last {range_name}, up to a minute ago."
         show_list(map(measured, traffic.points), columns, output, none=none)
 
 
